@@ -1,0 +1,117 @@
+"""How a loss meets the kernels: one call for a block of margins, by address.
+
+A loss is written once, as ``point(self, m)``. Here it becomes a C function over a block of margins, and the passes
+over the rows call it through its address: they are compiled once for all losses, and a loss compiles by itself.
+Passing it as a first-class function instead would unbox it at every call; specialising every pass on the loss
+would compile every pass for every loss.
+"""
+
+from __future__ import annotations
+
+import types as python_types
+from collections import namedtuple
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.core.ccallback import CFunc
+from numba.core.sigutils import normalize_signature
+from numba.extending import intrinsic
+
+from .cache import TolerantCache
+
+BLOCK_ROWS = 256
+"""Largest number of margins a block function is given: five vectors of them stay in the first-level cache."""
+
+_Doubles = types.CPointer(types.float64)
+_Vector = types.Array(types.float64, 1, "C")
+_SIGNATURE = types.void(_Doubles, _Doubles, _Doubles, _Doubles, _Doubles, types.intp)
+
+# Only `contract`: reassociation would fold away the rounding trick of kernels.elementary (see there).
+_OPTIONS = {"fastmath": {"contract"}, "error_model": "numpy"}
+
+_MAX_PARAMETERS = 4
+
+
+def _template(parameters, margins, values, slopes, curvatures, n):  # type: ignore[no-untyped-def]
+    # The names below come from the globals that compile_block binds this code to.
+    m, v = carray(margins, (n,)), carray(values, (n,))  # type: ignore[name-defined]  # noqa: F821
+    s, c = carray(slopes, (n,)), carray(curvatures, (n,))  # type: ignore[name-defined]  # noqa: F821
+    loss = build(carray(parameters, (COUNT,)))  # type: ignore[name-defined]  # noqa: F821
+    for i in range(n):
+        v[i], s[i], c[i] = point(loss, m[i])  # type: ignore[name-defined]  # noqa: F821
+
+
+def compile_block(point: Callable, names: tuple[str, ...], *, owner: str, on_disk: bool) -> Any:
+    """Compile ``point`` to a C function over a block of margins.
+
+    Parameters
+    ----------
+    point : function
+        ``point(self, m)`` returns value, slope and curvature at margin m; ``self`` has the parameters as attributes
+        and nothing else.
+    names : tuple of str
+        The names of the parameters, in the order in which their values are passed.
+    owner : str
+        Qualified name of the class, for the name of the cache entry.
+    on_disk : bool
+        Whether the compiled code is kept on disk, beside the file that defines ``point``.
+
+    Returns
+    -------
+    numba.core.ccallback.CFunc
+        Its ``address`` is what kernels receive; it must be kept alive as long as the address is in use.
+    """
+    if len(names) > _MAX_PARAMETERS:
+        raise TypeError(
+            f"{owner} has {len(names)} parameters ({', '.join(names)}); a loss can have at most {_MAX_PARAMETERS}"
+        )
+    parameters = namedtuple(f"{owner.rpartition('.')[2]}Parameters", names or ("nothing",))
+    build: Callable = {
+        0: lambda p: parameters(0.0),
+        1: lambda p: parameters(p[0]),
+        2: lambda p: parameters(p[0], p[1]),
+        3: lambda p: parameters(p[0], p[1], p[2]),
+        4: lambda p: parameters(p[0], p[1], p[2], p[3]),
+    }[len(names)]
+    namespace = {
+        **point.__globals__,
+        "carray": numba.carray,
+        "COUNT": len(names),
+        "build": njit(build),
+        "point": njit(forceinline=True, **_OPTIONS)(point),
+    }
+    # The cache lies with the file of the loss and watches it.
+    code = _template.__code__.replace(co_filename=point.__code__.co_filename)
+    function = python_types.FunctionType(code, namespace, "block")
+    # One qualified name is one set of cache entries: it must tell classes apart.
+    function.__qualname__ = f"{owner}.block"
+    function.__module__ = point.__module__
+    block = CFunc(function, normalize_signature(_SIGNATURE), {}, _OPTIONS)
+    if on_disk:
+        block._cache = TolerantCache(function)
+    block.compile()
+    return block
+
+
+@intrinsic
+def apply_block(typingctx, address, parameters, margins, values, slopes, curvatures, n):  # type: ignore[no-untyped-def]
+    """Call the block function at ``address`` on the first ``n`` entries of four contiguous float64 vectors."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        double = ir.DoubleType().as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [double] * 5 + [cgutils.intp_t])
+        pointers = [context.make_array(_Vector)(context, builder, a).data for a in args[1:6]]
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), [*pointers, args[6]])
+        return context.get_dummy_value()
+
+    return types.void(types.intp, *[_Vector] * 5, types.intp), codegen
+
+
+def scratch(chunks: int = 1) -> np.ndarray:
+    """Work space for the passes: margins, values, slopes and curvatures of one block, for each chunk of rows."""
+    return np.empty((chunks, 4, BLOCK_ROWS))

@@ -1,0 +1,156 @@
+"""The passes over the rows, written once for every storage and compiled once for every loss.
+
+A pass covers the chunks ``first`` to ``last`` of ``chunk_rows`` rows each and leaves one partial result a chunk, so
+that threads can share the chunks and the sums still run in one order. Inside a chunk it goes by blocks that stay in
+the cache: decision values, then the loss, then the gradient.
+
+`rows` is the dense array itself, or (data, indices, indptr) of a CSR matrix. `v` holds C·s·y for each row: its sign
+is the label and its magnitude the weight, one vector to read instead of two. `work` is one plane of
+:func:`block.scratch` a chunk: margins, values, slopes, curvatures.
+"""
+
+from __future__ import annotations
+
+from numba import njit, types
+from numba.extending import overload
+
+from . import csr, dense
+from .block import BLOCK_ROWS, apply_block
+from .cache import kernel
+
+# Reassociation vectorises the sums. It is safe: the loss is behind a call by address and cannot be inlined here.
+_SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
+
+
+def _forward(rows, start, n, w, b, z):  # type: ignore[no-untyped-def]
+    """z[k] = x_(start+k) · w + b for k < n."""
+
+
+def _backward(rows, start, n, r, g):  # type: ignore[no-untyped-def]
+    """g += Σ_k r[k] x_(start+k)."""
+
+
+def _squares(rows, start, n, r, g):  # type: ignore[no-untyped-def]
+    """g += Σ_k r[k] x_(start+k)², elementwise."""
+
+
+def _by_storage(rows, row_major, column_major, compressed):  # type: ignore[no-untyped-def]
+    if isinstance(rows, types.BaseTuple):
+        return compressed
+    return column_major if rows.layout == "F" else row_major
+
+
+@overload(_forward)
+def _choose_forward(rows, start, n, w, b, z):  # type: ignore[no-untyped-def]
+    chosen = _by_storage(rows, dense.forward_c, dense.forward_f, csr.forward)
+    return lambda rows, start, n, w, b, z: chosen(rows, start, n, w, b, z)
+
+
+@overload(_backward)
+def _choose_backward(rows, start, n, r, g):  # type: ignore[no-untyped-def]
+    chosen = _by_storage(rows, dense.backward_c, dense.backward_f, csr.backward)
+    return lambda rows, start, n, r, g: chosen(rows, start, n, r, g)
+
+
+@overload(_squares)
+def _choose_squares(rows, start, n, r, g):  # type: ignore[no-untyped-def]
+    chosen = _by_storage(rows, dense.squares, dense.squares, csr.squares)
+    return lambda rows, start, n, r, g: chosen(rows, start, n, r, g)
+
+
+@njit(nogil=True, error_model="numpy", **_SUMS)
+def apply_loss(v, start, n, address, parameters, work):  # type: ignore[no-untyped-def]
+    """Loss of one block whose decision values are in ``work[0]``: C s y φ' to ``work[2]``, C s φ'' to ``work[3]``.
+
+    Returns the sums of C s φ, C s y φ' and C s φ''.
+    """
+    margins, values, slopes, curvatures = work[0], work[1], work[2], work[3]
+    for k in range(n):
+        if v[start + k] < 0.0:
+            margins[k] = -margins[k]
+    apply_block(address, parameters, margins, values, slopes, curvatures, n)
+    value = slope = curvature = 0.0
+    for k in range(n):
+        weight = abs(v[start + k])
+        # A row of weight 0 is a row that is not there, even where its loss overflows.
+        value += weight * values[k] if weight > 0.0 else 0.0
+        slopes[k] = v[start + k] * slopes[k] if weight > 0.0 else 0.0
+        curvatures[k] = weight * curvatures[k] if weight > 0.0 else 0.0
+        slope += slopes[k]
+        curvature += curvatures[k]
+    return value, slope, curvature
+
+
+@kernel()
+def evaluate(  # type: ignore[no-untyped-def]
+    rows, v, w, b, address, parameters, first, last, chunk_rows, block_rows, work, sums, gradients
+):
+    """Value and gradient in one pass: per chunk, Σ C s φ and Σ C s y φ' to ``sums``, Σ C s y φ' x to ``gradients``."""
+    n = v.size
+    for chunk in range(first, last):
+        gradient = gradients[chunk]
+        for j in range(gradient.size):
+            gradient[j] = 0.0
+        value = slope = 0.0
+        stop = min((chunk + 1) * chunk_rows, n)
+        for start in range(chunk * chunk_rows, stop, block_rows):
+            size = min(block_rows, stop - start)
+            _forward(rows, start, size, w, b, work[chunk, 0])
+            block_value, block_slope, _ = apply_loss(v, start, size, address, parameters, work[chunk])
+            _backward(rows, start, size, work[chunk, 2], gradient)
+            value += block_value
+            slope += block_slope
+        sums[chunk, 0] = value
+        sums[chunk, 1] = slope
+
+
+@kernel()
+def product(rows, w, first, last, chunk_rows, z):  # type: ignore[no-untyped-def]
+    """z = X w."""
+    start = first * chunk_rows
+    _forward(rows, start, min(last * chunk_rows, z.size) - start, w, 0.0, z[start:])
+
+
+@kernel()
+def transposed_product(rows, r, first, last, chunk_rows, block_rows, gradients):  # type: ignore[no-untyped-def]
+    """Xᵀ r, one partial sum a chunk."""
+    for chunk in range(first, last):
+        gradient = gradients[chunk]
+        for j in range(gradient.size):
+            gradient[j] = 0.0
+        stop = min((chunk + 1) * chunk_rows, r.size)
+        for start in range(chunk * chunk_rows, stop, block_rows):
+            _backward(rows, start, min(block_rows, stop - start), r[start:], gradient)
+
+
+@kernel()
+def squared_product(rows, r, first, last, chunk_rows, block_rows, gradients):  # type: ignore[no-untyped-def]
+    """(X²)ᵀ r with the square taken elementwise, one partial sum a chunk."""
+    for chunk in range(first, last):
+        gradient = gradients[chunk]
+        for j in range(gradient.size):
+            gradient[j] = 0.0
+        stop = min((chunk + 1) * chunk_rows, r.size)
+        for start in range(chunk * chunk_rows, stop, block_rows):
+            _squares(rows, start, min(block_rows, stop - start), r[start:], gradient)
+
+
+@kernel(**_SUMS)
+def pointwise(z, v, b, address, parameters, first, last, chunk_rows, work, sums, r, c):  # type: ignore[no-untyped-def]
+    """The loss at stored decision values z + b, without X: C s y φ' to ``r``, C s φ'' to ``c``, sums as `evaluate`."""
+    for chunk in range(first, last):
+        value = slope = 0.0
+        stop = min((chunk + 1) * chunk_rows, z.size)
+        for start in range(chunk * chunk_rows, stop, BLOCK_ROWS):
+            size = min(BLOCK_ROWS, stop - start)
+            for k in range(size):
+                work[chunk, 0, k] = z[start + k] + b
+            block_value, block_slope, _ = apply_loss(v, start, size, address, parameters, work[chunk])
+            # Loops, here and below: assigning slices takes Numba three times as long to compile.
+            for k in range(size):
+                r[start + k] = work[chunk, 2, k]
+                c[start + k] = work[chunk, 3, k]
+            value += block_value
+            slope += block_slope
+        sums[chunk, 0] = value
+        sums[chunk, 1] = slope

@@ -1,0 +1,191 @@
+"""What every loss has: parameters, the compiled form, and the probability that goes with its decision values."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numba.core.errors import NumbaError
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import validate_parameter_constraints
+
+from ..kernels.block import compile_block
+
+_LINES_OF_ERROR = 8
+
+
+class CompiledLoss(NamedTuple):
+    """A loss as the kernels take it. Holding it keeps the code at ``address`` alive."""
+
+    address: int
+    parameters: np.ndarray
+    block: Any
+
+
+_blocks: dict[type, tuple[Any, Any]] = {}
+"""Compiled block functions by class: never by name, which two classes in a notebook may share."""
+
+
+class Loss(BaseEstimator):
+    """A margin loss φ(m), with m = y·z, y ∈ {−1, +1} and z the decision value.
+
+    A loss of your own is a subclass with the method ``point``, and with a constructor that stores its parameters (at
+    most four real numbers) under their names. It then works everywhere that a built-in loss does.
+
+    Attributes
+    ----------
+    name : str
+        The name by which the catalogue knows the loss.
+    aliases : tuple of str
+        Further names.
+    formula : str
+        φ(m), in LaTeX.
+    source : str
+        Where the loss comes from.
+    convex : bool
+        Whether φ is convex.
+
+    Examples
+    --------
+    >>> from marginclf.losses import Loss
+    >>> class Cubic(Loss):
+    ...     def point(self, m):
+    ...         t = 1.0 - m
+    ...         if t <= 0.0:
+    ...             return 0.0, 0.0, 0.0
+    ...         return t**3, -3.0 * t**2, 6.0 * t
+    >>> values, slopes, curvatures = Cubic().evaluate([0.0, 2.0])
+    >>> print(values, slopes)
+    [1. 0.] [-3.  0.]
+    """
+
+    name: ClassVar[str] = ""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    formula: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+    convex: ClassVar[bool] = True
+    _parameter_constraints: ClassVar[dict[str, list]] = {}
+
+    def point(self, m: float) -> tuple[float, float, float]:
+        """Value, slope and curvature at one margin.
+
+        The same text runs in Python and, compiled by Numba, in the kernels; there ``self`` has the parameters as
+        attributes and nothing else. At a kink of the slope, either one-sided curvature will do.
+
+        Parameters
+        ----------
+        m : float
+            Margin y·z, without unit.
+
+        Returns
+        -------
+        value, slope, curvature : float
+            φ(m), φ'(m) and φ''(m).
+        """
+        raise NotImplementedError(f"the loss {type(self).__name__} must define point(self, m)")
+
+    def curvature_bounds(self) -> tuple[float, float]:
+        """Lower and upper bound of φ'' over all margins; infinite where there is none."""
+        return (0.0 if self.convex else -np.inf), np.inf
+
+    @property
+    def affine(self) -> bool:
+        """Whether the slope is the same at every margin, so that nothing but a penalty holds the coefficients."""
+        return self.curvature_bounds() == (0.0, 0.0)
+
+    def validate(self) -> None:
+        """Check the values of the parameters.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range; the message names it, its value and the range.
+        """
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
+        )
+
+    def compiled(self) -> CompiledLoss:
+        """The loss as a C function over blocks of margins, compiled once for each class."""
+        self.validate()
+        cls = type(self)
+        point = cls.point
+        names = tuple(cls._get_param_names())
+        known = _blocks.get(cls)
+        # A notebook may give a class another `point`: the old code then must not be used.
+        if known is None or known[0] is not point:
+            known = _blocks[cls] = point, self._compile(names)
+        try:
+            parameters = np.array([float(getattr(self, name)) for name in names])
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"the parameters of a loss must be real numbers, got {self!r}") from error
+        return CompiledLoss(known[1].address, parameters, known[1])
+
+    def _compile(self, names: tuple[str, ...]) -> Any:
+        cls = type(self)
+        built_in = cls.__module__.startswith(__package__ + ".")
+        if not built_in:
+            found = self.point(0.5)
+            if not (isinstance(found, tuple) and len(found) == 3):
+                raise TypeError(
+                    f"{cls.__name__}.point(self, m) must return three numbers (value, slope, curvature); at m = 0.5 "
+                    f"it returned {found!r}"
+                )
+        try:
+            return compile_block(cls.point, names, owner=cls.__qualname__, on_disk=built_in)
+        except NumbaError as error:
+            lines = [line for line in str(error).splitlines() if line.strip()][:_LINES_OF_ERROR]
+            raise TypeError(
+                f"{cls.__name__}.point(self, m) cannot be compiled by Numba. It may use arithmetic, if, math.*, the "
+                "functions of marginclf.kernels.elementary and the parameters as self.<name>.\n" + "\n".join(lines)
+            ) from None
+
+    def evaluate(self, margins: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Value, slope and curvature at many margins, by the compiled code that a fit uses.
+
+        Parameters
+        ----------
+        margins : array-like
+            Margins m = y·z, of any shape.
+
+        Returns
+        -------
+        values, slopes, curvatures : ndarray of float64
+            φ(m), φ'(m) and φ''(m), of the same shape.
+        """
+        m = np.ascontiguousarray(margins, dtype=np.float64)
+        address, parameters, block = self.compiled()
+        results = np.empty((3, *m.shape))
+        pointers = [a.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for a in (parameters, m, *results)]
+        block.ctypes(*pointers, m.size)
+        return results[0], results[1], results[2]
+
+    def probability(self, z: Any) -> np.ndarray:
+        """Probability η(z) of the positive class at decision value z.
+
+        η(z) = φ'(−z) / (φ'(z) + φ'(−z)), clipped to [0, 1]: where the expected loss at a point is smallest.
+        ``None`` in place of this method says that the loss has no probability.
+
+        Parameters
+        ----------
+        z : array-like
+            Decision values.
+
+        Returns
+        -------
+        ndarray of float64
+            Probabilities, of the same shape.
+        """
+        z = np.asarray(z, dtype=np.float64)
+        slope, opposite = self.evaluate(z)[1], self.evaluate(-z)[1]
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            eta = opposite / (slope + opposite)
+        # 0/0 and ∞/∞ far from zero: the limit is a step.
+        return np.clip(np.where(np.isnan(eta), np.heaviside(z, 0.5), eta), 0.0, 1.0)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.get_params() == other.get_params()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(sorted(self.get_params().items()))))

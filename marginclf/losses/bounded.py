@@ -1,0 +1,172 @@
+"""Bounded losses: an outlier cannot cost more than a constant, and in exchange none of them is convex.
+
+They have many stationary points. A fit starts from the optimum of the logistic loss and ends at a stationary point.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.special import expit
+from sklearn.utils._param_validation import Interval
+
+from ..kernels.elementary import arctan, exp, expm1, log1p
+from .base import Loss
+
+
+class Savage(Loss):
+    """φ(m) = 1/(1 + e^(2m))²: bounded by 1.
+
+    With s = 1/(1 + e^(2m)): φ' = −4 s²(1 − s), φ'' = 8 s²(1 − s)(2 − 3s), between −0.481 and 0.617. The probability
+    is η(z) = σ(2z). Not convex: a fit ends at a stationary point.
+
+    References
+    ----------
+    Masnadi-Shirazi, Vasconcelos (2008), On the design of loss functions for classification, NIPS.
+    """
+
+    name = "savage"
+    formula = r"1/(1 + e^{2m})^2"
+    source = "Masnadi-Shirazi, Vasconcelos 2008"
+    convex = False
+
+    def point(self, m: float) -> tuple[float, float, float]:
+        t = exp(-2.0 * abs(m))
+        u = 1.0 / (1.0 + t)
+        # s, 1 - s and 2 - 3s, each without cancellation.
+        if m > 0.0:
+            s, o, k = t * u, u, (2.0 - t) * u
+        else:
+            s, o, k = u, t * u, (2.0 * t - 1.0) * u
+        return s * s, -4.0 * s * s * o, 8.0 * s * s * o * k
+
+    def curvature_bounds(self) -> tuple[float, float]:
+        # φ'' = 8 s²(1 − s)(2 − 3s) is stationary in s at s = (15 ± √33)/24.
+        low, high = ((15.0 + sign * math.sqrt(33.0)) / 24.0 for sign in (1.0, -1.0))
+        return tuple(8.0 * s * s * (1.0 - s) * (2.0 - 3.0 * s) for s in (low, high))  # type: ignore[return-value]
+
+    def probability(self, z: Any) -> np.ndarray:
+        return expit(2.0 * np.asarray(z, dtype=np.float64))
+
+
+class Tangent(Loss):
+    """φ(m) = (2 arctan m − 1)²: bounded by (π + 1)²; rises again above m = tan ½.
+
+    With k = 2 arctan m − 1: φ' = 4k/(1 + m²), φ'' = 8(1 − m k)/(1 + m²)², between −3.18 and 8.49. The probability is
+    η(z) = ½ + arctan z, clipped to [0, 1]. Not convex: a fit ends at a stationary point.
+
+    References
+    ----------
+    Masnadi-Shirazi, Mahadevan, Vasconcelos (2010), On the design of robust classifiers for computer vision, CVPR.
+    """
+
+    name = "tangent"
+    formula = r"(2 \arctan m - 1)^2"
+    source = "Masnadi-Shirazi, Mahadevan, Vasconcelos 2010"
+    convex = False
+
+    def point(self, m: float) -> tuple[float, float, float]:
+        k = 2.0 * arctan(m) - 1.0
+        r = 1.0 / (1.0 + m * m)
+        # r (r − m r k), not (1 − m k) r²: the square of 1 + m² overflows long before φ'' is negligible.
+        return k * k, 4.0 * k * r, 8.0 * r * (r - m * r * k)
+
+    def curvature_bounds(self) -> tuple[float, float]:
+        # The extremes lie at m = −1.0697182 and 0.1209793, roots of φ''' that have no closed form.
+        return -3.1701838520954331, 8.4846121572788354
+
+    def probability(self, z: Any) -> np.ndarray:
+        return np.clip(0.5 + np.arctan(np.asarray(z, dtype=np.float64)), 0.0, 1.0)
+
+
+class Sigmoid(Loss):
+    """φ(m) = 1/(1 + e^m): the 0–1 loss, smoothed.
+
+    With s = φ(m): φ' = −s(1 − s), φ'' = s(1 − s)(1 − 2s), within ±√3/18. It has no probability. Not convex: a fit
+    ends at a stationary point. With an intercept and unbalanced classes there may be none (the intercept runs off);
+    the fit notices that and says so.
+
+    References
+    ----------
+    Mason, Baxter, Bartlett, Frean (1999), Boosting algorithms as gradient descent, NIPS.
+    """
+
+    name = "sigmoid"
+    formula = r"1/(1 + e^{m})"
+    source = "Mason, Baxter, Bartlett, Frean 1999"
+    convex = False
+    probability = None  # type: ignore[assignment]
+
+    def point(self, m: float) -> tuple[float, float, float]:
+        t = exp(-abs(m))
+        u = 1.0 / (1.0 + t)
+        # |1 − 2s| = (1 − t) u; expm1 keeps its digits near m = 0, where φ'' changes sign.
+        k = -expm1(-abs(m)) * u
+        if m > 0.0:
+            return t * u, -t * u * u, t * u * u * k
+        return u, -t * u * u, -t * u * u * k
+
+    def curvature_bounds(self) -> tuple[float, float]:
+        return -math.sqrt(3.0) / 18.0, math.sqrt(3.0) / 18.0
+
+
+class GeneralizedCrossEntropy(Loss):
+    """φ(m) = (1 − σ(m)^q)/q: between cross-entropy (q → 0) and the sigmoid loss (q = 1); bounded by 1/q.
+
+    With σ = σ(m): φ' = −σ^q (1 − σ), φ'' = σ^q (1 − σ)(σ − q(1 − σ)). The probability is η(z) = σ((1 − q) z); with
+    q = 1 there is none. Not convex: a fit ends at a stationary point.
+
+    Parameters
+    ----------
+    q : float, default=0.7
+        Robustness, 0 < q ≤ 1.
+
+    References
+    ----------
+    Zhang, Sabuncu (2018), Generalized cross entropy loss for training deep neural networks with noisy labels, NeurIPS.
+    """
+
+    name = "generalized_cross_entropy"
+    formula = r"(1 - \sigma(m)^q)/q"
+    source = "Zhang, Sabuncu 2018"
+    convex = False
+    _parameter_constraints: ClassVar[dict[str, list]] = {"q": [Interval(Real, 0.0, 1.0, closed="right")]}
+
+    def __init__(self, q: float = 0.7) -> None:
+        self.q = q
+
+    def point(self, m: float) -> tuple[float, float, float]:
+        q = self.q
+        t = exp(-abs(m))
+        u = 1.0 / (1.0 + t)
+        e = expm1(-abs(m))
+        # log σ, 1 − σ and σ − q(1 − σ), each without cancellation.
+        if m > 0.0:
+            log_sigma = -log1p(t)
+            o = t * u
+            k = ((1.0 - q) - q * e) * u
+        else:
+            log_sigma = m - log1p(t)
+            o = u
+            k = (e + (1.0 - q)) * u if t > 0.5 else (t - q) * u
+        x = q * log_sigma
+        p = exp(x)
+        return -expm1(x) / q, -p * o, p * o * k
+
+    def curvature_bounds(self) -> tuple[float, float]:
+        # In σ, φ'' is stationary where (1+q)(2+q) σ² − (1+q)(1+2q) σ + q² = 0.
+        q = float(self.q)
+        a, b, c = (1.0 + q) * (2.0 + q), (1.0 + q) * (1.0 + 2.0 * q), q * q
+        root = math.sqrt(b * b - 4.0 * a * c)
+        low, high = (b - root) / (2.0 * a), (b + root) / (2.0 * a)
+        return tuple(s**q * (1.0 - s) * (s - q * (1.0 - s)) for s in (low, high))  # type: ignore[return-value]
+
+    @property
+    def probability(self) -> Callable[[Any], np.ndarray] | None:  # type: ignore[override]
+        if self.q == 1.0:
+            return None
+        return lambda z: expit((1.0 - self.q) * np.asarray(z, dtype=np.float64))

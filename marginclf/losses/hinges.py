@@ -1,0 +1,117 @@
+"""The hinge and its smooth relatives: nothing is asked of a sample beyond margin 1."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from .base import Loss
+
+
+class SquaredHinge(Loss):
+    """φ(m) = max(0, 1 − m)².
+
+    φ'(m) = −2 max(0, 1 − m), φ''(m) = 2 for m < 1 and 0 above. The probability is η(z) = (1 + z)/2, clipped to
+    [0, 1].
+
+    References
+    ----------
+    Chang, Hsieh, Lin (2008), Coordinate descent method for large-scale L2-loss linear SVM, JMLR 9;
+    Zhang (2004), Statistical behavior and consistency of classification methods, Ann. Statist. 32, for η.
+    """
+
+    name = "squared_hinge"
+    formula = r"\max(0, 1 - m)^2"
+    source = "Chang, Hsieh, Lin 2008"
+
+    def point(self, m: float) -> tuple[float, float, float]:
+        t = 1.0 - m
+        if t <= 0.0:
+            return 0.0, 0.0, 0.0
+        return t * t, -2.0 * t, 2.0
+
+    def curvature_bounds(self) -> tuple[float, float]:
+        return 0.0, 2.0
+
+    def probability(self, z: Any) -> np.ndarray:
+        return np.clip(0.5 + 0.5 * np.asarray(z, dtype=np.float64), 0.0, 1.0)
+
+
+class SmoothHinge(Loss):
+    """φ(m) = 0 for m ≥ 1; (1 − m)²/(2γ) for 1 − γ < m < 1; 1 − m − γ/2 below: the hinge, rounded off within γ.
+
+    φ'(m) goes linearly from −1 to 0 over the width γ, φ''(m) = 1/γ inside. The probability follows from the slopes;
+    it is ½ for all |z| ≤ 1 − γ, which leaves ties in the probabilities where the decision values have none.
+
+    Parameters
+    ----------
+    gamma : float, default=1.0
+        Width γ of the rounding, in units of the margin; positive.
+
+    References
+    ----------
+    Rennie, Srebro (2005), Loss functions for preference levels, IJCAI workshop;
+    Shalev-Shwartz, Zhang (2013), Stochastic dual coordinate ascent methods, JMLR 14.
+
+    Examples
+    --------
+    >>> from marginclf.losses import SmoothHinge
+    >>> print(SmoothHinge(gamma=0.5).evaluate([0.0, 0.75, 1.0])[0])
+    [0.75   0.0625 0.    ]
+    """
+
+    name = "smooth_hinge"
+    formula = (
+        r"0 \text{ for } m \ge 1;\; \tfrac{(1-m)^2}{2\gamma} \text{ for } 1-\gamma < m < 1;\; "
+        r"1 - m - \tfrac{\gamma}{2} \text{ below}"
+    )
+    source = "Rennie, Srebro 2005; Shalev-Shwartz, Zhang 2013"
+    _parameter_constraints: ClassVar[dict[str, list]] = {"gamma": [Interval(Real, 0.0, None, closed="neither")]}
+
+    def __init__(self, gamma: float = 1.0) -> None:
+        self.gamma = gamma
+
+    def point(self, m: float) -> tuple[float, float, float]:
+        t = 1.0 - m
+        if t <= 0.0:
+            return 0.0, 0.0, 0.0
+        if t >= self.gamma:
+            return t - 0.5 * self.gamma, -1.0, 0.0
+        u = t / self.gamma
+        return 0.5 * t * u, -u, 1.0 / self.gamma
+
+    def curvature_bounds(self) -> tuple[float, float]:
+        return 0.0, 1.0 / self.gamma
+
+
+class ModifiedHuber(Loss):
+    """φ(m) = max(0, 1 − m)² for m ≥ −1, −4m below: a squared hinge that outliers pull at with bounded force.
+
+    φ'(m) = −2 max(0, 1 − m), −4 below; φ''(m) = 2 for −1 ≤ m < 1. The probability is η(z) = (1 + z)/2, clipped to
+    [0, 1].
+
+    References
+    ----------
+    Zhang (2004), Statistical behavior and consistency of classification methods, Ann. Statist. 32.
+    """
+
+    name = "modified_huber"
+    formula = r"\max(0, 1 - m)^2 \text{ for } m \ge -1;\; -4m \text{ below}"
+    source = "Zhang 2004"
+
+    def point(self, m: float) -> tuple[float, float, float]:
+        t = 1.0 - m
+        if t <= 0.0:
+            return 0.0, 0.0, 0.0
+        if m < -1.0:
+            return -4.0 * m, -4.0, 0.0
+        return t * t, -2.0 * t, 2.0
+
+    def curvature_bounds(self) -> tuple[float, float]:
+        return 0.0, 2.0
+
+    def probability(self, z: Any) -> np.ndarray:
+        return np.clip(0.5 + 0.5 * np.asarray(z, dtype=np.float64), 0.0, 1.0)

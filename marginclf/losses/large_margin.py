@@ -1,0 +1,98 @@
+"""Losses that are linear below a margin and decay as a power of it above."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import ClassVar
+
+from sklearn.utils._param_validation import Interval
+
+from ..kernels.elementary import power
+from .base import Loss
+
+
+class DWD(Loss):
+    """φ(m) = 1 − m for m ≤ q/(q+1); m^(−q) q^q/(q+1)^(q+1) above: distance-weighted discrimination.
+
+    With k = q/(q+1) and r = k/m, above k: φ = r^q/(1+q), φ' = −r^(q+1), φ'' = r^(q+2) (q+1)²/q ≤ (q+1)²/q. It is
+    lum with a = c = q. The probability follows from the slopes; it is ½ for all |z| ≤ k, which leaves ties in the
+    probabilities where the decision values have none.
+
+    Parameters
+    ----------
+    q : float, default=1.0
+        Power with which the loss decays; positive. Large q approaches the hinge.
+
+    References
+    ----------
+    Marron, Todd, Ahn (2007), Distance-weighted discrimination, JASA 102;
+    Wang, Zou (2018), Another look at distance-weighted discrimination, J. R. Stat. Soc. B 80.
+    """
+
+    name = "dwd"
+    formula = r"1 - m \text{ for } m \le \tfrac{q}{q+1};\; m^{-q} \tfrac{q^q}{(q+1)^{q+1}} \text{ above}"
+    source = "Marron, Todd, Ahn 2007; Wang, Zou 2018"
+    _parameter_constraints: ClassVar[dict[str, list]] = {"q": [Interval(Real, 0.0, None, closed="neither")]}
+
+    def __init__(self, q: float = 1.0) -> None:
+        self.q = q
+
+    def point(self, m: float) -> tuple[float, float, float]:
+        k = self.q / (self.q + 1.0)
+        if m <= k:
+            return 1.0 - m, -1.0, 0.0
+        r = k / m
+        p = power(r, self.q)
+        return p / (self.q + 1.0), -p * r, (self.q + 1.0) / k * p * r * r
+
+    def curvature_bounds(self) -> tuple[float, float]:
+        return 0.0, (self.q + 1.0) ** 2 / self.q
+
+
+class LUM(Loss):
+    """φ(m) = 1 − m for m < c/(1+c); (1/(1+c)) (a/((1+c)m − c + a))^a above: the large-margin unified machine.
+
+    With r = a/((1+c)m − c + a), above the kink: φ = r^a/(1+c), φ' = −r^(a+1), φ'' = r^(a+2) (1+c)(1+a)/a
+    ≤ (1+c)(1+a)/a. c goes from soft (c = 0) to hard (c → ∞, the hinge) classification. The probability follows from
+    the slopes; it is ½ for all |z| ≤ c/(1+c), which leaves ties in the probabilities where the decision values have
+    none.
+
+    Parameters
+    ----------
+    a : float, default=1.0
+        Power with which the loss decays; positive.
+    c : float, default=0.0
+        Place of the kink, c/(1+c); not negative.
+
+    References
+    ----------
+    Liu, Zhang, Wu (2011), Hard or soft classification? Large-margin unified machines, JASA 106.
+    """
+
+    name = "lum"
+    formula = (
+        r"1 - m \text{ for } m < \tfrac{c}{1+c};\; "
+        r"\tfrac{1}{1+c} \left(\tfrac{a}{(1+c)m - c + a}\right)^a \text{ above}"
+    )
+    source = "Liu, Zhang, Wu 2011"
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "a": [Interval(Real, 0.0, None, closed="neither")],
+        "c": [Interval(Real, 0.0, None, closed="left")],
+    }
+
+    def __init__(self, a: float = 1.0, c: float = 0.0) -> None:
+        self.a = a
+        self.c = c
+
+    def point(self, m: float) -> tuple[float, float, float]:
+        h = 1.0 + self.c
+        k = self.c / h
+        if m < k:
+            return 1.0 - m, -1.0, 0.0
+        # Divided through by 1 + c: the denominator cannot overflow, and m - k is exact near the kink.
+        r = self.a / h / ((m - k) + self.a / h)
+        p = power(r, self.a)
+        return p / h, -p * r, h * (1.0 + self.a) / self.a * p * r * r
+
+    def curvature_bounds(self) -> tuple[float, float]:
+        return 0.0, (1.0 + self.c) * (1.0 + self.a) / self.a

@@ -1,0 +1,62 @@
+"""Losses that are one polynomial for every margin: they pull at samples that are already right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .base import Loss
+
+
+class Linear(Loss):
+    """φ(m) = −m: the unhinged loss, unbounded below and held by the penalty alone.
+
+    φ'(m) = −1, φ''(m) = 0. Every sample pulls alike, however right it already is, so the optimum is in closed form,
+    w = C Σ s y x: a classifier of class means. It is robust to symmetric label noise and has no probability.
+
+    With an intercept the objective has an optimum only where both classes carry the same weight. A fit with an
+    intercept therefore rescales the weights so that each class carries half of their total; ``class_weight`` then
+    only scales w. Every intercept is optimal then, and the one midway between the class means along w is taken.
+
+    References
+    ----------
+    van Rooyen, Menon, Williamson (2015), Learning with symmetric label noise: the importance of being unhinged, NIPS.
+    """
+
+    name = "linear"
+    aliases = ("unhinged",)
+    formula = r"-m"
+    source = "van Rooyen, Menon, Williamson 2015"
+    probability = None  # type: ignore[assignment]
+
+    def point(self, m: float) -> tuple[float, float, float]:
+        return -m, -1.0, 0.0
+
+    def curvature_bounds(self) -> tuple[float, float]:
+        return 0.0, 0.0
+
+
+class Squared(Loss):
+    """φ(m) = (1 − m)²: least squares on the labels ±1.
+
+    φ'(m) = −2(1 − m), φ''(m) = 2. The probability is η(z) = (1 + z)/2, clipped to [0, 1].
+
+    References
+    ----------
+    Suykens, Vandewalle (1999), Least squares support vector machine classifiers, Neural Process. Lett. 9.
+    """
+
+    name = "squared"
+    formula = r"(1 - m)^2"
+    source = "Suykens, Vandewalle 1999"
+
+    def point(self, m: float) -> tuple[float, float, float]:
+        t = 1.0 - m
+        return t * t, -2.0 * t, 2.0
+
+    def curvature_bounds(self) -> tuple[float, float]:
+        return 2.0, 2.0
+
+    def probability(self, z: Any) -> np.ndarray:
+        return np.clip(0.5 + 0.5 * np.asarray(z, dtype=np.float64), 0.0, 1.0)
