@@ -1,0 +1,474 @@
+"""MarginLinearClassifier: parameters, fit and prediction."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from joblib import effective_n_jobs
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._validation import check_prepared, overflow_error, training_data
+from .losses import Logistic, Loss, get_loss
+from .matrix import DesignMatrix, design_matrix
+from .objective import Objective, Point
+from .solvers import SOLVERS, Solution, solve
+
+_COMPANION = Logistic()
+"""The convex loss at whose optimum a fit of a non-convex loss starts."""
+
+
+def _has_probability(estimator: MarginLinearClassifier) -> bool:
+    loss = get_loss(estimator.loss)
+    if loss.probability is None:
+        raise AttributeError(
+            f"loss={estimator.loss!r} has no probability. Use decision_function for the ranking of samples, wrap the "
+            "classifier in sklearn.calibration.CalibratedClassifierCV, or choose a loss that has one, such as "
+            "'logistic'"
+        )
+    return True
+
+
+class MarginLinearClassifier(ClassifierMixin, BaseEstimator):
+    r"""Linear classification with any smooth margin loss and an L2 penalty.
+
+    Minimises
+
+    .. math:: F(w, b) = C \sum_i s_i \, \varphi(y_i (x_i \cdot w + b)) + \tfrac12 \|w\|^2
+
+    over the coefficients w and the intercept b, which is never penalised. s are the sample weights with class weights
+    folded in, y is −1 or +1, and φ is the loss. With more than two classes, one such problem is solved for each class
+    against the rest.
+
+    Parameters
+    ----------
+    loss : str or Loss, default="logistic"
+        Name or alias of a loss of :mod:`marginclf.losses`, or a loss object such as ``SmoothHinge(gamma=0.5)``.
+        ``"logistic"``, ``"log_loss"``, ``"softplus"`` and ``"cross_entropy"`` are one and the same. Parameters of the
+        loss are reached as ``loss__gamma``. Losses that are not convex start from the optimum of the logistic loss and
+        end at a stationary point.
+    C : float, default=1.0
+        Inverse strength of the penalty, positive, as in scikit-learn. ``numpy.inf`` is no penalty: F is then the first
+        sum without C, nothing can be proved about its optimum, and coefficients that grow without bound are named as
+        such.
+    fit_intercept : bool, default=True
+        Whether to fit b; otherwise it is 0.
+    class_weight : dict or "balanced", default=None
+        Weights of the classes, multiplied with the sample weights. "balanced" gives every class the same total;
+        its counts include the sample weights. With more than two classes they are weights of the classes in y, not of
+        a class and its rest.
+    tol : float, default=1e-8
+        Relative suboptimality (F − F*)/\|F\| at which to stop. Small problems go on to rounding.
+    max_iter : int, default=1000
+        Largest number of iterations.
+    solver : {"auto", "lbfgs", "newton"}, default="auto"
+        "auto" takes Newton's method where its Hessian is cheap and L-BFGS elsewhere, and lets Newton's method finish
+        what L-BFGS leaves unproven. A loss with the same slope everywhere ("linear") is solved in closed form whatever
+        is asked for.
+    warm_start : bool, default=False
+        Start from the previous fit. For a convex loss the optimum is the same.
+    random_state : int, RandomState or None, default=None
+        Seed of solvers that draw random numbers; those of this version draw none. Other than in scikit-learn, None is
+        one fixed seed (0), so that results are reproducible by default.
+    n_jobs : int or None, default=None
+        Threads for the passes over the rows; None is one, −1 all. The results are the same bits for any number.
+    verbose : int, default=0
+        1 prints how the fit of each class ended.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Coefficients w, float64.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercepts b.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels that occur in y with positive weight.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has string names.
+    n_iter_ : ndarray of shape (1,) or (n_classes,)
+        Iterations, at least 1.
+    objective_ : ndarray of shape (1,) or (n_classes,)
+        F at the solution.
+    suboptimality_ : ndarray of shape (1,) or (n_classes,)
+        Proven bound on (F − F*)/\|F\|: ½‖∇_w F‖²/\|F\|, which holds for every convex loss with b at its own minimum. 0 for
+        a closed form; NaN where nothing can be proved (no penalty, or a loss that is not convex).
+    status_ : tuple of str
+        How each fit ended, in a sentence.
+
+    Warns
+    -----
+    sklearn.exceptions.ConvergenceWarning
+        Once, if a fit did not end at an optimum, with the reason, the bound reached and the remedy.
+
+    See Also
+    --------
+    sklearn.linear_model.LogisticRegression : The same optimum for ``loss="logistic"``.
+    sklearn.svm.LinearSVC : Squared hinge and hinge, with a penalised intercept.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from marginclf import MarginLinearClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), MarginLinearClassifier("squared_hinge", C=0.1)).fit(X, y)
+    >>> round(model.score(X, y), 2)
+    0.98
+    >>> bool(model[-1].suboptimality_[0] < 1e-8)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list]] = {
+        "loss": [str, Loss],
+        "C": [Interval(Real, 0.0, None, closed="right"), Interval(Real, 0.0, None, closed="neither")],
+        "fit_intercept": ["boolean"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "solver": [StrOptions({"auto", *SOLVERS})],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "n_jobs": [None, Integral],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        loss: str | Loss = "logistic",
+        *,
+        C: float = 1.0,
+        fit_intercept: bool = True,
+        class_weight: dict | str | None = None,
+        tol: float = 1e-8,
+        max_iter: int = 1000,
+        solver: str = "auto",
+        warm_start: bool = False,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.loss = loss
+        self.C = C
+        self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
+        self.tol = tol
+        self.max_iter = max_iter
+        self.solver = solver
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def set_params(self, **params: Any) -> MarginLinearClassifier:
+        """Set parameters, those of the loss as ``loss__<name>``.
+
+        ``loss__gamma=0.5`` on a name replaces the name by a fresh loss object, on an object by a changed copy, so that
+        two estimators never share a change.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values.
+
+        Returns
+        -------
+        MarginLinearClassifier
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter; for one of the loss, the message lists those that it has.
+        """
+        of_loss = {key: value for key, value in params.items() if key.startswith("loss__")}
+        super().set_params(**{key: value for key, value in params.items() if key not in of_loss})
+        if of_loss:
+            loss = self.loss if isinstance(self.loss, Loss) else get_loss(self.loss)
+            changed = {**loss.get_params(deep=False), **{key[len("loss__") :]: v for key, v in of_loss.items()}}
+            unknown = sorted(changed.keys() - loss.get_params(deep=False).keys())
+            if unknown:
+                known = ", ".join(loss.get_params(deep=False)) or "none"
+                raise ValueError(
+                    f"Invalid parameter {unknown[0]!r} for loss {loss!r}; its parameters: {known}. To search over losses "
+                    "with different parameters, give a list of grids: "
+                    "[{'loss': ['logistic']}, {'loss': ['smooth_hinge'], 'loss__gamma': [0.5, 1.0]}]"
+                )
+            self.loss = type(loss)(**changed)
+        return self
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MarginLinearClassifier:
+        """Fit the coefficients and intercepts.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+            Features. float32 and float64 in C or Fortran order and CSR are used as they are, without a copy; X is
+            never changed.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, at least 0. A weight of 2 is the row twice, a weight of 0 is the row removed.
+
+        Returns
+        -------
+        MarginLinearClassifier
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data cannot be used; a previous fit is then left as it was.
+        """
+        before = dict(self.__dict__)
+        try:
+            return self._fit(X, y, sample_weight)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> MarginLinearClassifier:
+        self._validate_params()
+        loss = get_loss(self.loss)
+        if loss.affine and np.isinf(self.C):
+            raise ValueError(
+                f"C=inf with loss={self.loss!r}: the loss is unbounded below and only a penalty gives it an optimum; use a "
+                "finite C"
+            )
+        previous = self._previous_fit()
+        X, classes, codes, weights = training_data(self, X, y, sample_weight, self.class_weight)
+        check_prepared(weights, self.C)
+        starts = self._starts(previous, classes, X.shape[1])
+        positive = [1] if len(classes) == 2 else range(len(classes))
+        solutions = []
+        # What overflows is noticed where it matters: a trial step that is too long is shortened.
+        with np.errstate(over="ignore", invalid="ignore"), design_matrix(X, effective_n_jobs(self.n_jobs)) as matrix:
+            for k, start in zip(positive, starts, strict=True):
+                began = time.perf_counter()
+                labels = np.where(codes == k, 1.0, -1.0)
+                try:
+                    solution = self._solve(loss, matrix, labels, weights, start)
+                except OverflowError:
+                    raise overflow_error(X) from None
+                solutions.append(solution)
+                if self.verbose:
+                    self._print(classes[k], solution, time.perf_counter() - began)
+        self._warn(solutions, classes[list(positive)])
+        points = [solution.point for solution in solutions]
+        self.classes_ = classes
+        self.coef_ = np.array([point.w for point in points])
+        self.intercept_ = np.array([point.b for point in points])
+        self.n_iter_ = np.array([max(1, solution.n_iter) for solution in solutions], dtype=np.int32)
+        self.objective_ = np.array([point.value for point in points])
+        self.suboptimality_ = np.array([point.suboptimality for point in points])
+        self.status_ = tuple(solution.status.value for solution in solutions)
+        return self
+
+    def _solve(
+        self, loss: Loss, matrix: DesignMatrix, y: np.ndarray, weights: np.ndarray, start: tuple | None
+    ) -> Solution:
+        def objective_of(loss: Loss) -> Objective:
+            return Objective(matrix, loss, y, weights, C=self.C, fit_intercept=self.fit_intercept)
+
+        objective = objective_of(loss)
+        how = {"solver": self.solver, "tol": self.tol, "max_iter": self.max_iter}
+        w, b = start if start is not None else (np.zeros(matrix.shape[1]), 0.0)
+        spent = 0
+        if not loss.convex and start is None:
+            companion = objective_of(_COMPANION)
+            found = solve(companion, _started(companion, w, b), **how)
+            w, b, spent = found.point.w, found.point.b, found.n_iter
+        solution = solve(objective, _started(objective, w, b), **how)
+        return Solution(solution.point, solution.status, spent + solution.n_iter)
+
+    def _previous_fit(self) -> tuple | None:
+        """Classes, feature names, coefficients and intercepts of the fit that a warm start continues."""
+        if not (self.warm_start and hasattr(self, "coef_")):
+            return None
+        coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
+        return self.classes_, getattr(self, "feature_names_in_", None), coef, self.intercept_
+
+    def _starts(self, previous: tuple | None, classes: np.ndarray, d: int) -> list:
+        if previous is None:
+            return [None] * (1 if len(classes) == 2 else len(classes))
+        old_classes, old_names, coef, intercept = previous
+        remedy = "fit a new estimator, or set warm_start=False"
+        if not np.array_equal(old_classes, classes):
+            raise ValueError(f"warm_start: y has the classes {classes}, the previous fit had {old_classes}; {remedy}")
+        if coef.shape[1] != d:
+            raise ValueError(f"warm_start: X has {d} features, the previous fit had {coef.shape[1]}; {remedy}")
+        names = getattr(self, "feature_names_in_", None)
+        if old_names is not None and names is not None and not np.array_equal(old_names, names):
+            raise ValueError(f"warm_start: X has other feature names than the previous fit; {remedy}")
+        starts = intercept if self.fit_intercept else np.zeros_like(intercept)
+        return [(w.copy(), float(b)) for w, b in zip(coef, starts, strict=True)]
+
+    def _print(self, label: Any, solution: Solution, seconds: float) -> None:
+        point = solution.point
+        print(
+            f"[marginclf] class {label}: {solution.n_iter} iterations, {seconds:.3f} s, objective {point.value:.10g}, "
+            f"suboptimality at most {point.suboptimality:.1e}. {solution.status.value}"
+        )
+
+    def _warn(self, solutions: list[Solution], labels: np.ndarray) -> None:
+        failed = [(s, label) for s, label in zip(solutions, labels, strict=True) if not s.status.converged]
+        if not failed:
+            return
+        # The worst one speaks for all.
+        worst, label = max(failed, key=lambda pair: np.nan_to_num(pair[0].point.suboptimality, nan=np.inf))
+        where = f" Class {label!r}, and {len(failed) - 1} others." if len(failed) > 1 else ""
+        bound = worst.point.suboptimality
+        reached = "nothing can be proved about its distance to the optimum" if np.isnan(bound) else (
+            f"the proven relative suboptimality is {bound:.1e} (tol={self.tol:g})"
+        )  # fmt: skip
+        warnings.warn(
+            f"loss={self.loss!r}, {worst.n_iter} iterations: {worst.status.value}{where} At the end {reached}. "
+            f"{worst.status.remedy}",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Decision values z = X·w + b.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            With two classes, positive values are for ``classes_[1]``.
+
+        Raises
+        ------
+        ValueError
+            If X does not have the features of the fit, or a decision value overflows.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+        if not np.isfinite(z).all():
+            raise overflow_error(X)
+        return z.ravel() if z.shape[1] == 1 else z
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            The class of the largest decision value.
+        """
+        z = self.decision_function(X)
+        return self.classes_[(z > 0.0).astype(int) if z.ndim == 1 else z.argmax(axis=1)]
+
+    @available_if(_has_probability)
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of the classes, by the function η of the loss.
+
+        Available where the loss has a probability. With more than two classes, the probabilities of each class
+        against the rest are divided by their sum; where all are zero, every class gets the same. With class weights
+        they are probabilities of the reweighted population.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities, in the order of ``classes_``.
+        """
+        z = self.decision_function(X)
+        eta = get_loss(self.loss).probability(z)
+        if z.ndim == 1:
+            return np.column_stack([1.0 - eta, eta])
+        total = eta.sum(axis=1, keepdims=True)
+        eta[total[:, 0] == 0.0] = 1.0
+        return eta / eta.sum(axis=1, keepdims=True)
+
+    @available_if(_has_probability)
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Logarithms of the probabilities; −inf where a probability is 0.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Log-probabilities, in the order of ``classes_``.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def sparsify(self) -> MarginLinearClassifier:
+        """Convert ``coef_`` to a CSR matrix; prediction works as before.
+
+        Returns
+        -------
+        MarginLinearClassifier
+            This estimator.
+        """
+        check_is_fitted(self)
+        self.coef_ = sparse.csr_matrix(self.coef_)
+        return self
+
+    def densify(self) -> MarginLinearClassifier:
+        """Convert ``coef_`` back to an array.
+
+        Returns
+        -------
+        MarginLinearClassifier
+            This estimator.
+        """
+        check_is_fitted(self)
+        if sparse.issparse(self.coef_):
+            self.coef_ = self.coef_.toarray()
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        try:
+            affine = get_loss(self.loss).affine
+        except (TypeError, ValueError):
+            affine = False
+        # Without an intercept, scikit-learn's own data for that check cannot be separated, by any linear classifier;
+        # and a classifier of class means is what an affine loss is.
+        tags.classifier_tags.poor_score = affine or not self.fit_intercept
+        return tags
+
+
+def _started(objective: Objective, w: np.ndarray, b: float) -> Point:
+    """The point where a solver starts, if the computation can start there at all."""
+    point = objective.at(w, b)
+    if not (np.isfinite(point.value) and np.isfinite(point.gradient).all()):
+        if w.any():
+            # A warm start may lie where the loss overflows; zero never does.
+            return _started(objective, np.zeros_like(w), 0.0)
+        raise OverflowError("the gradient overflows at zero")
+    return point

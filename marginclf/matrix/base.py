@@ -1,0 +1,178 @@
+"""What solvers may ask of the data, whatever the storage: a few passes over the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from ..kernels import rows as passes
+from ..kernels.block import BLOCK_ROWS, scratch
+from ..losses.base import CompiledLoss
+
+_MIN_CHUNK_ROWS = 1024
+_MAX_CHUNKS = 32
+_BLOCK_NUMBERS = 1 << 15
+"""Entries of X in one block: 256 kB, so that the second look at a block finds it in the second-level cache."""
+
+_THREADED_ENTRIES = 1 << 18
+"""Below this, a pass is over before another thread has started."""
+
+_GRAM_NUMBERS = 1 << 18
+
+
+class DesignMatrix:
+    """The rows x_i, prepared once for all classes. Use it as a context: its threads live as long as that.
+
+    Chunks of rows depend on the shape alone and their partial sums are added in order, so that results are the same
+    bits for any number of threads.
+
+    Parameters
+    ----------
+    rows : ndarray or tuple of ndarray
+        The storage as the kernels take it.
+    shape : tuple of int
+        Rows n and columns d.
+    entries : int
+        Stored entries.
+    n_jobs : int
+        Threads.
+    """
+
+    def __init__(self, rows: Any, shape: tuple[int, int], entries: int, n_jobs: int) -> None:
+        self.rows = rows
+        self.shape = shape
+        self.entries = entries
+        n, d = shape
+        # Each chunk has a gradient of its own: there must be few of them where these outweigh the data.
+        most = max(1, min(_MAX_CHUNKS, entries // max(1, 4 * d)))
+        size = max(_MIN_CHUNK_ROWS, -(-n // most))
+        self._chunk_rows = -(-size // BLOCK_ROWS) * BLOCK_ROWS
+        self._chunks = -(-n // self._chunk_rows)
+        per_row = max(1, entries // n)
+        self._block_rows = int(np.clip(_BLOCK_NUMBERS // per_row, 16, BLOCK_ROWS))
+        self._work = scratch(self._chunks)
+        self._sums = np.empty((self._chunks, 2))
+        self._gradients = np.empty((self._chunks, d))
+        threads = min(n_jobs, self._chunks) if entries >= _THREADED_ENTRIES else 1
+        self._shares = np.linspace(0, self._chunks, threads + 1).astype(int).tolist()
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def _run(self, share: Callable[[int, int], None]) -> None:
+        if self._pool is None:
+            share(0, self._chunks)
+            return
+        # Each thread takes one run of chunks; which thread it is does not matter to the sums.
+        for done in [
+            self._pool.submit(share, *bounds) for bounds in zip(self._shares, self._shares[1:], strict=False)
+        ]:
+            done.result()
+
+    def evaluate(self, loss: CompiledLoss, v: np.ndarray, w: np.ndarray, b: float) -> tuple[float, np.ndarray, float]:
+        """Σ |v| φ, its gradient in w and its slope in b, in one pass.
+
+        Parameters
+        ----------
+        loss : CompiledLoss
+            φ.
+        v : ndarray of shape (n,)
+            C s y: label in the sign, weight in the magnitude.
+        w : ndarray of shape (d,)
+            Coefficients.
+        b : float
+            Intercept.
+        """
+        address, parameters, _ = loss
+        self._run(
+            lambda first, last: passes.evaluate(
+                self.rows, v, w, b, address, parameters, first, last,
+                self._chunk_rows, self._block_rows, self._work, self._sums, self._gradients,
+            )
+        )  # fmt: skip
+        value, slope = self._sums.sum(axis=0)
+        return float(value), self._gradients.sum(axis=0), float(slope)
+
+    def pointwise(
+        self, loss: CompiledLoss, v: np.ndarray, z: np.ndarray, b: float
+    ) -> tuple[float, float, np.ndarray, np.ndarray]:
+        """The loss at stored decision values z + b: Σ |v| φ, Σ v φ', the vectors v φ' and |v| φ''. No pass over X."""
+        address, parameters, _ = loss
+        r, c = np.empty_like(z), np.empty_like(z)
+        self._run(
+            lambda first, last: passes.pointwise(
+                z, v, b, address, parameters, first, last, self._chunk_rows, self._work, self._sums, r, c
+            )
+        )
+        value, slope = self._sums.sum(axis=0)
+        return float(value), float(slope), r, c
+
+    def product(self, w: np.ndarray) -> np.ndarray:
+        """X w, of shape (n,)."""
+        z = np.empty(self.shape[0])
+        self._run(lambda first, last: passes.product(self.rows, w, first, last, self._chunk_rows, z))
+        return z
+
+    def transposed_product(self, r: np.ndarray) -> np.ndarray:
+        """Xᵀ r, of shape (d,)."""
+        self._run(
+            lambda first, last: passes.transposed_product(
+                self.rows, r, first, last, self._chunk_rows, self._block_rows, self._gradients
+            )
+        )
+        return self._gradients.sum(axis=0)
+
+    def squared_product(self, r: np.ndarray) -> np.ndarray:
+        """(X²)ᵀ r with the square taken elementwise, of shape (d,)."""
+        self._run(
+            lambda first, last: passes.squared_product(
+                self.rows, r, first, last, self._chunk_rows, self._block_rows, self._gradients
+            )
+        )
+        return self._gradients.sum(axis=0)
+
+    def gram(self, c: np.ndarray, centre: np.ndarray | None) -> np.ndarray:
+        """Σ_i c_i (x_i − centre)(x_i − centre)ᵀ, of shape (d, d); a few rows at a time, X is never copied whole.
+
+        Subtracting the centre first keeps the digits that a large common offset of the rows would cost.
+        """
+        n, d = self.shape
+        size = min(n, max(64, _GRAM_NUMBERS // max(1, d)))
+        buffer = np.empty((size, d))
+        total = np.zeros((d, d))
+        signed = bool((c < 0.0).any())
+        root = np.sqrt(np.abs(c))
+        for start in range(0, n, size):
+            part = slice(start, min(start + size, n))
+            block = buffer[: part.stop - part.start]
+            self.copy_rows(part, block)
+            if centre is not None:
+                block -= centre
+            block *= root[part, None]
+            # One and the same array on both sides: half the work, and a symmetric result.
+            total += (block * np.sign(c[part])[:, None]).T @ block if signed else block.T @ block
+        return total
+
+    def copy_rows(self, part: slice, out: np.ndarray) -> None:
+        """Rows of X as dense float64."""
+        raise NotImplementedError
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A view that cannot be written to: Numba compiles once for it, wherever the array comes from."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+

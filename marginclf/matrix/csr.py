@@ -1,0 +1,26 @@
+"""Rows in a compressed sparse row matrix or array of SciPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .base import DesignMatrix, read_only
+
+_UNSIGNED = {4: np.uint32, 8: np.uint64}
+
+
+class CSRMatrix(DesignMatrix):
+    """A sparse design matrix; its arrays are used as they are unless entries are duplicate or unsorted."""
+
+    def __init__(self, X: Any, n_jobs: int) -> None:
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
+        self._X = X
+        indices, indptr = (read_only(a).view(_UNSIGNED[a.itemsize]) for a in (X.indices, X.indptr))
+        super().__init__((read_only(X.data), indices, indptr), X.shape, X.nnz, n_jobs)
+
+    def copy_rows(self, part: slice, out: np.ndarray) -> None:
+        out[...] = self._X[part].toarray()

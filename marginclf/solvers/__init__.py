@@ -1,0 +1,63 @@
+"""The solvers, one a file, and the rule that chooses between them. None knows a loss or a storage by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..objective import Objective, Point
+from .closed_form import closed_form
+from .direction import DIRECT_LIMIT
+from .lbfgs import lbfgs
+from .newton import newton
+from .solution import Solution, Status
+
+SOLVERS: dict[str, Callable[..., Solution]] = {"lbfgs": lbfgs, "newton": newton}
+"""The solvers that a user can name, beside "auto"."""
+
+_NARROW = 100
+_FEW_OPERATIONS = 1e9
+_PATIENCE = 300
+
+
+def solve(objective: Objective, start: Point, *, solver: str, tol: float, max_iter: int) -> Solution:
+    """Minimise an objective by the named solver, or by the one that suits it.
+
+    ``"auto"`` takes the closed form for an affine loss, Newton's method where its Hessian is cheap, and L-BFGS
+    elsewhere; what L-BFGS leaves unproven, Newton's method finishes.
+
+    Parameters
+    ----------
+    objective : Objective
+        F.
+    start : Point
+        Where to start.
+    solver : {"auto", "lbfgs", "newton"}
+        The solver.
+    tol : float
+        Relative suboptimality at which to stop.
+    max_iter : int
+        Largest number of iterations, of all solvers together.
+    """
+    if objective.loss.affine:
+        return closed_form(objective, start, tol=tol, max_iter=max_iter)
+    if solver != "auto":
+        return SOLVERS[solver](objective, start, tol=tol, max_iter=max_iter)
+    if newton_is_cheap(*objective.matrix.shape):
+        return newton(objective, start, tol=tol, max_iter=max_iter)
+    first = lbfgs(objective, start, tol=tol, max_iter=min(max_iter, _PATIENCE))
+    if first.status.converged or first.status is Status.SEPARABLE or first.n_iter >= max_iter:
+        return first
+    second = newton(objective, first.point, tol=tol, max_iter=max_iter - first.n_iter)
+    return Solution(second.point, second.status, first.n_iter + second.n_iter)
+
+
+def newton_is_cheap(n: int, d: int) -> bool:
+    """Whether some ten Hessians of d columns over n rows cost less than the passes of L-BFGS.
+
+    A Hessian costs n·d² operations at the speed of a matrix product, a pass n·d at the speed of memory: for narrow
+    data the first is never much more, and small problems are worth solving to rounding.
+    """
+    return d <= _NARROW or (d <= DIRECT_LIMIT and n * d * d + d**3 <= _FEW_OPERATIONS)
+
+
+__all__ = ["SOLVERS", "Solution", "Status", "newton_is_cheap", "solve"]

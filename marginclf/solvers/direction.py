@@ -1,0 +1,155 @@
+"""The Newton direction, by a factorisation of the Hessian or by conjugate gradients, and its decrement.
+
+The intercept is eliminated: with weights c_i = C s_i φ''(m_i) and the mean x̄ = Σ c x / Σ c, the Hessian in w after
+minimising over b is penalty·I + Σ c (x − x̄)(x − x̄)ᵀ. Formed from centred rows, it keeps its digits when features
+have large offsets, and it is positive definite whenever the loss is convex and there is a penalty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import eigh, lapack
+
+from ..objective import Objective, Point
+
+DIRECT_LIMIT = 1000
+"""Columns up to which the Hessian is formed and factored."""
+
+_MAX_PRODUCTS = 200
+_RESIDUAL = 1e-2
+_SMALLEST_EIGENVALUE = 1e-12
+
+
+@dataclass(frozen=True)
+class Direction:
+    """A descent direction (dw, db) with its decrement ½ gᵀH⁻¹g."""
+
+    dw: np.ndarray
+    db: float
+    decrement: float
+
+
+def newton_direction(objective: Objective, point: Point) -> Direction:
+    """−H⁻¹g at a point; where H is not positive definite, with H's curvatures made positive."""
+    centre, total = _centre(objective, point)
+    if total is None:
+        return _modified(objective, point)
+    gradient = point.gradient if centre is None else point.gradient - point.slope * centre
+    if len(gradient) <= DIRECT_LIMIT:
+        dw, missing = _factored(objective, point, gradient, centre), 0.0
+    else:
+        dw, missing = _conjugate_gradients(objective, point, gradient, centre, total)
+    if dw is None:
+        return _modified(objective, point)
+    db, decrement = 0.0, 0.5 * (missing - float(gradient @ dw))
+    if centre is not None:
+        db = -float(centre @ dw)
+        if total > 0.0:
+            db -= point.slope / total
+            decrement += 0.5 * point.slope**2 / total
+    return Direction(dw, db, decrement)
+
+
+def _centre(objective: Objective, point: Point) -> tuple[np.ndarray | None, float | None]:
+    """Mean of the rows weighted by c, and Σ c; a total of None says that b cannot be eliminated."""
+    if not objective.fit_intercept:
+        return None, 0.0
+    total = float(point.c.sum())
+    if objective.loss.convex and total == 0.0:
+        # No row is curved, so no column is either: b is wherever its own minimisation left it.
+        return None, 0.0
+    if not total > 1e-8 * float(np.abs(point.c).sum()):
+        return None, None
+    return objective.matrix.transposed_product(point.c) / total, total
+
+
+def _finite(hessian: np.ndarray) -> np.ndarray:
+    if not np.isfinite(hessian).all():
+        raise OverflowError("the Hessian overflows")
+    return hessian
+
+
+def _factored(
+    objective: Objective, point: Point, gradient: np.ndarray, centre: np.ndarray | None
+) -> np.ndarray | None:
+    hessian = _finite(objective.matrix.gram(point.c, centre))
+    hessian.flat[:: len(hessian) + 1] += objective.penalty
+    _, solution, info = lapack.dposv(hessian, gradient, lower=True, overwrite_a=True)
+    return -solution if info == 0 else None
+
+
+def _conjugate_gradients(
+    objective: Objective, point: Point, gradient: np.ndarray, centre: np.ndarray | None, total: float
+) -> tuple[np.ndarray, float]:
+    """Truncated and preconditioned by the diagonal. At the first direction of negative curvature it stops.
+
+    Also returns what the truncation may hide of gᵀH⁻¹g: rᵀH⁻¹r for the last residual r, at most ‖r‖² / penalty.
+    """
+    matrix, penalty = objective.matrix, objective.penalty
+
+    def hessian_product(p: np.ndarray) -> np.ndarray:
+        u = matrix.product(p)
+        if centre is not None:
+            u -= centre @ p
+        u *= point.c
+        product = matrix.transposed_product(u) + penalty * p
+        return product if centre is None else product - centre * u.sum()
+
+    diagonal = _finite(matrix.squared_product(point.c)) + penalty
+    if centre is not None:
+        diagonal -= total * centre**2
+    # Columns without curvature, or with the wrong sign, are left as they are.
+    diagonal = np.where(diagonal > 0.0, diagonal, max(1.0, float(np.abs(diagonal).max())))
+    solution = np.zeros_like(gradient)
+    residual = -gradient
+    scaled = residual / diagonal
+    p = scaled
+    rho = start = float(residual @ scaled)
+    for _ in range(_MAX_PRODUCTS):
+        if rho <= _RESIDUAL**2 * start:
+            break
+        product = hessian_product(p)
+        curvature = float(p @ product)
+        if not curvature > 0.0:
+            break
+        step = rho / curvature
+        solution += step * p
+        residual = residual - step * product
+        scaled = residual / diagonal
+        rho, last = float(residual @ scaled), rho
+        p = scaled + (rho / last) * p
+    missing = float(residual @ residual) / penalty if penalty else 0.0
+    return (solution, missing) if solution.any() else (-gradient / diagonal, missing)
+
+
+def _modified(objective: Objective, point: Point) -> Direction:
+    """Jointly in (w, b), with the magnitudes of the Hessian's eigenvalues: a descent direction, saddle or not."""
+    matrix, d = objective.matrix, len(point.w)
+    if d > DIRECT_LIMIT:
+        # A step of Newton's method with the diagonal alone; b by its own curvature.
+        diagonal = np.abs(matrix.squared_product(point.c)) + max(objective.penalty, 1e-12)
+        scale = max(float(np.abs(point.c).sum()), 1e-300)
+        dw, db = -point.gradient / diagonal, -point.slope / scale
+        return Direction(dw, db, -0.5 * (float(point.gradient @ dw) + point.slope * db))
+    size = d + int(objective.fit_intercept)
+    hessian = np.zeros((size, size))
+    hessian[:d, :d] = _finite(matrix.gram(point.c, None))
+    hessian.flat[: d * size : size + 1] += objective.penalty
+    gradient = point.gradient
+    if objective.fit_intercept:
+        hessian[d, :d] = hessian[:d, d] = matrix.transposed_product(point.c)
+        hessian[d, d] = point.c.sum()
+        gradient = np.append(gradient, point.slope)
+    # Scaled to a unit diagonal first: eigenvalues, unlike Cholesky factors, mix columns of different units.
+    scale = np.sqrt(np.abs(hessian.diagonal()))
+    scale[scale == 0.0] = 1.0
+    values, vectors = eigh(hessian / scale / scale[:, None])
+    magnitudes = np.abs(values)
+    largest = magnitudes.max() or 1.0
+    # Where there is no curvature to speak of, a step of gradient descent: dividing would only amplify rounding.
+    magnitudes[magnitudes < _SMALLEST_EIGENVALUE * largest] = largest
+    step = -(vectors @ ((vectors.T @ (gradient / scale)) / magnitudes)) / scale
+    decrement = -0.5 * float(gradient @ step)
+    return Direction(step[:d], float(step[d]) if objective.fit_intercept else 0.0, decrement)

@@ -1,0 +1,83 @@
+"""Newton's method with an exact line search, run to rounding where the Hessian is factored.
+
+Each iteration costs one product with X, one with Xᵀ and the Hessian. A full step is tried first, and only where it
+does not lower the objective is the line searched, on the stored decision values and without a pass over X.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..objective import Objective, Point
+from .direction import DIRECT_LIMIT, Direction, newton_direction
+from .solution import Solution, Status, verdict
+
+_SUFFICIENT = 1e-4
+_BACKTRACKS = 40
+_PROGRESS = 0.25
+"""Beyond tol, steps are taken while each cuts the decrement to this fraction: quadratic convergence, then rounding."""
+
+
+def newton(objective: Objective, start: Point, *, tol: float, max_iter: int) -> Solution:
+    """Minimise an objective.
+
+    Parameters
+    ----------
+    objective : Objective
+        F, of any loss; it need not be convex.
+    start : Point
+        Where to start.
+    tol : float
+        Relative suboptimality at which to stop. Where the Hessian is factored, steps go on to rounding, so that the
+        result does not depend on the order of the rows; that takes one or two more.
+    max_iter : int
+        Largest number of iterations.
+    """
+    point, met, last = start, None, np.inf
+    previous = start
+    for n_iter in range(max_iter + 1):
+        if objective.unbounded_along(point):
+            return Solution(point, Status.SEPARABLE, n_iter)
+        direction = newton_direction(objective, point)
+        status = verdict(objective, point, direction, tol)
+        if met is not None and not (status and direction.decrement <= _PROGRESS * last):
+            # Rounding has been reached: whichever of the last two points is better.
+            if status is None or direction.decrement > last:
+                return Solution(previous, met, n_iter)
+            return Solution(point, status, n_iter)
+        final = direction.decrement == 0.0 or len(point.w) > DIRECT_LIMIT
+        if status is not None and (final or not status.converged):
+            return Solution(point, status, n_iter)
+        if n_iter == max_iter:
+            return Solution(point, status or Status.MAX_ITER, n_iter)
+        trial = objective.at(point.w + direction.dw, point.b + direction.db)
+        if status is None and not trial.value <= point.value - _SUFFICIENT * direction.decrement:
+            better = _line_search(objective, point, direction, trial)
+            if better is None:
+                stuck = Status.LIMIT_OF_PRECISION if _unrepresentable(point, trial) else Status.LINE_SEARCH
+                return Solution(point, stuck, n_iter)
+            trial = better
+        previous, point, met, last = point, trial, status, direction.decrement
+    raise AssertionError("unreachable")
+
+
+def _line_search(objective: Objective, point: Point, direction: Direction, full: Point) -> Point | None:
+    """A point along the direction that is lower; None where there is no such point."""
+    w, dw, penalty = point.w, direction.dw, objective.penalty
+    q = full.z - point.z + direction.db
+    t = objective.line_minimum(point.z + point.b, q, penalty * float(w @ dw), penalty * float(dw @ dw))
+    if not (np.isfinite(t) and t > 0.0):
+        t = 1.0
+    for _ in range(_BACKTRACKS):
+        trial = objective.at(w + t * dw, point.b + t * direction.db)
+        if trial.value < point.value:
+            return trial
+        t *= 0.5
+    return None
+
+
+def _unrepresentable(point: Point, trial: Point) -> bool:
+    """Whether a step is below the rounding of the decision values."""
+    change = np.abs(trial.z + trial.b - point.z - point.b)
+    size = np.abs(point.z).max(initial=0.0) + abs(point.b)
+    return bool((change <= 64.0 * np.finfo(float).eps * size).all())

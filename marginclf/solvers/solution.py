@@ -1,0 +1,97 @@
+"""What a solver returns, and in which words it may say how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from ..objective import Objective, Point
+from .direction import Direction
+
+_RUNAWAY = 0.02
+"""A step that gains nothing and yet moves a decision value by this much belongs to an optimum at infinity."""
+
+
+class Status(Enum):
+    """How a fit ended; the value is the sentence that a user sees."""
+
+    PROVEN = "Optimal: the proven bound on the relative suboptimality is at most tol."
+    LIMIT_OF_PRECISION = (
+        "Optimal to the limit of precision: the Newton decrement says that no more than tol of the objective can be "
+        "gained, or no representable step lowers it; the proven bound is loose here."
+    )
+    STATIONARY = "Stationary point of a loss that is not convex: the Newton decrement is at most tol."
+    MAX_ITER = "max_iter iterations were done before the objective was within tol of its minimum."
+    LINE_SEARCH = "No step along the search direction lowers the objective, though the bound is above tol."
+    SEPARABLE = (
+        "The coefficients grow without bound: with C=inf nothing holds them back along a direction that separates "
+        "classes."
+    )
+    RUNS_OFF = (
+        "There is no stationary point within reach: the loss saturates and the coefficients or the intercept run off."
+    )
+
+    @property
+    def converged(self) -> bool:
+        return self in (Status.PROVEN, Status.LIMIT_OF_PRECISION, Status.STATIONARY)
+
+    @property
+    def remedy(self) -> str:
+        """The one useful thing to do; empty where the fit converged."""
+        return _REMEDIES.get(self, "")
+
+
+_REMEDIES = {
+    Status.MAX_ITER: "Increase max_iter, or scale the features (sklearn.preprocessing.StandardScaler).",
+    Status.LINE_SEARCH: "Scale the features (sklearn.preprocessing.StandardScaler).",
+    Status.SEPARABLE: "Use a finite C.",
+    Status.RUNS_OFF: "Use class_weight='balanced', fit_intercept=False, a larger C, or a convex loss.",
+}
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Where a solver ended.
+
+    Attributes
+    ----------
+    point : Point
+        Coefficients, intercept and objective.
+    status : Status
+        How it ended.
+    n_iter : int
+        Iterations.
+    """
+
+    point: Point
+    status: Status
+    n_iter: int
+
+
+def verdict(objective: Objective, point: Point, direction: Direction, tol: float) -> Status | None:
+    """The status of a point where a solver may stop; None for one where it must go on.
+
+    Parameters
+    ----------
+    objective : Objective
+        F.
+    point : Point
+        Where.
+    direction : Direction
+        The Newton direction there, whose decrement is what a quadratic model says can be gained.
+    tol : float
+        Relative suboptimality asked for.
+    """
+    if point.suboptimality <= tol:
+        return Status.PROVEN
+    if not point.relative(direction.decrement) <= tol:
+        return None
+    if objective.provable:
+        return Status.LIMIT_OF_PRECISION
+    # Without a proof, a step that gains nothing may still be one of many on the way to an optimum at infinity.
+    change = objective.matrix.product(direction.dw) + direction.db
+    if np.abs(change[objective.v != 0.0]).max() > _RUNAWAY:
+        return Status.SEPARABLE if objective.loss.convex else Status.RUNS_OFF
+    return Status.LIMIT_OF_PRECISION if objective.loss.convex else Status.STATIONARY
