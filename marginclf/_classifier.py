@@ -132,7 +132,7 @@ class MarginLinearClassifier(ClassifierMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "loss": [str, Loss],
-        "C": [Interval(Real, 0.0, None, closed="right"), Interval(Real, 0.0, None, closed="neither")],
+        "C": [Interval(Real, 0.0, None, closed="right")],
         "fit_intercept": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "tol": [Interval(Real, 0.0, None, closed="left")],
@@ -387,8 +387,9 @@ class MarginLinearClassifier(ClassifierMixin, BaseEstimator):
         """Probabilities of the classes, by the function η of the loss.
 
         Available where the loss has a probability. With more than two classes, the probabilities of each class
-        against the rest are divided by their sum; where all are zero, every class gets the same. With class weights
-        they are probabilities of the reweighted population.
+        against the rest are divided by their sum; where all are zero, every class gets the same. Where the largest
+        ones tie, that of the predicted class is larger by the last bit. With class weights they are probabilities of
+        the reweighted population.
 
         Parameters
         ----------
@@ -403,10 +404,15 @@ class MarginLinearClassifier(ClassifierMixin, BaseEstimator):
         z = self.decision_function(X)
         eta = get_loss(self.loss).probability(z)
         if z.ndim == 1:
-            return np.column_stack([1.0 - eta, eta])
-        total = eta.sum(axis=1, keepdims=True)
-        eta[total[:, 0] == 0.0] = 1.0
-        return eta / eta.sum(axis=1, keepdims=True)
+            z = np.column_stack([-z, z])
+            proba = np.column_stack([1.0 - eta, eta])
+        else:
+            eta[eta.sum(axis=1) == 0.0] = 1.0
+            proba = eta / eta.sum(axis=1, keepdims=True)
+        rows, predicted = np.arange(len(z)), z.argmax(axis=1)
+        tied = proba.argmax(axis=1) != predicted
+        proba[rows[tied], predicted[tied]] = np.nextafter(proba[tied].max(axis=1), np.inf)
+        return proba
 
     @available_if(_has_probability)
     def predict_log_proba(self, X: Any) -> np.ndarray:
