@@ -71,8 +71,8 @@ class MarginLinearClassifier(ClassifierMixin, BaseEstimator):
     max_iter : int, default=1000
         Largest number of iterations.
     solver : {"auto", "lbfgs", "newton"}, default="auto"
-        "auto" takes Newton's method where its Hessian is cheap and L-BFGS elsewhere, and lets Newton's method finish
-        what L-BFGS leaves unproven. A loss with the same slope everywhere ("linear") is solved in closed form whatever
+        "auto" takes Newton's method where its Hessian is cheap or the data sparse and wide, and L-BFGS elsewhere, and lets
+        Newton's method finish what L-BFGS leaves unproven. A loss with the same slope everywhere ("linear") is solved in closed form whatever
         is asked for.
     warm_start : bool, default=False
         Start from the previous fit. For a convex loss the optimum is the same.

@@ -21,6 +21,8 @@ _ONES = np.empty(0)
 """Stands for the direction of the intercept, 1 for every row."""
 
 _FAR_MARGIN = 30.0
+_NO_FALL = 1e-9
+"""Rows on the separating plane do not move; their computed change is rounding of this relative size at most."""
 
 
 class Objective:
@@ -89,14 +91,18 @@ class Objective:
         address, parameters, _ = self.compiled
         return line.minimise(z, q, self.v, linear, quadratic, start, address, parameters, self._work)
 
-    def unbounded_along(self, point: Point) -> bool:
-        """Whether growing (w, b) along itself lowers F for ever: every row right, no penalty, a loss with a tail."""
-        if self.penalty or point.value == 0.0:
+    def separates(self, change: np.ndarray) -> bool:
+        """Whether moving the decision values along ``change`` lowers F for ever, so that it has no minimum.
+
+        That is so without a penalty, where no margin falls and one grows, and the loss goes on falling. A loss that
+        is zero from some margin on (squared hinge) reaches its minimum instead.
+        """
+        if self.penalty:
             return False
-        # A loss that is zero from some margin on (squared hinge) reaches its minimum.
         _, (far_slope,), _ = self.loss.evaluate([_FAR_MARGIN])
-        margins = np.sign(self.v) * (point.z + point.b)
-        return bool(far_slope < 0.0 and (margins[self.v != 0.0] > 0.0).all())
+        growth = (np.sign(self.v) * change)[self.v != 0.0]
+        largest = growth.max()
+        return bool(far_slope < 0.0 < largest and growth.min() >= -_NO_FALL * largest)
 
 
 class Point:

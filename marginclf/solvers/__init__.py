@@ -16,14 +16,14 @@ SOLVERS: dict[str, Callable[..., Solution]] = {"lbfgs": lbfgs, "newton": newton}
 
 _NARROW = 100
 _FEW_OPERATIONS = 1e9
+_SPARSE = 0.1
 _PATIENCE = 300
 
 
 def solve(objective: Objective, start: Point, *, solver: str, tol: float, max_iter: int) -> Solution:
     """Minimise an objective by the named solver, or by the one that suits it.
 
-    ``"auto"`` takes the closed form for an affine loss, Newton's method where its Hessian is cheap, and L-BFGS
-    elsewhere; what L-BFGS leaves unproven, Newton's method finishes.
+    ``"auto"`` takes the closed form for an affine loss, Newton's method where it suits, and L-BFGS elsewhere; what L-BFGS leaves unproven, Newton's method finishes.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def solve(objective: Objective, start: Point, *, solver: str, tol: float, max_it
         return closed_form(objective, start, tol=tol, max_iter=max_iter)
     if solver != "auto":
         return SOLVERS[solver](objective, start, tol=tol, max_iter=max_iter)
-    if newton_is_cheap(*objective.matrix.shape):
+    if newton_suits(*objective.matrix.shape, objective.matrix.entries):
         return newton(objective, start, tol=tol, max_iter=max_iter)
     first = lbfgs(objective, start, tol=tol, max_iter=min(max_iter, _PATIENCE))
     if first.status.converged or first.status is Status.SEPARABLE or first.n_iter >= max_iter:
@@ -51,13 +51,16 @@ def solve(objective: Objective, start: Point, *, solver: str, tol: float, max_it
     return Solution(second.point, second.status, first.n_iter + second.n_iter)
 
 
-def newton_is_cheap(n: int, d: int) -> bool:
-    """Whether some ten Hessians of d columns over n rows cost less than the passes of L-BFGS.
+def newton_suits(n: int, d: int, entries: int) -> bool:
+    """Whether Newton's method is likely to be faster than L-BFGS.
 
     A Hessian costs n·d² operations at the speed of a matrix product, a pass n·d at the speed of memory: for narrow
-    data the first is never much more, and small problems are worth solving to rounding.
+    data the first is never much more, and small problems are worth solving to rounding. On sparse wide data L-BFGS
+    spends its time on vectors of length d, and conjugate gradients need fewer of them.
     """
-    return d <= _NARROW or (d <= DIRECT_LIMIT and n * d * d + d**3 <= _FEW_OPERATIONS)
+    if d > DIRECT_LIMIT:
+        return entries < _SPARSE * n * d
+    return d <= _NARROW or n * d * d + d**3 <= _FEW_OPERATIONS
 
 
-__all__ = ["SOLVERS", "Solution", "Status", "newton_is_cheap", "solve"]
+__all__ = ["SOLVERS", "Solution", "Status", "newton_suits", "solve"]

@@ -20,6 +20,11 @@ DIRECT_LIMIT = 1000
 _MAX_PRODUCTS = 200
 _RESIDUAL = 1e-2
 _SMALLEST_EIGENVALUE = 1e-12
+_CONSTANT = 1e-20
+"""Variance of a column, relative to its squared mean, that is rounding."""
+
+_DEPENDENT = 1e-6
+"""Root of the part of a column's variance that the columns before it leave unexplained, below which it is rounding."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ def newton_direction(objective: Objective, point: Point) -> Direction:
         return _modified(objective, point)
     gradient = point.gradient if centre is None else point.gradient - point.slope * centre
     if len(gradient) <= DIRECT_LIMIT:
-        dw, missing = _factored(objective, point, gradient, centre), 0.0
+        dw, missing = _factored(objective, point, gradient, centre, total), 0.0
     else:
         dw, missing = _conjugate_gradients(objective, point, gradient, centre, total)
     if dw is None:
@@ -72,9 +77,19 @@ def _finite(hessian: np.ndarray) -> np.ndarray:
 
 
 def _factored(
-    objective: Objective, point: Point, gradient: np.ndarray, centre: np.ndarray | None
+    objective: Objective, point: Point, gradient: np.ndarray, centre: np.ndarray | None, total: float
 ) -> np.ndarray | None:
+    """By Cholesky; None where the Hessian is not positive definite to rounding."""
     hessian = _finite(objective.matrix.gram(point.c, centre))
+    if not objective.penalty:
+        # Nothing keeps the Hessian away from singular: a column that is constant, or depends on others, has to be
+        # noticed here, or rounding decides its coefficient.
+        spread = hessian.diagonal().copy()
+        if not spread.all() or (centre is not None and (spread <= _CONSTANT * total * centre**2).any()):
+            return None
+        scale = np.sqrt(spread)
+        factor, solution, info = lapack.dposv(hessian / scale / scale[:, None], gradient / scale, lower=True)
+        return -solution / scale if info == 0 and factor.diagonal().min() > _DEPENDENT else None
     hessian.flat[:: len(hessian) + 1] += objective.penalty
     _, solution, info = lapack.dposv(hessian, gradient, lower=True, overwrite_a=True)
     return -solution if info == 0 else None

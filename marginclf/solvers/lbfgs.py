@@ -43,8 +43,6 @@ def lbfgs(objective: Objective, start: Point, *, tol: float, max_iter: int) -> S
     point = run.proven or run.point(result.x)
     if point.suboptimality <= tol:
         return Solution(point, Status.PROVEN, run.n_iter)
-    if objective.unbounded_along(point):
-        return Solution(point, Status.SEPARABLE, run.n_iter)
     status = verdict(objective, point, newton_direction(objective, point), tol)
     if status is None:
         status = Status.MAX_ITER if run.n_iter >= max_iter else Status.LINE_SEARCH

@@ -36,8 +36,6 @@ def newton(objective: Objective, start: Point, *, tol: float, max_iter: int) -> 
     point, met, last = start, None, np.inf
     previous = start
     for n_iter in range(max_iter + 1):
-        if objective.unbounded_along(point):
-            return Solution(point, Status.SEPARABLE, n_iter)
         direction = newton_direction(objective, point)
         status = verdict(objective, point, direction, tol)
         if met is not None and not (status and direction.decrement <= _PROGRESS * last):

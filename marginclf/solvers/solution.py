@@ -13,14 +13,17 @@ from .direction import Direction
 _RUNAWAY = 0.02
 """A step that gains nothing and yet moves a decision value by this much belongs to an optimum at infinity."""
 
+_NOTHING = 1e-11
+"""Far below any useful tol, and still so far above rounding that the result does not depend on it."""
+
 
 class Status(Enum):
     """How a fit ended; the value is the sentence that a user sees."""
 
     PROVEN = "Optimal: the proven bound on the relative suboptimality is at most tol."
     LIMIT_OF_PRECISION = (
-        "Optimal to the limit of precision: the Newton decrement says that no more than tol of the objective can be "
-        "gained, or no representable step lowers it; the proven bound is loose here."
+        "Optimal to the limit of precision: the Newton decrement is at most tol, or no representable step lowers the "
+        "objective; the proven bound says less here."
     )
     STATIONARY = "Stationary point of a loss that is not convex: the Newton decrement is at most tol."
     MAX_ITER = "max_iter iterations were done before the objective was within tol of its minimum."
@@ -86,12 +89,18 @@ def verdict(objective: Objective, point: Point, direction: Direction, tol: float
     """
     if point.suboptimality <= tol:
         return Status.PROVEN
-    if not point.relative(direction.decrement) <= tol:
-        return None
+    small = point.relative(direction.decrement) <= tol
     if objective.provable:
-        return Status.LIMIT_OF_PRECISION
-    # Without a proof, a step that gains nothing may still be one of many on the way to an optimum at infinity.
+        return Status.LIMIT_OF_PRECISION if small else None
     change = objective.matrix.product(direction.dw) + direction.db
+    if objective.separates(point.z + point.b) or objective.separates(change):
+        return Status.SEPARABLE
+    if not small:
+        return None
     if np.abs(change[objective.v != 0.0]).max() > _RUNAWAY:
+        # Without a proof, a step that gains next to nothing may be one of many towards an optimum at infinity. Go on;
+        # where it still moves decision values when there is nothing left to gain, that is what it was.
+        if point.relative(direction.decrement) > _NOTHING:
+            return None
         return Status.SEPARABLE if objective.loss.convex else Status.RUNS_OFF
     return Status.LIMIT_OF_PRECISION if objective.loss.convex else Status.STATIONARY
