@@ -1,11 +1,11 @@
-"""MarginLinearClassifier: parameters, fit and prediction."""
+"""MarginLinearClassifier: its parameters and fit."""
 
 from __future__ import annotations
 
 import time
 import warnings
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -13,10 +13,8 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._prediction import LinearPrediction
 from ._validation import check_prepared, overflow_error, training_data
 from .losses import Logistic, Loss, get_loss
 from .matrix import DesignMatrix, design_matrix
@@ -27,18 +25,7 @@ _COMPANION = Logistic()
 """The convex loss at whose optimum a fit of a non-convex loss starts."""
 
 
-def _has_probability(estimator: MarginLinearClassifier) -> bool:
-    loss = get_loss(estimator.loss)
-    if loss.probability is None:
-        raise AttributeError(
-            f"loss={estimator.loss!r} has no probability. Use decision_function for the ranking of samples, wrap the "
-            "classifier in sklearn.calibration.CalibratedClassifierCV, or choose a loss that has one, such as "
-            "'logistic'"
-        )
-    return True
-
-
-class MarginLinearClassifier(ClassifierMixin, BaseEstimator):
+class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
     r"""Linear classification with any smooth margin loss and an L2 penalty.
 
     Minimises
@@ -71,9 +58,9 @@ class MarginLinearClassifier(ClassifierMixin, BaseEstimator):
     max_iter : int, default=1000
         Largest number of iterations.
     solver : {"auto", "lbfgs", "newton"}, default="auto"
-        "auto" takes Newton's method where its Hessian is cheap or the data sparse and wide, and L-BFGS elsewhere, and lets
-        Newton's method finish what L-BFGS leaves unproven. A loss with the same slope everywhere ("linear") is solved in closed form whatever
-        is asked for.
+        "auto" takes Newton's method where its Hessian is cheap or the data sparse and wide, and L-BFGS elsewhere, and
+        lets Newton's method finish what L-BFGS leaves unproven. A loss with the same slope everywhere ("linear") is
+        solved in closed form whatever is asked for.
     warm_start : bool, default=False
         Start from the previous fit. For a convex loss the optimum is the same.
     random_state : int, RandomState or None, default=None
@@ -101,8 +88,8 @@ class MarginLinearClassifier(ClassifierMixin, BaseEstimator):
     objective_ : ndarray of shape (1,) or (n_classes,)
         F at the solution.
     suboptimality_ : ndarray of shape (1,) or (n_classes,)
-        Proven bound on (F − F*)/\|F\|: ½‖∇_w F‖²/\|F\|, which holds for every convex loss with b at its own minimum. 0 for
-        a closed form; NaN where nothing can be proved (no penalty, or a loss that is not convex).
+        Proven bound on (F − F*)/\|F\|: ½‖∇_w F‖²/\|F\|, which holds for every convex loss with b at its own minimum.
+        0 for a closed form; NaN where nothing can be proved (no penalty, or a loss that is not convex).
     status_ : tuple of str
         How each fit ended, in a sentence.
 
@@ -171,7 +158,7 @@ class MarginLinearClassifier(ClassifierMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def set_params(self, **params: Any) -> MarginLinearClassifier:
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the loss as ``loss__<name>``.
 
         ``loss__gamma=0.5`` on a name replaces the name by a fresh loss object, on an object by a changed copy, so that
@@ -201,14 +188,14 @@ class MarginLinearClassifier(ClassifierMixin, BaseEstimator):
             if unknown:
                 known = ", ".join(loss.get_params(deep=False)) or "none"
                 raise ValueError(
-                    f"Invalid parameter {unknown[0]!r} for loss {loss!r}; its parameters: {known}. To search over losses "
-                    "with different parameters, give a list of grids: "
+                    f"Invalid parameter {unknown[0]!r} for loss {loss!r}; its parameters: {known}. To search over "
+                    "losses with different parameters, give a list of grids: "
                     "[{'loss': ['logistic']}, {'loss': ['smooth_hinge'], 'loss__gamma': [0.5, 1.0]}]"
                 )
             self.loss = type(loss)(**changed)
         return self
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MarginLinearClassifier:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the coefficients and intercepts.
 
         Parameters
@@ -239,13 +226,13 @@ class MarginLinearClassifier(ClassifierMixin, BaseEstimator):
             self.__dict__.update(before)
             raise
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> MarginLinearClassifier:
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
         self._validate_params()
         loss = get_loss(self.loss)
         if loss.affine and np.isinf(self.C):
             raise ValueError(
-                f"C=inf with loss={self.loss!r}: the loss is unbounded below and only a penalty gives it an optimum; use a "
-                "finite C"
+                f"C=inf with loss={self.loss!r}: the loss is unbounded below and only a penalty gives it an optimum; "
+                "use a finite C"
             )
         previous = self._previous_fit()
         X, classes, codes, weights = training_data(self, X, y, sample_weight, self.class_weight)
@@ -283,7 +270,7 @@ class MarginLinearClassifier(ClassifierMixin, BaseEstimator):
             return Objective(matrix, loss, y, weights, C=self.C, fit_intercept=self.fit_intercept)
 
         objective = objective_of(loss)
-        how = {"solver": self.solver, "tol": self.tol, "max_iter": self.max_iter}
+        how: dict[str, Any] = {"solver": self.solver, "tol": self.tol, "max_iter": self.max_iter}
         w, b = start if start is not None else (np.zeros(matrix.shape[1]), 0.0)
         spent = 0
         if not loss.convex and start is None:
@@ -339,122 +326,6 @@ class MarginLinearClassifier(ClassifierMixin, BaseEstimator):
             ConvergenceWarning,
             stacklevel=4,
         )
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Decision values z = X·w + b.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            With two classes, positive values are for ``classes_[1]``.
-
-        Raises
-        ------
-        ValueError
-            If X does not have the features of the fit, or a decision value overflows.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
-        with np.errstate(over="ignore", invalid="ignore"):
-            z = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
-        if not np.isfinite(z).all():
-            raise overflow_error(X)
-        return z.ravel() if z.shape[1] == 1 else z
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Class labels.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            The class of the largest decision value.
-        """
-        z = self.decision_function(X)
-        return self.classes_[(z > 0.0).astype(int) if z.ndim == 1 else z.argmax(axis=1)]
-
-    @available_if(_has_probability)
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of the classes, by the function η of the loss.
-
-        Available where the loss has a probability. With more than two classes, the probabilities of each class
-        against the rest are divided by their sum; where all are zero, every class gets the same. Where the largest
-        ones tie, that of the predicted class is larger by the last bit. With class weights they are probabilities of
-        the reweighted population.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Probabilities, in the order of ``classes_``.
-        """
-        z = self.decision_function(X)
-        eta = get_loss(self.loss).probability(z)
-        if z.ndim == 1:
-            z = np.column_stack([-z, z])
-            proba = np.column_stack([1.0 - eta, eta])
-        else:
-            eta[eta.sum(axis=1) == 0.0] = 1.0
-            proba = eta / eta.sum(axis=1, keepdims=True)
-        rows, predicted = np.arange(len(z)), z.argmax(axis=1)
-        tied = proba.argmax(axis=1) != predicted
-        proba[rows[tied], predicted[tied]] = np.nextafter(proba[tied].max(axis=1), np.inf)
-        return proba
-
-    @available_if(_has_probability)
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of the probabilities; −inf where a probability is 0.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Log-probabilities, in the order of ``classes_``.
-        """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
-
-    def sparsify(self) -> MarginLinearClassifier:
-        """Convert ``coef_`` to a CSR matrix; prediction works as before.
-
-        Returns
-        -------
-        MarginLinearClassifier
-            This estimator.
-        """
-        check_is_fitted(self)
-        self.coef_ = sparse.csr_matrix(self.coef_)
-        return self
-
-    def densify(self) -> MarginLinearClassifier:
-        """Convert ``coef_`` back to an array.
-
-        Returns
-        -------
-        MarginLinearClassifier
-            This estimator.
-        """
-        check_is_fitted(self)
-        if sparse.issparse(self.coef_):
-            self.coef_ = self.coef_.toarray()
-        return self
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -116,8 +116,8 @@ def check_prepared(weights: np.ndarray, C: float) -> None:
     """
     if np.isfinite(C) and not np.isfinite(C * weights.sum()):
         raise ValueError(
-            f"C={C!r} times the total of sample_weight ({weights.sum():.3g}) overflows; use a smaller C, or C=numpy.inf "
-            "for no penalty"
+            f"C={C!r} times the total of sample_weight ({weights.sum():.3g}) overflows; use a smaller C, or "
+            "C=numpy.inf for no penalty"
         )
 
 

@@ -37,13 +37,13 @@ _OPTIONS = {"fastmath": {"contract"}, "error_model": "numpy"}
 _MAX_PARAMETERS = 4
 
 
-def _template(parameters, margins, values, slopes, curvatures, n):  # type: ignore[no-untyped-def]
+def _template(parameters, margins, values, slopes, curvatures, n):
     # The names below come from the globals that compile_block binds this code to.
-    m, v = carray(margins, (n,)), carray(values, (n,))  # type: ignore[name-defined]  # noqa: F821
-    s, c = carray(slopes, (n,)), carray(curvatures, (n,))  # type: ignore[name-defined]  # noqa: F821
-    loss = build(carray(parameters, (COUNT,)))  # type: ignore[name-defined]  # noqa: F821
+    m, v = carray(margins, (n,)), carray(values, (n,))  # noqa: F821
+    s, c = carray(slopes, (n,)), carray(curvatures, (n,))  # noqa: F821
+    loss = build(carray(parameters, (COUNT,)))  # noqa: F821
     for i in range(n):
-        v[i], s[i], c[i] = point(loss, m[i])  # type: ignore[name-defined]  # noqa: F821
+        v[i], s[i], c[i] = point(loss, m[i])  # noqa: F821
 
 
 def compile_block(point: Callable, names: tuple[str, ...], *, owner: str, on_disk: bool) -> Any:
@@ -99,10 +99,10 @@ def compile_block(point: Callable, names: tuple[str, ...], *, owner: str, on_dis
 
 
 @intrinsic
-def apply_block(typingctx, address, parameters, margins, values, slopes, curvatures, n):  # type: ignore[no-untyped-def]
+def apply_block(typingctx, address, parameters, margins, values, slopes, curvatures, n):
     """Call the block function at ``address`` on the first ``n`` entries of four contiguous float64 vectors."""
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
         double = ir.DoubleType().as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [double] * 5 + [cgutils.intp_t])
         pointers = [context.make_array(_Vector)(context, builder, a).data for a in args[1:6]]

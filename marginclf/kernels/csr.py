@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from numba import njit
 
-_OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy", "nogil": True}
+_OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy", "forceinline": True}
 
 
 @njit(**_OPTIONS)
-def forward(rows, start, n, w, b, z):  # type: ignore[no-untyped-def]
+def forward(rows, start, n, w, b, z):
     data, indices, indptr = rows
     for k in range(n):
         total = 0.0
@@ -22,7 +22,7 @@ def forward(rows, start, n, w, b, z):  # type: ignore[no-untyped-def]
 
 
 @njit(**_OPTIONS)
-def backward(rows, start, n, r, g):  # type: ignore[no-untyped-def]
+def backward(rows, start, n, r, g):
     data, indices, indptr = rows
     for k in range(n):
         rk = r[k]
@@ -33,7 +33,7 @@ def backward(rows, start, n, r, g):  # type: ignore[no-untyped-def]
 
 
 @njit(**_OPTIONS)
-def squares(rows, start, n, r, g):  # type: ignore[no-untyped-def]
+def squares(rows, start, n, r, g):
     data, indices, indptr = rows
     for k in range(n):
         rk = r[k]

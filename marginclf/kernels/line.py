@@ -20,9 +20,16 @@ _STEPS = 200
 
 _ROUNDING = 4.0 * 2.0**-52
 
+_EDGE = 2.0**-20
+"""First step into an interval of minimisers, relative to the place or to 1."""
 
-@njit(nogil=True, error_model="numpy", **_SUMS)
-def _derivatives(t, z, q, v, address, parameters, work):  # type: ignore[no-untyped-def]
+_FEW_ROWS = 4096
+_CURVED = 1e-2
+
+
+# Inlined by force, for the reason given at rows.apply_loss; so each is called at one place only.
+@njit(error_model="numpy", forceinline=True, **_SUMS)
+def _derivatives(t, z, q, v, address, parameters, work):
     """First and second derivative of Σ C s φ(y (z + t q)) in t, and the sum of the magnitudes of the first."""
     slope = curvature = scale = 0.0
     unit = q.size == 0
@@ -49,59 +56,59 @@ def _derivatives(t, z, q, v, address, parameters, work):  # type: ignore[no-unty
     return slope, curvature, scale
 
 
-@njit(nogil=True, error_model="numpy")
-def _flat_end(t, side, z, q, v, address, parameters, work):  # type: ignore[no-untyped-def]
-    """The end on one side of the interval around t where the derivative is zero to rounding; t if there is none."""
-    step = 2.0**-20 * max(1.0, abs(t))
-    inside = t
-    outside = t
-    found = False
-    for _ in range(_STEPS):
-        outside = t + side * step
-        slope, _, scale = _derivatives(outside, z, q, v, address, parameters, work)
-        if abs(slope) > _ROUNDING * scale:
-            found = True
-            break
-        inside = outside
-        step *= 2.0
-        if step > 1e100:
-            break
-    if not found:
-        return t
-    for _ in range(_STEPS):
-        middle = 0.5 * (inside + outside)
-        if middle in (inside, outside):
-            break
-        slope, _, scale = _derivatives(middle, z, q, v, address, parameters, work)
-        if abs(slope) > _ROUNDING * scale:
-            outside = middle
-        else:
-            inside = middle
-    return inside
+@njit(error_model="numpy", forceinline=True)
+def _middle_of_flat(t, z, q, v, address, parameters, work):
+    """Midpoint of the interval around t where the derivative is zero to rounding; t if there is none."""
+    total = 0.0
+    for side in (-1.0, 1.0):
+        inside, outside = t, side * math.inf
+        step = side * _EDGE * max(1.0, abs(t))
+        for _ in range(2 * _STEPS):
+            probe = inside + step if math.isinf(outside) else 0.5 * (inside + outside)
+            if probe == inside or probe == outside or abs(step) > 1e100:
+                break
+            slope, _, scale = _derivatives(probe, z, q, v, address, parameters, work)
+            if not abs(slope) <= _ROUNDING * scale < math.inf:
+                outside = probe
+                if inside == t and abs(probe - t) <= abs(step):
+                    # Not flat at all on this side: where exactly it begins does not matter.
+                    break
+            else:
+                inside = probe
+                step *= 2.0
+        if math.isinf(outside):
+            return t
+        total += inside
+    return 0.5 * total
 
 
 @kernel()
-def minimise(z, q, v, linear, quadratic, start, address, parameters, work):  # type: ignore[no-untyped-def]
+def minimise(z, q, v, linear, quadratic, start, address, parameters, work):
     """A minimiser over t of Σ C s φ(y (z + t q)) + linear·t + ½ quadratic·t², by a guarded Newton iteration.
 
     An empty q stands for ones. Where the minimum is an interval, its midpoint; where the function has no minimum,
     the point where the search gave up. For a loss that is not convex, a local minimiser.
     """
-    t = start
+    t = last = start
     low, high = -math.inf, math.inf
-    reach = 1.0
-    for _ in range(_STEPS):
+    reach, width = 1.0, math.inf
+    may_be_flat = linear == 0.0 and quadratic == 0.0
+    for iteration in range(_STEPS):
         slope, curvature, scale = _derivatives(t, z, q, v, address, parameters, work)
         slope += linear + quadratic * t
         curvature += quadratic
         scale += abs(linear) + abs(quadratic * t)
-        if not math.isfinite(slope):
-            return start
-        if abs(slope) <= _ROUNDING * scale:
-            if curvature == 0.0 and linear == 0.0 and quadratic == 0.0:
-                left = _flat_end(t, -1.0, z, q, v, address, parameters, work)
-                right = _flat_end(t, 1.0, z, q, v, address, parameters, work)
-                return 0.5 * (left + right)
+        if math.isnan(slope):
+            # Infinite slopes against each other: too far, on the side where the last step went.
+            if iteration == 0:
+                return start
+            slope, curvature = math.copysign(math.inf, t - last), 0.0
+        if abs(slope) <= _ROUNDING * scale < math.inf:
+            # An interval can also be met at its end, where the rows at their kink are curved; these are few.
+            if may_be_flat and (z.size <= _FEW_ROWS or curvature <= _CURVED * scale):
+                middle = _middle_of_flat(t, z, q, v, address, parameters, work)
+                if middle != t:
+                    return middle
             # One Newton step more takes the slope from the threshold to the rounding of t.
             return t - slope / curvature if curvature > 0.0 else t
         if slope < 0.0:
@@ -109,16 +116,20 @@ def minimise(z, q, v, linear, quadratic, start, address, parameters, work):  # t
         else:
             high = t
         proposal = t - slope / curvature if curvature > 0.0 else math.nan
-        if math.isinf(low) or math.isinf(high):
-            # No bracket yet: go at least as far as the doubling, so that vanishing slopes cannot hold it up.
-            toward = 1.0 if slope < 0.0 else -1.0
-            limit = max(reach, abs(t))
-            if not abs(proposal - t) <= 8.0 * limit:
-                proposal = t + toward * limit
-            reach *= 2.0
-        elif not low < proposal < high:
-            proposal = 0.5 * (low + high)
-        if proposal == t or proposal == low or proposal == high:  # noqa: PLR1714  (a tuple would be built each time)
+        toward = 1.0 if slope < 0.0 else -1.0
+        if math.isinf(high - low):
+            # No bracket yet. Newton's step is one unit at a time where slopes decay exponentially, and none where
+            # they vanish: after a few of them, go on by doubling.
+            if iteration >= 8 or not abs(proposal - t) <= 8.0 * max(1.0, abs(t)):
+                proposal = t + toward * reach
+                reach *= 2.0
+        else:
+            slow = iteration % 4 == 3 and high - low > 0.5 * width
+            if iteration % 4 == 3:
+                width = high - low
+            if slow or not low < proposal < high:
+                proposal = 0.5 * (low + high)
+        if proposal == t or proposal == low or proposal == high:
             return t
-        t = proposal
+        last, t = t, proposal
     return t

@@ -22,44 +22,46 @@ from .cache import kernel
 _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
 
 
-def _forward(rows, start, n, w, b, z):  # type: ignore[no-untyped-def]
+def _forward(rows, start, n, w, b, z):
     """z[k] = x_(start+k) · w + b for k < n."""
 
 
-def _backward(rows, start, n, r, g):  # type: ignore[no-untyped-def]
+def _backward(rows, start, n, r, g):
     """g += Σ_k r[k] x_(start+k)."""
 
 
-def _squares(rows, start, n, r, g):  # type: ignore[no-untyped-def]
+def _squares(rows, start, n, r, g):
     """g += Σ_k r[k] x_(start+k)², elementwise."""
 
 
-def _by_storage(rows, row_major, column_major, compressed):  # type: ignore[no-untyped-def]
+def _by_storage(rows, row_major, column_major, compressed):
     if isinstance(rows, types.BaseTuple):
         return compressed
     return column_major if rows.layout == "F" else row_major
 
 
 @overload(_forward)
-def _choose_forward(rows, start, n, w, b, z):  # type: ignore[no-untyped-def]
+def _choose_forward(rows, start, n, w, b, z):
     chosen = _by_storage(rows, dense.forward_c, dense.forward_f, csr.forward)
     return lambda rows, start, n, w, b, z: chosen(rows, start, n, w, b, z)
 
 
 @overload(_backward)
-def _choose_backward(rows, start, n, r, g):  # type: ignore[no-untyped-def]
+def _choose_backward(rows, start, n, r, g):
     chosen = _by_storage(rows, dense.backward_c, dense.backward_f, csr.backward)
     return lambda rows, start, n, r, g: chosen(rows, start, n, r, g)
 
 
 @overload(_squares)
-def _choose_squares(rows, start, n, r, g):  # type: ignore[no-untyped-def]
+def _choose_squares(rows, start, n, r, g):
     chosen = _by_storage(rows, dense.squares, dense.squares, csr.squares)
     return lambda rows, start, n, r, g: chosen(rows, start, n, r, g)
 
 
-@njit(nogil=True, error_model="numpy", **_SUMS)
-def apply_loss(v, start, n, address, parameters, work):  # type: ignore[no-untyped-def]
+# Inlined by force: as a function of its own it would be in several kernels, and which of the copies is called, with
+# which rounding, would depend on the order in which they are loaded.
+@njit(error_model="numpy", forceinline=True, **_SUMS)
+def apply_loss(v, start, n, address, parameters, work):
     """Loss of one block whose decision values are in ``work[0]``: C s y φ' to ``work[2]``, C s φ'' to ``work[3]``.
 
     Returns the sums of C s φ, C s y φ' and C s φ''.
@@ -82,9 +84,7 @@ def apply_loss(v, start, n, address, parameters, work):  # type: ignore[no-untyp
 
 
 @kernel()
-def evaluate(  # type: ignore[no-untyped-def]
-    rows, v, w, b, address, parameters, first, last, chunk_rows, block_rows, work, sums, gradients
-):
+def evaluate(rows, v, w, b, address, parameters, first, last, chunk_rows, block_rows, work, sums, gradients):
     """Value and gradient in one pass: per chunk, Σ C s φ and Σ C s y φ' to ``sums``, Σ C s y φ' x to ``gradients``."""
     n = v.size
     for chunk in range(first, last):
@@ -105,14 +105,14 @@ def evaluate(  # type: ignore[no-untyped-def]
 
 
 @kernel()
-def product(rows, w, first, last, chunk_rows, z):  # type: ignore[no-untyped-def]
+def product(rows, w, first, last, chunk_rows, z):
     """z = X w."""
     start = first * chunk_rows
     _forward(rows, start, min(last * chunk_rows, z.size) - start, w, 0.0, z[start:])
 
 
 @kernel()
-def transposed_product(rows, r, first, last, chunk_rows, block_rows, gradients):  # type: ignore[no-untyped-def]
+def transposed_product(rows, r, first, last, chunk_rows, block_rows, gradients):
     """Xᵀ r, one partial sum a chunk."""
     for chunk in range(first, last):
         gradient = gradients[chunk]
@@ -124,7 +124,7 @@ def transposed_product(rows, r, first, last, chunk_rows, block_rows, gradients):
 
 
 @kernel()
-def squared_product(rows, r, first, last, chunk_rows, block_rows, gradients):  # type: ignore[no-untyped-def]
+def squared_product(rows, r, first, last, chunk_rows, block_rows, gradients):
     """(X²)ᵀ r with the square taken elementwise, one partial sum a chunk."""
     for chunk in range(first, last):
         gradient = gradients[chunk]
@@ -136,7 +136,7 @@ def squared_product(rows, r, first, last, chunk_rows, block_rows, gradients):  #
 
 
 @kernel(**_SUMS)
-def pointwise(z, v, b, address, parameters, first, last, chunk_rows, work, sums, r, c):  # type: ignore[no-untyped-def]
+def pointwise(z, v, b, address, parameters, first, last, chunk_rows, work, sums, r, c):
     """The loss at stored decision values z + b, without X: C s y φ' to ``r``, C s φ'' to ``c``, sums as `evaluate`."""
     for chunk in range(first, last):
         value = slope = 0.0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import dis
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numba.core.errors import NumbaError
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import validate_parameter_constraints
 
@@ -112,34 +112,43 @@ class Loss(BaseEstimator):
         cls = type(self)
         point = cls.point
         names = tuple(cls._get_param_names())
-        known = _blocks.get(cls)
-        # A notebook may give a class another `point`: the old code then must not be used.
-        if known is None or known[0] is not point:
-            known = _blocks[cls] = point, self._compile(names)
         try:
             parameters = np.array([float(getattr(self, name)) for name in names])
         except (TypeError, ValueError) as error:
             raise ValueError(f"the parameters of a loss must be real numbers, got {self!r}") from error
+        known = _blocks.get(cls)
+        # A notebook may give a class another `point`: the old code then must not be used.
+        if known is None or known[0] is not point:
+            known = _blocks[cls] = point, self._compile(names)
         return CompiledLoss(known[1].address, parameters, known[1])
 
     def _compile(self, names: tuple[str, ...]) -> Any:
         cls = type(self)
-        built_in = cls.__module__.startswith(__package__ + ".")
+        # A formula that was assigned to a class of ours, or inherited, is not the one on disk under its name.
+        own = cls.point.__qualname__ == f"{cls.__qualname__}.point" and cls.point.__module__ == cls.__module__
+        built_in = own and cls.__module__.startswith(__package__ + ".")
         if not built_in:
-            found = self.point(0.5)
-            if not (isinstance(found, tuple) and len(found) == 3):
-                raise TypeError(
-                    f"{cls.__name__}.point(self, m) must return three numbers (value, slope, curvature); at m = 0.5 "
-                    f"it returned {found!r}"
-                )
+            self._check_point()
         try:
             return compile_block(cls.point, names, owner=cls.__qualname__, on_disk=built_in)
-        except NumbaError as error:
+        except Exception as error:  # Numba raises many kinds for what it cannot compile
             lines = [line for line in str(error).splitlines() if line.strip()][:_LINES_OF_ERROR]
             raise TypeError(
                 f"{cls.__name__}.point(self, m) cannot be compiled by Numba. It may use arithmetic, if, math.*, the "
                 "functions of marginclf.kernels.elementary and the parameters as self.<name>.\n" + "\n".join(lines)
             ) from None
+
+    def _check_point(self) -> None:
+        """Find in plain Python what would be hard to understand, or silent, once compiled."""
+        cls = type(self)
+        found = self.point(0.5)
+        if not (isinstance(found, tuple) and len(found) == 3):
+            raise TypeError(
+                f"{cls.__name__}.point(self, m) must return three numbers (value, slope, curvature); at m = 0.5 "
+                f"it returned {found!r}"
+            )
+        if any(instruction.opname == "RAISE_VARARGS" for instruction in dis.get_instructions(cls.point)):
+            raise TypeError(f"{cls.__name__}.point(self, m) must not raise: compiled code called by address cannot")
 
     def evaluate(self, margins: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Value, slope and curvature at many margins, by the compiled code that a fit uses.
@@ -154,12 +163,12 @@ class Loss(BaseEstimator):
         values, slopes, curvatures : ndarray of float64
             φ(m), φ'(m) and φ''(m), of the same shape.
         """
-        m = np.ascontiguousarray(margins, dtype=np.float64)
-        address, parameters, block = self.compiled()
-        results = np.empty((3, *m.shape))
-        pointers = [a.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for a in (parameters, m, *results)]
-        block.ctypes(*pointers, m.size)
-        return results[0], results[1], results[2]
+        m = np.asarray(margins, dtype=np.float64, order="C")
+        _, parameters, block = self.compiled()
+        values, slopes, curvatures = np.empty_like(m), np.empty_like(m), np.empty_like(m)
+        arrays = parameters, m, values, slopes, curvatures
+        block.ctypes(*(a.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for a in arrays), m.size)
+        return values, slopes, curvatures
 
     def probability(self, z: Any) -> np.ndarray:
         """Probability η(z) of the positive class at decision value z.

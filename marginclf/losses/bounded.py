@@ -36,13 +36,14 @@ class Savage(Loss):
 
     def point(self, m: float) -> tuple[float, float, float]:
         t = exp(-2.0 * abs(m))
-        u = 1.0 / (1.0 + t)
-        # s, 1 - s and 2 - 3s, each without cancellation.
+        d = 1.0 + t
+        d2 = d * d
+        # With s = 1/d for m ≤ 0 and t/d above: s², s²(1 − s) d³ and (2 − 3s) d, none by a difference that cancels.
         if m > 0.0:
-            s, o, k = t * u, u, (2.0 - t) * u
+            a, b, k = t * t, t * t, 2.0 - t
         else:
-            s, o, k = u, t * u, (2.0 * t - 1.0) * u
-        return s * s, -4.0 * s * s * o, 8.0 * s * s * o * k
+            a, b, k = 1.0, t, 2.0 * t - 1.0
+        return a / d2, -4.0 * b / (d2 * d), 8.0 * b * k / (d2 * d2)
 
     def curvature_bounds(self) -> tuple[float, float]:
         # φ'' = 8 s²(1 − s)(2 − 3s) is stationary in s at s = (15 ± √33)/24.

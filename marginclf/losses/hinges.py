@@ -78,7 +78,8 @@ class SmoothHinge(Loss):
         t = 1.0 - m
         if t <= 0.0:
             return 0.0, 0.0, 0.0
-        if t >= self.gamma:
+        # On m, not on t: with γ = 1 the kink is at zero, and 1 − m cannot tell small margins from it.
+        if m <= 1.0 - self.gamma:
             return t - 0.5 * self.gamma, -1.0, 0.0
         u = t / self.gamma
         return 0.5 * t * u, -u, 1.0 / self.gamma

@@ -89,10 +89,14 @@ class LUM(Loss):
         k = self.c / h
         if m < k:
             return 1.0 - m, -1.0, 0.0
-        # Divided through by 1 + c: the denominator cannot overflow, and m - k is exact near the kink.
-        r = self.a / h / ((m - k) + self.a / h)
-        p = power(r, self.a)
-        return p / h, -p * r, h * (1.0 + self.a) / self.a * p * r * r
+        # The base is 1 + x with x = 0 at the kink. Its rounding error matters to a power as large as a.
+        x = (m - k) * (h / self.a)
+        base = 1.0 + x
+        lost = x - (base - 1.0) if x < 1.0 else 1.0 - (base - x)
+        lost = lost / base if base < 1e16 else 0.0
+        p = power(base, -self.a)
+        p -= p * self.a * lost
+        return p / h, -p / base, h * (1.0 + self.a) / self.a * (p / base / base)
 
     def curvature_bounds(self) -> tuple[float, float]:
         return 0.0, (1.0 + self.c) * (1.0 + self.a) / self.a

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..kernels import rows as passes
 from ..kernels.block import BLOCK_ROWS, scratch
+from ..kernels.gram import GRAM_COLUMNS, GRAM_ROWS, gram
 from ..losses.base import CompiledLoss
 
 _MIN_CHUNK_ROWS = 1024
@@ -57,6 +58,7 @@ class DesignMatrix:
         self._work = scratch(self._chunks)
         self._sums = np.empty((self._chunks, 2))
         self._gradients = np.empty((self._chunks, d))
+        self._gram_work: tuple[np.ndarray, np.ndarray] | None = None
         threads = min(n_jobs, self._chunks) if entries >= _THREADED_ENTRIES else 1
         self._shares = np.linspace(0, self._chunks, threads + 1).astype(int).tolist()
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
@@ -75,9 +77,7 @@ class DesignMatrix:
             share(0, self._chunks)
             return
         # Each thread takes one run of chunks; which thread it is does not matter to the sums.
-        for done in [
-            self._pool.submit(share, *bounds) for bounds in zip(self._shares, self._shares[1:], strict=False)
-        ]:
+        for done in [self._pool.submit(share, *bounds) for bounds in zip(self._shares, self._shares[1:], strict=False)]:
             done.result()
 
     def evaluate(self, loss: CompiledLoss, v: np.ndarray, w: np.ndarray, b: float) -> tuple[float, np.ndarray, float]:
@@ -147,8 +147,22 @@ class DesignMatrix:
 
         Subtracting the centre first keeps the digits that a large common offset of the rows would cost.
         """
+        d = self.shape[1]
+        centre = np.zeros(d) if centre is None else centre
+        if d > GRAM_COLUMNS:
+            return self._gram_by_blas(c, centre)
+        if self._gram_work is None:
+            self._gram_work = np.empty((self._chunks, 2, d, GRAM_ROWS)), np.empty((self._chunks, d, d))
+        work, totals = self._gram_work
+        self._run(lambda first, last: gram(self.rows, c, centre, first, last, self._chunk_rows, work, totals))
+        total = totals.sum(axis=0)
+        lower = np.tril_indices(d, -1)
+        total.T[lower] = total[lower]
+        return total
+
+    def _gram_by_blas(self, c: np.ndarray, centre: np.ndarray) -> np.ndarray:
         n, d = self.shape
-        size = min(n, max(64, _GRAM_NUMBERS // max(1, d)))
+        size = min(n, max(64, _GRAM_NUMBERS // d))
         buffer = np.empty((size, d))
         total = np.zeros((d, d))
         signed = bool((c < 0.0).any())
@@ -157,8 +171,7 @@ class DesignMatrix:
             part = slice(start, min(start + size, n))
             block = buffer[: part.stop - part.start]
             self.copy_rows(part, block)
-            if centre is not None:
-                block -= centre
+            block -= centre
             block *= root[part, None]
             # One and the same array on both sides: half the work, and a symmetric result.
             total += (block * np.sign(c[part])[:, None]).T @ block if signed else block.T @ block
@@ -174,5 +187,3 @@ def read_only(array: np.ndarray) -> np.ndarray:
     view = array.view()
     view.flags.writeable = False
     return view
-
-

@@ -23,7 +23,8 @@ _PATIENCE = 300
 def solve(objective: Objective, start: Point, *, solver: str, tol: float, max_iter: int) -> Solution:
     """Minimise an objective by the named solver, or by the one that suits it.
 
-    ``"auto"`` takes the closed form for an affine loss, Newton's method where it suits, and L-BFGS elsewhere; what L-BFGS leaves unproven, Newton's method finishes.
+    ``"auto"`` takes the closed form for an affine loss, Newton's method where it suits, and L-BFGS elsewhere; what
+    L-BFGS leaves unproven, Newton's method finishes.
 
     Parameters
     ----------

@@ -143,10 +143,10 @@ def _modified(objective: Objective, point: Point) -> Direction:
     """Jointly in (w, b), with the magnitudes of the Hessian's eigenvalues: a descent direction, saddle or not."""
     matrix, d = objective.matrix, len(point.w)
     if d > DIRECT_LIMIT:
-        # A step of Newton's method with the diagonal alone; b by its own curvature.
-        diagonal = np.abs(matrix.squared_product(point.c)) + max(objective.penalty, 1e-12)
-        scale = max(float(np.abs(point.c).sum()), 1e-300)
-        dw, db = -point.gradient / diagonal, -point.slope / scale
+        # The diagonal alone, in its magnitudes.
+        diagonal = np.abs(matrix.squared_product(point.c)) + (objective.penalty or 1e-12)
+        dw = -point.gradient / diagonal
+        db = -point.slope / (float(np.abs(point.c).sum()) or 1.0)
         return Direction(dw, db, -0.5 * (float(point.gradient @ dw) + point.slope * db))
     size = d + int(objective.fit_intercept)
     hessian = np.zeros((size, size))

@@ -1,0 +1,150 @@
+"""Prediction with fitted coefficients: decision values, labels, probabilities."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._validation import overflow_error
+from .losses import Loss, get_loss
+
+
+def _has_probability(estimator: LinearPrediction) -> bool:
+    loss = get_loss(estimator.loss)
+    if loss.probability is None:
+        raise AttributeError(
+            f"loss={estimator.loss!r} has no probability. Use decision_function for the ranking of samples, wrap the "
+            "classifier in sklearn.calibration.CalibratedClassifierCV, or choose a loss that has one, such as "
+            "'logistic'"
+        )
+    return True
+
+
+class LinearPrediction:
+    """The methods of a fitted linear classifier: what it predicts from ``coef_``, ``intercept_`` and its loss."""
+
+    loss: str | Loss
+    coef_: Any
+    intercept_: np.ndarray
+    classes_: np.ndarray
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Decision values z = X·w + b.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            With two classes, positive values are for ``classes_[1]``.
+
+        Raises
+        ------
+        ValueError
+            If X does not have the features of the fit, or a decision value overflows.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+        if not np.isfinite(z).all():
+            raise overflow_error(X)
+        return z.ravel() if z.shape[1] == 1 else z
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            The class of the largest decision value.
+        """
+        z = self.decision_function(X)
+        return self.classes_[(z > 0.0).astype(int) if z.ndim == 1 else z.argmax(axis=1)]
+
+    @available_if(_has_probability)
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of the classes, by the function η of the loss.
+
+        Available where the loss has a probability. With more than two classes, the probabilities of each class
+        against the rest are divided by their sum; where all are zero, every class gets the same. Where the largest
+        ones tie, that of the predicted class is larger by the last bit. With class weights they are probabilities of
+        the reweighted population.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities, in the order of ``classes_``.
+        """
+        z = self.decision_function(X)
+        eta = get_loss(self.loss).probability(z)
+        if z.ndim == 1:
+            z = np.column_stack([-z, z])
+            proba = np.column_stack([1.0 - eta, eta])
+        else:
+            eta[eta.sum(axis=1) == 0.0] = 1.0
+            proba = eta / eta.sum(axis=1, keepdims=True)
+        rows, predicted = np.arange(len(z)), z.argmax(axis=1)
+        tied = proba.argmax(axis=1) != predicted
+        proba[rows[tied], predicted[tied]] = np.nextafter(proba[tied].max(axis=1), np.inf)
+        return proba
+
+    @available_if(_has_probability)
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Logarithms of the probabilities; −inf where a probability is 0.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Log-probabilities, in the order of ``classes_``.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def sparsify(self) -> Self:
+        """Convert ``coef_`` to a CSR matrix; prediction works as before.
+
+        Returns
+        -------
+        MarginLinearClassifier
+            This estimator.
+        """
+        check_is_fitted(self)
+        self.coef_ = sparse.csr_matrix(self.coef_)
+        return self
+
+    def densify(self) -> Self:
+        """Convert ``coef_`` back to an array.
+
+        Returns
+        -------
+        MarginLinearClassifier
+            This estimator.
+        """
+        check_is_fitted(self)
+        if sparse.issparse(self.coef_):
+            self.coef_ = self.coef_.toarray()
+        return self
