@@ -109,7 +109,10 @@ class _Entries:
         checksum, body = content[:32], content[32:]
         if hashlib.sha256(body).digest() != checksum:
             raise _DamagedEntryError(f"{path} is damaged")
-        return pickle.loads(body)
+        try:
+            return pickle.loads(body)
+        except Exception as error:  # a pickle of another environment can raise anything
+            raise _DamagedEntryError(f"{path} cannot be read: {error}") from error
 
     def save(self, key: Any, data: Any) -> None:
         body = dumps(data)

@@ -102,9 +102,12 @@ class Loss(BaseEstimator):
         ValueError
             If a parameter is out of its range; the message names it, its value and the range.
         """
-        validate_parameter_constraints(
-            self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
-        )
+        parameters = self.get_params(deep=False)
+        validate_parameter_constraints(self._parameter_constraints, parameters, caller_name=type(self).__name__)
+        try:
+            _ = [float(value) for value in parameters.values()]
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"the parameters of a loss must be real numbers, got {self!r}") from error
 
     def compiled(self) -> CompiledLoss:
         """The loss as a C function over blocks of margins, compiled once for each class."""
@@ -112,10 +115,7 @@ class Loss(BaseEstimator):
         cls = type(self)
         point = cls.point
         names = tuple(cls._get_param_names())
-        try:
-            parameters = np.array([float(getattr(self, name)) for name in names])
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"the parameters of a loss must be real numbers, got {self!r}") from error
+        parameters = np.array([float(getattr(self, name)) for name in names])
         known = _blocks.get(cls)
         # A notebook may give a class another `point`: the old code then must not be used.
         if known is None or known[0] is not point:
@@ -165,7 +165,8 @@ class Loss(BaseEstimator):
         """
         m = np.asarray(margins, dtype=np.float64, order="C")
         _, parameters, block = self.compiled()
-        values, slopes, curvatures = np.empty_like(m), np.empty_like(m), np.empty_like(m)
+        # NaN shows what a point that leaves by an error, in a function that it calls, did not compute.
+        values, slopes, curvatures = (np.full_like(m, np.nan) for _ in range(3))
         arrays = parameters, m, values, slopes, curvatures
         block.ctypes(*(a.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for a in arrays), m.size)
         return values, slopes, curvatures

@@ -1,0 +1,251 @@
+"""The passes over the rows, for every storage, against plain NumPy formulas."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from references import LOSSES
+
+from marginclf.kernels import rows as passes
+from marginclf.kernels.block import BLOCK_ROWS, scratch
+from marginclf.losses import Exponential, Logistic, SquaredHinge, Tangent
+
+STORAGES = {
+    "dense-C-float64": lambda X: np.ascontiguousarray(X),
+    "dense-C-float32": lambda X: np.ascontiguousarray(X, dtype=np.float32),
+    "dense-F-float64": lambda X: np.asfortranarray(X),
+    "dense-F-float32": lambda X: np.asfortranarray(X, dtype=np.float32),
+    "csr-uint32-float64": lambda X: _csr(X, np.int32, np.uint32, np.float64),
+    "csr-uint32-float32": lambda X: _csr(X, np.int32, np.uint32, np.float32),
+    "csr-uint64-float64": lambda X: _csr(X, np.int64, np.uint64, np.float64),
+}
+
+# Around what is unrolled (4 rows), the block (256 rows) and the chunks below.
+SIZES = [(n, d) for n in (1, 3, 4, 5, 255, 256, 257, 1000) for d in (1, 2, 7, 30)]
+
+
+def _csr(X, signed, unsigned, dtype):
+    X = sp.csr_array(X.astype(dtype))
+    return X.data, X.indices.astype(signed).view(unsigned), X.indptr.astype(signed).view(unsigned)
+
+
+def stored(storage, X):
+    """X as the passes take it: read-only, as in a fit (Numba would compile anew for a writable one)."""
+    rows = STORAGES[storage](X.copy())
+    for array in rows if isinstance(rows, tuple) else (rows,):
+        array.flags.writeable = False
+    return rows
+
+
+class Problem:
+    """Rows, labels and weights, some of them empty or zero. float32 holds X exactly."""
+
+    def __init__(self, n, d, seed=0):
+        rng = np.random.default_rng([seed, n, d])
+        self.X = np.float32(rng.normal(size=(n, d))).astype(np.float64)
+        self.X[rng.random((n, d)) < 0.4] = 0.0
+        self.X[rng.random(n) < 0.1] = 0.0
+        self.v = rng.choice([-1.0, 1.0], n) * rng.uniform(0.1, 2.0, n)
+        self.v[rng.random(n) < 0.1] = 0.0
+        self.w = rng.normal(size=d)
+        self.b = 0.3
+        self.r = rng.normal(size=n)
+        self.r[rng.random(n) < 0.1] = 0.0
+
+
+def chunks_of(n, chunk_rows):
+    return -(-n // chunk_rows)
+
+
+def evaluate(rows, p, loss, chunk_rows=1000, block_rows=BLOCK_ROWS, split=False, chunks=None):
+    address, parameters, _keep = loss.compiled()
+    chunks = chunks or chunks_of(p.v.size, chunk_rows)
+    # NaN, so that a number that is only added to, or never written, shows.
+    sums, gradients, work = np.full((chunks, 2), np.nan), np.full((chunks, p.w.size), np.nan), scratch(chunks)
+    work[:] = np.nan
+    for first, last in [(k, k + 1) for k in range(chunks)] if split else [(0, chunks)]:
+        layout = first, last, chunk_rows, block_rows
+        passes.evaluate(rows, p.v, p.w, p.b, address, parameters, *layout, work, sums, gradients)
+    return sums, gradients
+
+
+def expected(p, loss):
+    """Σ C s φ, Σ C s y φ', Σ C s y φ' x, and the sums of the magnitudes of the terms for the tolerance."""
+    y = np.where(p.v < 0.0, -1.0, 1.0)
+    values, slopes, _ = loss.evaluate(y * (p.X @ p.w + p.b))
+    keep = p.v != 0.0
+    value, slope = np.abs(p.v[keep]) * values[keep], p.v[keep] * slopes[keep]
+    X = p.X[keep]
+    found = value.sum(), slope.sum(), X.T @ slope
+    scales = np.abs(value).sum(), np.abs(slope).sum(), np.abs(X).T @ np.abs(slope)
+    return found, scales
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_evaluate_at_every_size(storage):
+    for n, d in SIZES:
+        p = Problem(n, d)
+        rows = stored(storage, p.X)
+        sums, gradients = evaluate(rows, p, Logistic(), chunk_rows=300)
+        (value, slope, gradient), (value_scale, slope_scale, gradient_scale) = expected(p, Logistic())
+        assert abs(sums[:, 0].sum() - value) <= 1e-13 * value_scale, (n, d)
+        assert abs(sums[:, 1].sum() - slope) <= 1e-13 * slope_scale, (n, d)
+        assert (np.abs(gradients.sum(axis=0) - gradient) <= 1e-13 * gradient_scale).all(), (n, d)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_evaluate_every_loss(loss):
+    p = Problem(301, 7)
+    sums, gradients = evaluate(stored("dense-C-float64", p.X), p, loss)
+    (value, slope, gradient), (value_scale, slope_scale, gradient_scale) = expected(p, loss)
+    # The margins differ in their last bits from those of NumPy; a gamma of 1e-3 makes that 1e3 times larger.
+    assert abs(sums[0, 0] - value) <= 1e-11 * value_scale
+    assert abs(sums[0, 1] - slope) <= 1e-11 * slope_scale
+    assert (np.abs(gradients[0] - gradient) <= 1e-11 * gradient_scale).all()
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("chunk_rows", [256, 300, 1000])
+def test_chunks_alone_or_together_are_the_same_bits(storage, chunk_rows):
+    p = Problem(1000, 7)
+    rows = stored(storage, p.X)
+    together = evaluate(rows, p, Tangent(), chunk_rows)
+    alone = evaluate(rows, p, Tangent(), chunk_rows, split=True)
+    for a, b in zip(together, alone, strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_products(storage):
+    for n, d in SIZES:
+        p = Problem(n, d)
+        rows = stored(storage, p.X)
+        chunk_rows, chunks = 300, chunks_of(n, 300)
+        z, z_split = np.full((2, n), np.nan)
+        passes.product(rows, p.w, 0, chunks, chunk_rows, z)
+        for k in range(chunks):
+            passes.product(rows, p.w, k, k + 1, chunk_rows, z_split)
+        np.testing.assert_array_equal(z, z_split)
+        assert (np.abs(z - p.X @ p.w) <= 1e-14 * (np.abs(p.X) @ np.abs(p.w))).all(), (n, d)
+        for kernel, power in ((passes.transposed_product, 1), (passes.squared_product, 2)):
+            gradients, split = np.full((2, chunks, d), np.nan)
+            kernel(rows, p.r, 0, chunks, chunk_rows, BLOCK_ROWS, gradients)
+            for k in range(chunks):
+                kernel(rows, p.r, k, k + 1, chunk_rows, BLOCK_ROWS, split)
+            np.testing.assert_array_equal(gradients, split)
+            scale = np.abs(p.X.T) ** power @ np.abs(p.r)
+            difference = gradients.sum(axis=0) - (p.X.T**power) @ p.r
+            assert (np.abs(difference) <= 1e-14 * scale).all(), (kernel.__name__, n, d)
+
+
+@pytest.mark.parametrize("storage", ["dense-C-float32", "dense-F-float32", "csr-uint32-float32"])
+def test_squares_of_float32_do_not_overflow(storage):
+    X = np.array([[1e30, 1e-30], [0.0, 3e38]])
+    gradients = np.empty((1, 2))
+    passes.squared_product(stored(storage, X), np.ones(2), 0, 1, 2, BLOCK_ROWS, gradients)
+    squares = X.astype(np.float32).astype(np.float64) ** 2
+    np.testing.assert_allclose(gradients[0], squares.sum(axis=0), rtol=1e-15)
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("block_rows", [1, 4, 100, 256])
+def test_the_block_size_changes_only_rounding(storage, block_rows):
+    p = Problem(257, 7)
+    rows = stored(storage, p.X)
+    (sums, gradients), (reference_sums, reference_gradients) = (
+        evaluate(rows, p, SquaredHinge(), 257, size) for size in (block_rows, BLOCK_ROWS)
+    )
+    np.testing.assert_allclose(sums, reference_sums, rtol=1e-13)
+    np.testing.assert_allclose(gradients, reference_gradients, rtol=1e-12)
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_a_row_of_weight_zero_is_not_there_even_if_its_loss_overflows(storage):
+    p = Problem(40, 7)
+    p.v[:3] = 0.0
+    p.X[:3] = -1e4 * np.sign(p.w)  # margins of −2e4: e^−m, e^m and their products are infinite there
+    sums, gradients = evaluate(stored(storage, p.X), p, Exponential())
+    p.X, p.v = p.X[3:], p.v[3:]
+    value, slope, gradient = expected(p, Exponential())[0]
+    np.testing.assert_allclose(sums[0], [value, slope], rtol=1e-12)
+    np.testing.assert_allclose(gradients[0], gradient, rtol=1e-12, atol=1e-12)
+
+
+def test_pointwise_with_rows_of_weight_zero_whose_loss_overflows():
+    address, parameters, _keep = Exponential().compiled()
+    z, v = np.array([-1e4, 0.5, -1e4]), np.array([0.0, -2.0, 0.0])
+    sums, r, c = np.empty((1, 2)), np.empty(3), np.empty(3)
+    passes.pointwise(z, v, 0.0, address, parameters, 0, 1, 3, scratch(), sums, r, c)
+    e = 2.0 * np.exp(0.5)
+    for found, wanted in ((sums[0], [e, e]), (r, [0.0, e, 0.0]), (c, [0.0, e, 0.0])):
+        np.testing.assert_allclose(found, wanted, rtol=1e-15)
+
+
+def test_arrays_that_may_be_written_give_the_same_bits():
+    p = Problem(257, 7)
+    written, kept = (evaluate(rows, p, Logistic()) for rows in (p.X, stored("dense-C-float64", p.X)))
+    for a, b in zip(written, kept, strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
+def test_pointwise():
+    for n in (1, 4, 255, 256, 257, 1000):
+        p = Problem(n, 2)
+        loss, chunk_rows, chunks = Tangent(), 300, chunks_of(n, 300)
+        address, parameters, _keep = loss.compiled()
+        z = p.X @ p.w
+        z.flags.writeable = False
+        results = []
+        for calls in ([(0, chunks)], [(k, k + 1) for k in range(chunks)]):
+            sums, r, c = np.full((chunks, 2), np.nan), np.full(n, np.nan), np.full(n, np.nan)
+            for first, last in calls:
+                layout = first, last, chunk_rows
+                passes.pointwise(z, p.v, p.b, address, parameters, *layout, scratch(chunks), sums, r, c)
+            results.append(b"".join(a.tobytes() for a in (sums, r, c)))
+        assert results[0] == results[1]
+        y = np.where(p.v < 0.0, -1.0, 1.0)
+        values, slopes, curvatures = loss.evaluate(y * (z + p.b))
+        np.testing.assert_allclose(r, p.v * slopes, rtol=1e-15)
+        np.testing.assert_allclose(c, np.abs(p.v) * curvatures, rtol=1e-15)
+        totals = (np.abs(p.v) * values).sum(), r.sum()
+        np.testing.assert_allclose(sums.sum(axis=0), totals, rtol=1e-12, atol=1e-12)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(
+    storage=st.sampled_from(list(STORAGES)),
+    n=st.integers(1, 40),
+    d=st.integers(1, 9),
+    chunk_rows=st.integers(1, 50),
+    seed=st.integers(0, 1000),
+)
+def test_gradient_and_products_agree_with_each_other(storage, n, d, chunk_rows, seed):
+    p = Problem(n, d, seed)
+    rows = stored(storage, p.X)
+    chunks = chunks_of(n, chunk_rows)
+    sums, gradients = evaluate(rows, p, Logistic(), chunk_rows)
+    # The same by three passes: product, pointwise, transposed product.
+    address, parameters, _keep = Logistic().compiled()
+    z, r, c = np.empty((3, n))
+    apart, sums_apart = np.empty((chunks, d)), np.empty((chunks, 2))
+    layout = 0, chunks, chunk_rows
+    passes.product(rows, p.w, *layout, z)
+    passes.pointwise(z, p.v, p.b, address, parameters, *layout, scratch(chunks), sums_apart, r, c)
+    passes.transposed_product(rows, r, 0, chunks, chunk_rows, BLOCK_ROWS, apart)
+    np.testing.assert_allclose(sums, sums_apart, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(gradients, apart, rtol=1e-13, atol=1e-13)
+    assert (c[p.v == 0.0] == 0.0).all()
+    assert (c >= 0.0).all()
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_chunks_without_rows_and_matrices_without_columns(storage):
+    nothing = Problem(0, 3)
+    nothing_sums, nothing_gradients = evaluate(stored(storage, nothing.X), nothing, Logistic(), chunks=2)
+    assert (nothing_sums == 0.0).all()
+    assert (nothing_gradients == 0.0).all()
+    narrow = Problem(5, 0)
+    sums, gradients = evaluate(stored(storage, narrow.X), narrow, Logistic())
+    np.testing.assert_allclose(sums[0], expected(narrow, Logistic())[0][:2], rtol=1e-14)
+    assert gradients.shape == (1, 0)

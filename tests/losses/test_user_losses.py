@@ -1,0 +1,175 @@
+"""Losses that a user writes: the same road as the built-in ones, each with its own formula."""
+
+import math
+
+import numpy as np
+import pytest
+
+from marginclf.kernels.elementary import exp
+from marginclf.losses import Loss, ModifiedHuber, SquaredHinge
+
+MARGINS = np.array([-1.5, 0.25, 3.0])
+
+
+class None_(Loss):
+    def point(self, m):
+        return -m, -1.0, 0.0
+
+
+class One(Loss):
+    def __init__(self, a=2.0):
+        self.a = a
+
+    def point(self, m):
+        return -self.a * m, -self.a, 0.0
+
+
+class Two(Loss):
+    # The order of the names is not that of the alphabet: each value must reach its own name.
+    def __init__(self, slope=2.0, offset=3.0):
+        self.slope = slope
+        self.offset = offset
+
+    def point(self, m):
+        return self.offset - self.slope * m, -self.slope, 0.0
+
+
+class Four(Loss):
+    def __init__(self, d=1.0, c=10.0, b=100.0, a=1000):
+        self.d = d
+        self.c = c
+        self.b = b
+        self.a = a
+
+    def point(self, m):
+        return self.a + self.b + self.c + self.d - m, -1.0, self.d
+
+
+class Elementary(Loss):
+    def point(self, m):
+        e = exp(-m)
+        return e, -e, e
+
+
+class Integers(Loss):
+    # A user writes 0 for 0.0; the kinds of the branches must still unify.
+    def point(self, m):
+        if m > 1:
+            return 0, 0, 0
+        return (1 - m) ** 2, -2 * (1 - m), 2
+
+
+@pytest.mark.parametrize(
+    ("loss", "values"),
+    [
+        (None_(), -MARGINS),
+        (One(), -2.0 * MARGINS),
+        (One(a=np.float32(0.5)), -0.5 * MARGINS),
+        (Two(), 3.0 - 2.0 * MARGINS),
+        (Two(slope=5, offset=0.5), 0.5 - 5.0 * MARGINS),
+        (Four(), 1111.0 - MARGINS),
+        (Four(d=2.0), 1112.0 - MARGINS),
+        (Elementary(), np.exp(-MARGINS)),
+        (Integers(), np.maximum(1.0 - MARGINS, 0.0) ** 2),
+    ],
+    ids=repr,
+)
+def test_works_with_up_to_four_parameters(loss, values):
+    np.testing.assert_allclose(loss.evaluate(MARGINS)[0], values, rtol=1e-15)
+    assert not loss.affine
+    assert loss.curvature_bounds() == (0.0, np.inf)
+
+
+def test_a_class_of_the_same_name_has_its_own_formula():
+    # As when a cell of a notebook is edited and run again.
+    def define(scale):
+        class Edited(Loss):
+            def point(self, m):
+                return scale * m, scale, 0.0
+
+        return Edited
+
+    first, second = define(2.0), define(3.0)
+    assert first.__qualname__ == second.__qualname__
+    assert first().evaluate([1.0])[0] == 2.0
+    assert second().evaluate([1.0])[0] == 3.0
+    assert first().evaluate([1.0])[0] == 2.0
+    assert first() != second()
+
+
+def test_classes_of_one_name_that_inherit_one_point():
+    class Base(Loss):
+        def point(self, m):
+            return self.b * m, self.b, 0.0
+
+    def first():
+        class Edited(Base):
+            def __init__(self, b=2.0):
+                self.b = b
+
+        Edited.__qualname__ = "Edited"
+        return Edited()
+
+    def second():
+        class Edited(Base):
+            def __init__(self, a=5.0, b=3.0):
+                self.a = a
+                self.b = b
+
+        Edited.__qualname__ = "Edited"
+        return Edited()
+
+    # Kept by name, the code of the first would take the a of the second for its b.
+    assert first().evaluate([1.0])[0] == 2.0
+    assert second().evaluate([1.0])[0] == 3.0
+
+
+def _twice(self, m):
+    return 2.0 * m, 2.0, 0.0
+
+
+def _thrice(self, m):
+    return 3.0 * m, 3.0, 0.0
+
+
+@pytest.mark.parametrize("cls", [None_, SquaredHinge])
+def test_an_assigned_point_replaces_the_formula(cls, monkeypatch):
+    # For a class of the catalogue the code on disk must not be used, nor that of another assigned formula.
+    original = cls().evaluate(MARGINS)
+    for point, scale in ((_twice, 2.0), (_thrice, 3.0)):
+        monkeypatch.setattr(cls, "point", point)
+        np.testing.assert_array_equal(cls().evaluate(MARGINS)[0], scale * MARGINS)
+    monkeypatch.setattr(cls, "point", ModifiedHuber.point)
+    np.testing.assert_array_equal(cls().evaluate(MARGINS), ModifiedHuber().evaluate(MARGINS))
+    monkeypatch.undo()
+    np.testing.assert_array_equal(cls().evaluate(MARGINS), original)
+
+
+def test_a_subclass_of_a_built_in_loss():
+    class Shifted(SquaredHinge):
+        def point(self, m):
+            t = 2.0 - m
+            if t <= 0.0:
+                return 0.0, 0.0, 0.0
+            return t * t, -2.0 * t, 2.0
+
+    class Same(SquaredHinge):
+        pass
+
+    np.testing.assert_array_equal(Shifted().evaluate([0.0, 1.5, 3.0])[0], [4.0, 0.25, 0.0])
+    np.testing.assert_array_equal(Same().evaluate(MARGINS), SquaredHinge().evaluate(MARGINS))
+
+
+def test_math_functions_follow_ieee_inside_the_block():
+    class Logarithm(Loss):
+        def point(self, m):
+            return math.log(m), 1.0 / m, 0.0
+
+    values, slopes, _ = Logarithm().evaluate([0.0, 1.0])
+    np.testing.assert_array_equal(values, [-np.inf, 0.0])
+    np.testing.assert_array_equal(slopes, [np.inf, 1.0])
+
+
+def test_code_is_compiled_once_for_each_class():
+    assert One(a=1.0).compiled().address == One(a=5.0).compiled().address
+    assert One().compiled().block.cache_hits == 0
