@@ -252,7 +252,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
                 solutions.append(solution)
                 if self.verbose:
                     self._print(classes[k], solution, time.perf_counter() - began)
-        self._warn(solutions, classes[list(positive)])
+        self._warn(solutions, classes[list(positive)].tolist())
         points = [solution.point for solution in solutions]
         self.classes_ = classes
         self.coef_ = np.array([point.w for point in points])
@@ -309,13 +309,14 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
             f"suboptimality at most {point.suboptimality:.1e}. {solution.status.value}"
         )
 
-    def _warn(self, solutions: list[Solution], labels: np.ndarray) -> None:
+    def _warn(self, solutions: list[Solution], labels: list) -> None:
         failed = [(s, label) for s, label in zip(solutions, labels, strict=True) if not s.status.converged]
         if not failed:
             return
         # The worst one speaks for all.
         worst, label = max(failed, key=lambda pair: np.nan_to_num(pair[0].point.suboptimality, nan=np.inf))
-        where = f" Class {label!r}, and {len(failed) - 1} others." if len(failed) > 1 else ""
+        more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+        where = f" Class {label!r}{more}." if len(solutions) > 1 else ""
         bound = worst.point.suboptimality
         reached = "nothing can be proved about its distance to the optimum" if np.isnan(bound) else (
             f"the proven relative suboptimality is {bound:.1e} (tol={self.tol:g})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,24 +44,19 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weig
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None. Pass the class labels."
         )
-    X = validate_data(
-        estimator,
-        X,
-        accept_sparse="csr",
-        dtype=[np.float64, np.float32],
-        order=None,
-        ensure_all_finite=True,
-        accept_large_sparse=True,
-    )
+    if getattr(getattr(X, "dtype", None), "kind", "") == "c":
+        raise ValueError(
+            f"Complex data not supported: X has dtype {X.dtype}; pass its real and imaginary parts as columns of their own"
+        )
+    # Float types and storage are kept as they are.
+    X = validate_data(estimator, X, accept_sparse="csr", dtype=[np.float64, np.float32])
     y = _labels(y)
     check_consistent_length(X, y)
     classes, codes = np.unique(y, return_inverse=True)
     if sample_weight is None:
         weights = np.ones(len(y))
     else:
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weights.any():
-            raise ValueError("sample_weight is zero for every row; give at least two classes a positive weight")
+        weights = _sample_weights(sample_weight, X)
         # A row of weight 0 is a row that is not there, and so is a class that only such rows have.
         present = np.bincount(codes, weights, minlength=len(classes)) > 0.0
         if not present.all():
@@ -68,7 +64,7 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weig
     if len(classes) < 2:
         where = "" if sample_weight is None else ", counting the rows of positive weight"
         raise ValueError(
-            f"y has only one class{where}: {classes[0]!r}. A classifier needs samples of at least two classes"
+            f"y has only one class{where}: {classes.tolist()[0]!r}. A classifier needs samples of at least two classes"
         )
     if class_weight is not None:
         factors = _class_weights(class_weight, classes, codes, weights)
@@ -76,7 +72,7 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weig
         lost = np.bincount(codes, weights, minlength=len(classes)) == 0.0
         if lost.any():
             raise ValueError(
-                f"class_weight is zero for class {classes[lost][0]!r}; remove its rows instead of giving them no weight"
+                f"class_weight is zero for class {classes[lost].tolist()[0]!r}; remove its rows instead of giving them no weight"
             )
     return Data(X, classes, codes, weights)
 
@@ -95,14 +91,26 @@ def _labels(y: Any) -> np.ndarray:
     return y
 
 
+def _sample_weights(sample_weight: Any, X: Any) -> np.ndarray:
+    # Signs first: scikit-learn's own messages name neither the value nor the remedy.
+    if not isinstance(sample_weight, Real):
+        given = np.asarray(sample_weight)
+        if given.dtype.kind in "biuf" and given.size:
+            if (given < 0).any():
+                raise ValueError(f"sample_weight must be at least 0, got {given.min()}; remove these rows instead")
+            if not given.any():
+                raise ValueError("sample_weight is zero for every row; give at least two classes a positive weight")
+    return _check_sample_weight(sample_weight, X, dtype=np.float64)
+
+
 def _class_weights(class_weight: Any, classes: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
     if isinstance(class_weight, str):
         # As compute_class_weight("balanced"), with each row counted by its weight, so that a weight of 2 is two rows.
         totals = np.bincount(codes, weights, minlength=len(classes))
         return totals.sum() / (len(classes) * totals)
-    bad = {label: value for label, value in class_weight.items() if not 0.0 <= value < np.inf}
+    bad = {k: value for k, value in class_weight.items() if not (isinstance(value, Real) and 0.0 <= value < np.inf)}
     if bad:
-        raise ValueError(f"class_weight must be finite and at least 0, got {bad}")
+        raise ValueError(f"class_weight must be finite numbers of at least 0, got {bad}")
     return compute_class_weight(class_weight, classes=classes, y=classes[codes])
 
 
@@ -114,7 +122,9 @@ def check_prepared(weights: np.ndarray, C: float) -> None:
     ValueError
         If C times the total weight overflows.
     """
-    if np.isfinite(C) and not np.isfinite(C * weights.sum()):
+    with np.errstate(over="ignore"):
+        overflows = np.isfinite(C) and not np.isfinite(C * weights.sum())
+    if overflows:
         raise ValueError(
             f"C={C!r} times the total of sample_weight ({weights.sum():.3g}) overflows; use a smaller C, or "
             "C=numpy.inf for no penalty"

@@ -44,6 +44,10 @@ def newton(objective: Objective, start: Point, *, tol: float, max_iter: int) -> 
                 return Solution(previous, met, n_iter)
             return Solution(point, status, n_iter)
         final = direction.decrement == 0.0 or len(point.w) > DIRECT_LIMIT
+        if status is Status.SEPARABLE:
+            # Leave the coefficients where they separate: at the start they are still zero.
+            further = objective.at(point.w + direction.dw, point.b + direction.db)
+            return Solution(further if further.value < point.value else point, status, n_iter + 1)
         if status is not None and (final or not status.converged):
             return Solution(point, status, n_iter)
         if n_iter == max_iter:
