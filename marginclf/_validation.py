@@ -46,7 +46,7 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weig
         )
     if getattr(getattr(X, "dtype", None), "kind", "") == "c":
         raise ValueError(
-            f"Complex data not supported: X has dtype {X.dtype}; pass its real and imaginary parts as columns of their own"
+            f"Complex data not supported: X has dtype {X.dtype}; pass real and imaginary parts as columns of their own"
         )
     # Float types and storage are kept as they are.
     X = validate_data(estimator, X, accept_sparse="csr", dtype=[np.float64, np.float32])
@@ -72,7 +72,8 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weig
         lost = np.bincount(codes, weights, minlength=len(classes)) == 0.0
         if lost.any():
             raise ValueError(
-                f"class_weight is zero for class {classes[lost].tolist()[0]!r}; remove its rows instead of giving them no weight"
+                f"class_weight is zero for class {classes[lost].tolist()[0]!r}; remove its rows instead of giving them no "
+                "weight"
             )
     return Data(X, classes, codes, weights)
 
@@ -108,7 +109,9 @@ def _class_weights(class_weight: Any, classes: np.ndarray, codes: np.ndarray, we
         # As compute_class_weight("balanced"), with each row counted by its weight, so that a weight of 2 is two rows.
         totals = np.bincount(codes, weights, minlength=len(classes))
         return totals.sum() / (len(classes) * totals)
-    bad = {k: value for k, value in class_weight.items() if not (isinstance(value, Real) and 0.0 <= value < np.inf)}
+    bad = {
+        k: value for k, value in class_weight.items() if not (isinstance(value, Real) and 0.0 <= float(value) < np.inf)
+    }
     if bad:
         raise ValueError(f"class_weight must be finite numbers of at least 0, got {bad}")
     return compute_class_weight(class_weight, classes=classes, y=classes[codes])
