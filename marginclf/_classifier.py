@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -11,14 +10,14 @@ import numpy as np
 from joblib import effective_n_jobs
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from . import _report
 from ._prediction import LinearPrediction
 from ._validation import check_prepared, overflow_error, training_data
 from .losses import Logistic, Loss, get_loss
 from .matrix import DesignMatrix, design_matrix
-from .objective import Objective, Point
+from .objective import Objective
 from .solvers import SOLVERS, Solution, solve
 
 _COMPANION = Logistic()
@@ -251,8 +250,8 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
                     raise overflow_error(X) from None
                 solutions.append(solution)
                 if self.verbose:
-                    self._print(classes[k], solution, time.perf_counter() - began)
-        self._warn(solutions, classes[list(positive)].tolist())
+                    print(_report.line(classes[k], solution, time.perf_counter() - began))
+        _report.warn_if_unfinished(self, solutions, classes[list(positive)].tolist())
         points = [solution.point for solution in solutions]
         self.classes_ = classes
         self.coef_ = np.array([point.w for point in points])
@@ -275,9 +274,9 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         spent = 0
         if not loss.convex and start is None:
             companion = objective_of(_COMPANION)
-            found = solve(companion, _started(companion, w, b), **how)
+            found = solve(companion, w, b, **how)
             w, b, spent = found.point.w, found.point.b, found.n_iter
-        solution = solve(objective, _started(objective, w, b), **how)
+        solution = solve(objective, w, b, **how)
         return Solution(solution.point, solution.status, spent + solution.n_iter)
 
     def _previous_fit(self) -> tuple | None:
@@ -302,32 +301,6 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         starts = intercept if self.fit_intercept else np.zeros_like(intercept)
         return [(w.copy(), float(b)) for w, b in zip(coef, starts, strict=True)]
 
-    def _print(self, label: Any, solution: Solution, seconds: float) -> None:
-        point = solution.point
-        print(
-            f"[marginclf] class {label}: {solution.n_iter} iterations, {seconds:.3f} s, objective {point.value:.10g}, "
-            f"suboptimality at most {point.suboptimality:.1e}. {solution.status.value}"
-        )
-
-    def _warn(self, solutions: list[Solution], labels: list) -> None:
-        failed = [(s, label) for s, label in zip(solutions, labels, strict=True) if not s.status.converged]
-        if not failed:
-            return
-        # The worst one speaks for all.
-        worst, label = max(failed, key=lambda pair: np.nan_to_num(pair[0].point.suboptimality, nan=np.inf))
-        more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
-        where = f" Class {label!r}{more}." if len(solutions) > 1 else ""
-        bound = worst.point.suboptimality
-        reached = "nothing can be proved about its distance to the optimum" if np.isnan(bound) else (
-            f"the proven relative suboptimality is {bound:.1e} (tol={self.tol:g})"
-        )  # fmt: skip
-        warnings.warn(
-            f"loss={self.loss!r}, {worst.n_iter} iterations: {worst.status.value}{where} At the end {reached}. "
-            f"{worst.status.remedy}",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -339,14 +312,3 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         # and a classifier of class means is what an affine loss is.
         tags.classifier_tags.poor_score = affine or not self.fit_intercept
         return tags
-
-
-def _started(objective: Objective, w: np.ndarray, b: float) -> Point:
-    """The point where a solver starts, if the computation can start there at all."""
-    point = objective.at(w, b)
-    if not (np.isfinite(point.value) and np.isfinite(point.gradient).all()):
-        if w.any():
-            # A warm start may lie where the loss overflows; zero never does.
-            return _started(objective, np.zeros_like(w), 0.0)
-        raise OverflowError("the gradient overflows at zero")
-    return point

@@ -72,8 +72,8 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weig
         lost = np.bincount(codes, weights, minlength=len(classes)) == 0.0
         if lost.any():
             raise ValueError(
-                f"class_weight is zero for class {classes[lost].tolist()[0]!r}; remove its rows instead of giving them no "
-                "weight"
+                f"class_weight is zero for class {classes[lost].tolist()[0]!r}; remove its rows instead of giving them "
+                "no weight"
             )
     return Data(X, classes, codes, weights)
 

@@ -199,3 +199,8 @@ class Loss(BaseEstimator):
 
     def __hash__(self) -> int:
         return hash((type(self), tuple(sorted(self.get_params().items()))))
+
+
+def clipped_half(z: Any) -> np.ndarray:
+    """η(z) = (1 + z)/2, clipped to [0, 1]: the probability of every loss that is (1 − m)² for |m| ≤ 1."""
+    return np.clip(0.5 + 0.5 * np.asarray(z, dtype=np.float64), 0.0, 1.0)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from .base import Loss
+from .base import Loss, clipped_half
 
 
 class SquaredHinge(Loss):
@@ -37,7 +37,7 @@ class SquaredHinge(Loss):
         return 0.0, 2.0
 
     def probability(self, z: Any) -> np.ndarray:
-        return np.clip(0.5 + 0.5 * np.asarray(z, dtype=np.float64), 0.0, 1.0)
+        return clipped_half(z)
 
 
 class SmoothHinge(Loss):
@@ -115,4 +115,4 @@ class ModifiedHuber(Loss):
         return 0.0, 2.0
 
     def probability(self, z: Any) -> np.ndarray:
-        return np.clip(0.5 + 0.5 * np.asarray(z, dtype=np.float64), 0.0, 1.0)
+        return clipped_half(z)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import Loss
+from .base import Loss, clipped_half
 
 
 class Linear(Loss):
@@ -59,4 +59,4 @@ class Squared(Loss):
         return 2.0, 2.0
 
     def probability(self, z: Any) -> np.ndarray:
-        return np.clip(0.5 + 0.5 * np.asarray(z, dtype=np.float64), 0.0, 1.0)
+        return clipped_half(z)

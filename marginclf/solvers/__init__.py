@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from ..objective import Objective, Point
 from .closed_form import closed_form
 from .direction import DIRECT_LIMIT
@@ -20,7 +22,7 @@ _SPARSE = 0.1
 _PATIENCE = 300
 
 
-def solve(objective: Objective, start: Point, *, solver: str, tol: float, max_iter: int) -> Solution:
+def solve(objective: Objective, w: np.ndarray, b: float, *, solver: str, tol: float, max_iter: int) -> Solution:
     """Minimise an objective by the named solver, or by the one that suits it.
 
     ``"auto"`` takes the closed form for an affine loss, Newton's method where it suits, and L-BFGS elsewhere; what
@@ -30,7 +32,7 @@ def solve(objective: Objective, start: Point, *, solver: str, tol: float, max_it
     ----------
     objective : Objective
         F.
-    start : Point
+    w, b : ndarray of shape (d,), float
         Where to start.
     solver : {"auto", "lbfgs", "newton"}
         The solver.
@@ -38,7 +40,13 @@ def solve(objective: Objective, start: Point, *, solver: str, tol: float, max_it
         Relative suboptimality at which to stop.
     max_iter : int
         Largest number of iterations, of all solvers together.
+
+    Raises
+    ------
+    OverflowError
+        If the gradient at zero, or the Hessian, overflows.
     """
+    start = _finite_start(objective, w, b)
     if objective.loss.affine:
         return closed_form(objective, start, tol=tol, max_iter=max_iter)
     if solver != "auto":
@@ -62,6 +70,16 @@ def newton_suits(n: int, d: int, entries: int) -> bool:
     if d > DIRECT_LIMIT:
         return entries < _SPARSE * n * d
     return d <= _NARROW or n * d * d + d**3 <= _FEW_OPERATIONS
+
+
+def _finite_start(objective: Objective, w: np.ndarray, b: float) -> Point:
+    point = objective.at(w, b)
+    if np.isfinite(point.value) and np.isfinite(point.gradient).all():
+        return point
+    if w.any():
+        # A warm start may lie where the loss overflows; zero does not.
+        return _finite_start(objective, np.zeros_like(w), 0.0)
+    raise OverflowError("the gradient overflows at zero")
 
 
 __all__ = ["SOLVERS", "Solution", "Status", "newton_suits", "solve"]
