@@ -86,9 +86,9 @@ def _labels(y: Any) -> np.ndarray:
             "sklearn.multioutput.MultiOutputClassifier"
         )
     y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
     if y.dtype.kind in "fc" and not np.isfinite(y).all():
         raise ValueError("Input y contains NaN or infinity; remove these rows or give them a label")
+    check_classification_targets(y)
     return y
 
 
