@@ -15,8 +15,8 @@ from .rows import apply_loss
 
 _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
 
-_STEPS = 200
-"""Enough to bisect any bracket of doubles after the doublings that found it."""
+_STEPS = 400
+"""Enough to bisect three brackets of doubles after the doublings that found them."""
 
 _ROUNDING = 4.0 * 2.0**-52
 
@@ -56,32 +56,6 @@ def _derivatives(t, z, q, v, address, parameters, work):
     return slope, curvature, scale
 
 
-@njit(error_model="numpy", forceinline=True)
-def _middle_of_flat(t, z, q, v, address, parameters, work):
-    """Midpoint of the interval around t where the derivative is zero to rounding; t if there is none."""
-    total = 0.0
-    for side in (-1.0, 1.0):
-        inside, outside = t, side * math.inf
-        step = side * _EDGE * max(1.0, abs(t))
-        for _ in range(2 * _STEPS):
-            probe = inside + step if math.isinf(outside) else 0.5 * (inside + outside)
-            if probe == inside or probe == outside or abs(step) > 1e100:
-                break
-            slope, _, scale = _derivatives(probe, z, q, v, address, parameters, work)
-            if not abs(slope) <= _ROUNDING * scale < math.inf:
-                outside = probe
-                if inside == t and abs(probe - t) <= abs(step):
-                    # Not flat at all on this side: where exactly it begins does not matter.
-                    break
-            else:
-                inside = probe
-                step *= 2.0
-        if math.isinf(outside):
-            return t
-        total += inside
-    return 0.5 * total
-
-
 @kernel()
 def minimise(z, q, v, linear, quadratic, start, address, parameters, work):
     """A minimiser over t of Σ C s φ(y (z + t q)) + linear·t + ½ quadratic·t², by a guarded Newton iteration.
@@ -92,44 +66,72 @@ def minimise(z, q, v, linear, quadratic, start, address, parameters, work):
     t = last = start
     low, high = -math.inf, math.inf
     reach, width = 1.0, math.inf
-    may_be_flat = linear == 0.0 and quadratic == 0.0
+    # Once the slope is zero: the way out of an interval of minimisers, first to the left (side −1), then to the right.
+    side = 0.0
+    centre = refined = left = step = 0.0
+    # One loop and one evaluation in it for both: each further place would compile another copy of the evaluation.
     for iteration in range(_STEPS):
         slope, curvature, scale = _derivatives(t, z, q, v, address, parameters, work)
         slope += linear + quadratic * t
         curvature += quadratic
         scale += abs(linear) + abs(quadratic * t)
-        if math.isnan(slope):
-            # Infinite slopes against each other: too far, on the side where the last step went.
-            if iteration == 0:
-                return start
-            slope, curvature = math.copysign(math.inf, t - last), 0.0
-        if abs(slope) <= _ROUNDING * scale < math.inf:
-            # An interval can also be met at its end, where the rows at their kink are curved; these are few.
-            if may_be_flat and (z.size <= _FEW_ROWS or curvature <= _CURVED * scale):
-                middle = _middle_of_flat(t, z, q, v, address, parameters, work)
-                if middle != t:
-                    return middle
-            # One Newton step more takes the slope from the threshold to the rounding of t.
-            return t - slope / curvature if curvature > 0.0 else t
-        if slope < 0.0:
-            low = t
+        flat = abs(slope) <= _ROUNDING * scale < math.inf
+        if side == 0.0:
+            if math.isnan(slope):
+                # Infinite slopes against each other: too far, on the side where the last step went.
+                if iteration == 0:
+                    return start
+                slope, curvature = math.copysign(math.inf, t - last), 0.0
+            if flat:
+                # One Newton step more takes the slope from the threshold to the rounding of t.
+                refined = t - slope / curvature if curvature > 0.0 else t
+                few = z.size <= _FEW_ROWS or curvature <= _CURVED * scale
+                # An interval can also be met at its end, where the rows at their kink are curved; these are few.
+                if not few or linear != 0.0 or quadratic != 0.0:
+                    return refined
+                side, centre, low, high = -1.0, t, -math.inf, t
+                step = _EDGE * max(1.0, abs(t))
+                t = centre - step
+                continue
+            if slope < 0.0:
+                low = t
+            else:
+                high = t
+            proposal = t - slope / curvature if curvature > 0.0 else math.nan
+            if math.isinf(high - low):
+                # No bracket yet. Newton's step is one unit at a time where slopes decay exponentially, and none where
+                # they vanish: after a few of them, go on by doubling.
+                if iteration >= 8 or not abs(proposal - t) <= 8.0 * max(1.0, abs(t)):
+                    proposal = t + (reach if slope < 0.0 else -reach)
+                    reach *= 2.0
+            else:
+                slow = iteration % 4 == 3 and high - low > 0.5 * width
+                if iteration % 4 == 3:
+                    width = high - low
+                if slow or not low < proposal < high:
+                    proposal = 0.5 * (low + high)
+            if proposal == t or proposal == low or proposal == high:
+                return t
+            last, t = t, proposal
+            continue
+        # Between low and high lies the end of the interval on this side; the one towards the centre is inside.
+        inside = high if side < 0.0 else low
+        outside = low if side < 0.0 else high
+        if flat:
+            inside = t
+            step *= 2.0
         else:
-            high = t
-        proposal = t - slope / curvature if curvature > 0.0 else math.nan
-        toward = 1.0 if slope < 0.0 else -1.0
-        if math.isinf(high - low):
-            # No bracket yet. Newton's step is one unit at a time where slopes decay exponentially, and none where
-            # they vanish: after a few of them, go on by doubling.
-            if iteration >= 8 or not abs(proposal - t) <= 8.0 * max(1.0, abs(t)):
-                proposal = t + toward * reach
-                reach *= 2.0
-        else:
-            slow = iteration % 4 == 3 and high - low > 0.5 * width
-            if iteration % 4 == 3:
-                width = high - low
-            if slow or not low < proposal < high:
-                proposal = 0.5 * (low + high)
-        if proposal == t or proposal == low or proposal == high:
-            return t
-        last, t = t, proposal
-    return t
+            outside = t
+        t = inside + side * step if math.isinf(outside) else 0.5 * (inside + outside)
+        if step > 1e100:
+            # No loss of both classes is flat for ever: there is nothing to be in the middle of.
+            return refined
+        at_centre = inside == centre and not flat
+        if at_centre or t == inside or t == outside:
+            if side > 0.0:
+                return refined if left == centre == inside else 0.5 * (left + inside)
+            side, left, inside, outside = 1.0, inside, centre, math.inf
+            step = _EDGE * max(1.0, abs(centre))
+            t = centre + step
+        low, high = (outside, inside) if side < 0.0 else (inside, outside)
+    return t if side == 0.0 else refined
