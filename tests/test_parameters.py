@@ -1,0 +1,175 @@
+"""What the parameters accept, store, pass on and refuse."""
+
+import pickle
+import re
+
+import joblib
+import numpy as np
+import pytest
+from messages import mentions
+from references import LOSSES
+from sklearn.base import clone
+from sklearn.datasets import load_iris, make_classification
+
+from marginclf import MarginLinearClassifier
+from marginclf.losses import Logistic, SmoothHinge
+
+X, y = make_classification(120, 6, n_informative=4, flip_y=0.1, random_state=0)
+
+
+def same_fit(a, b):
+    return np.array_equal(a.coef_, b.coef_) and np.array_equal(a.intercept_, b.intercept_)
+
+
+@pytest.mark.parametrize("value", [SmoothHinge(gamma=0.5), "dwd", "unknown", SmoothHinge, 3, SmoothHinge(gamma=-1)])
+def test_init_stores_the_loss_it_got(value):
+    assert MarginLinearClassifier(value).loss is value
+
+
+def test_init_stores_what_it_got():
+    given = {
+        "C": np.float32(2.0),
+        "fit_intercept": np.True_,
+        "class_weight": {0: 1.0, 1: 2.0},
+        "tol": "no number",
+        "max_iter": object(),
+        "solver": ["lbfgs"],
+        "warm_start": None,
+        "random_state": np.random.RandomState(3),
+        "n_jobs": -1,
+        "verbose": 1,
+    }
+    model = MarginLinearClassifier(**given)
+    for name, value in given.items():
+        assert getattr(model, name) is value
+    assert set(model.get_params()) == {"loss", *given}
+    fitted = clone(model).set_params(tol=1e-8, max_iter=10**3, solver="auto", warm_start=False)
+    before = dict(fitted.get_params(deep=False))
+    fitted.fit(X, y)
+    for name, value in fitted.get_params(deep=False).items():
+        assert value is before[name]
+
+
+def test_everything_but_the_loss_is_keyword_only():
+    with pytest.raises(TypeError):
+        MarginLinearClassifier("logistic", 1.0)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_clone_repr_and_pickle(loss):
+    model = MarginLinearClassifier(loss, C=0.5).fit(X, y)
+    copy = clone(model)
+    assert copy.loss == loss
+    assert copy.loss is not loss
+    assert not hasattr(copy, "coef_")
+    assert same_fit(model, copy.fit(X, y))
+    for name in loss.get_params():
+        assert model.get_params()[f"loss__{name}"] == getattr(loss, name)
+    text = repr(model)
+    assert type(loss).__name__ in text
+    assert "C=0.5" in text
+    loaded = pickle.loads(pickle.dumps(model))
+    assert same_fit(model, loaded)
+    assert loaded.loss == loss
+    np.testing.assert_array_equal(loaded.decision_function(X), model.decision_function(X))
+
+
+def test_unknown_parameter():
+    with pytest.raises(ValueError, match=r"Invalid parameter 'c'.*Valid parameters are.*'C'"):
+        MarginLinearClassifier().set_params(c=1.0)
+
+
+def _fitted(model):
+    return model.fit(X, y)
+
+
+@pytest.mark.parametrize("loss", ["savage", SmoothHinge(gamma=0.5)])
+def test_joblib_workers(loss):
+    models = [MarginLinearClassifier(loss, C=C) for C in (0.1, 1.0, 10.0)]
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        found = joblib.Parallel(n_jobs=2)(joblib.delayed(_fitted)(clone(model)) for model in models)
+    for model, there in zip(models, found, strict=True):
+        np.testing.assert_allclose(there.coef_, model.fit(X, y).coef_, rtol=1e-12)
+        assert there.loss == loss
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"loss": "hinge"}, ["hinge", "kink", "squared_hinge", "SmoothHinge", "LinearSVC"]),
+        ({"loss": "perceptron"}, ["perceptron", "w = 0", "smooth_hinge"]),
+        ({"loss": "logistc"}, ["'logistc'", "did you mean 'logistic'"]),
+        ({"loss": "smoothhinge"}, ["'smoothhinge'", "did you mean 'smooth_hinge'"]),
+        ({"loss": "qqq"}, ["'qqq'", "logistic", "generalized_cross_entropy"]),
+        ({"loss": SmoothHinge(gamma=0.0)}, ["gamma", "SmoothHinge", "0.0"]),
+        ({"loss": SmoothHinge(gamma=np.nan)}, ["gamma", "SmoothHinge", "nan"]),
+        ({"loss": "linear", "C": np.inf}, ["C=inf", "'linear'", "unbounded", "finite C"]),
+        ({"C": 0.0}, ["'C'", "0.0", "(0.0, inf"]),
+        ({"C": -1.0}, ["'C'", "-1.0", "(0.0, inf"]),
+        ({"C": np.nan}, ["'C'", "nan"]),
+        ({"C": "1"}, ["'C'", "'1'"]),
+        ({"tol": -1e-3}, ["'tol'", "-0.001"]),
+        ({"tol": np.nan}, ["'tol'", "nan"]),
+        ({"max_iter": 0}, ["'max_iter'", "0"]),
+        ({"max_iter": 1.5}, ["'max_iter'", "1.5"]),
+        ({"solver": "saga"}, ["'solver'", "saga", "lbfgs", "newton", "auto"]),
+        ({"fit_intercept": 2}, ["'fit_intercept'", "2"]),
+        ({"class_weight": "balance"}, ["'class_weight'", "balance", "balanced"]),
+        ({"n_jobs": 1.5}, ["'n_jobs'", "1.5"]),
+        ({"n_jobs": 0}, ["n_jobs"]),
+        ({"random_state": -1}, ["'random_state'", "-1"]),
+        ({"warm_start": "yes"}, ["'warm_start'", "yes"]),
+    ],
+)
+def test_refused_at_fit(parameters, words):
+    model = MarginLinearClassifier(**parameters)
+    with pytest.raises(ValueError, match=mentions(*words)):
+        model.fit(X, y)
+    assert not hasattr(model, "coef_")
+    assert not hasattr(model, "n_features_in_")
+
+
+@pytest.mark.parametrize("loss", [SmoothHinge, 3, None])
+def test_loss_of_a_wrong_type(loss):
+    with pytest.raises((TypeError, ValueError), match="loss"):
+        MarginLinearClassifier(loss).fit(X, y)
+
+
+@pytest.mark.parametrize("parameters", [{"C": 1}, {"C": np.float32(0.5)}, {"tol": 0}, {"max_iter": np.int64(50)}])
+def test_numbers_of_any_kind(parameters):
+    expected = MarginLinearClassifier(C=float(parameters.get("C", 1.0))).fit(X, y)
+    np.testing.assert_allclose(MarginLinearClassifier(**parameters).fit(X, y).coef_, expected.coef_, rtol=1e-9)
+
+
+def test_n_jobs_changes_no_bit():
+    # Large enough for threads to be used.
+    rng = np.random.default_rng(0)
+    many = rng.normal(size=(20_000, 20))
+    labels = (many[:, 0] + rng.normal(size=20_000) > 0).astype(int)
+    fits = [MarginLinearClassifier(n_jobs=n_jobs).fit(many, labels) for n_jobs in (None, 2, -1)]
+    assert same_fit(fits[0], fits[1])
+    assert same_fit(fits[0], fits[2])
+
+
+def test_random_state_decides_nothing_in_this_version():
+    fits = [MarginLinearClassifier(random_state=r).fit(X, y) for r in (None, 0, 7, np.random.RandomState(1))]
+    assert all(same_fit(fits[0], other) for other in fits)
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    MarginLinearClassifier().fit(X, y)
+    assert np.array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+def test_verbose_prints_one_line_for_each_class(capsys):
+    MarginLinearClassifier(verbose=1).fit(X, y)
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    MarginLinearClassifier(verbose=1).fit(*load_iris(return_X_y=True))
+    lines = capsys.readouterr().out.splitlines()
+    assert [re.search(r"class (\d)", line)[1] for line in lines] == ["0", "1", "2"]
+    assert all("iterations" in line and "objective" in line and "Optimal" in line for line in lines)
+    MarginLinearClassifier().fit(X, y)
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
+
+
+def test_logistic_is_the_default():
+    assert same_fit(MarginLinearClassifier().fit(X, y), MarginLinearClassifier(Logistic()).fit(X, y))
