@@ -135,10 +135,23 @@ def test_loss_of_a_wrong_type(loss):
         MarginLinearClassifier(loss).fit(X, y)
 
 
-@pytest.mark.parametrize("parameters", [{"C": 1}, {"C": np.float32(0.5)}, {"tol": 0}, {"max_iter": np.int64(50)}])
+@pytest.mark.parametrize(
+    "parameters", [{"C": 1}, {"C": np.float32(0.5)}, {"tol": np.float32(1e-9)}, {"max_iter": np.int64(50)}]
+)
 def test_numbers_of_any_kind(parameters):
     expected = MarginLinearClassifier(C=float(parameters.get("C", 1.0))).fit(X, y)
     np.testing.assert_allclose(MarginLinearClassifier(**parameters).fit(X, y).coef_, expected.coef_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("tol", [0, 1e-17])
+@pytest.mark.parametrize("loss", ["logistic", "squared_hinge", "exponential", "dwd"])
+def test_a_tol_below_rounding_is_reached_as_far_as_rounding_goes(loss, tol):
+    # No warning: that is the limit of precision, not a failure.
+    for seed in range(10):
+        data, labels = make_classification(100, 5, n_informative=4, n_redundant=0, flip_y=0.1, random_state=seed)
+        model = MarginLinearClassifier(loss, tol=tol).fit(data, labels)
+        assert model.suboptimality_[0] < 1e-12
+        assert "ptimal" in model.status_[0]
 
 
 def test_n_jobs_changes_no_bit():

@@ -28,7 +28,8 @@ def assert_same(a, b):
         if sparse.issparse(x):
             x, z = x.toarray(), z.toarray()
         if isinstance(x, np.ndarray):
-            np.testing.assert_array_equal(x, z, err_msg=name, strict=True)
+            assert (x.dtype, x.shape) == (z.dtype, z.shape), name
+            np.testing.assert_array_equal(x, z, err_msg=name)
         else:
             assert x == z, name
 

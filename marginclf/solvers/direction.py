@@ -20,6 +20,7 @@ DIRECT_LIMIT = 1000
 _MAX_PRODUCTS = 200
 _RESIDUAL = 1e-2
 _SMALLEST_EIGENVALUE = 1e-12
+_ROUNDING = 16.0 * np.finfo(float).eps
 _CONSTANT = 1e-20
 """Variance of a column, relative to its squared mean, that is rounding."""
 
@@ -63,8 +64,8 @@ def _centre(objective: Objective, point: Point) -> tuple[np.ndarray | None, floa
         return None, 0.0
     total = float(point.c.sum())
     if objective.loss.convex and total == 0.0:
-        # No row is curved, so no column is either: b is wherever its own minimisation left it.
-        return None, 0.0
+        # No row is curved. Any centre is right then, and one amid the rows keeps them near their decision values.
+        return _mean(objective, point), 0.0
     if not total > 1e-8 * float(np.abs(point.c).sum()):
         return None, None
     return objective.matrix.transposed_product(point.c) / total, total
@@ -139,6 +140,14 @@ def _conjugate_gradients(
     return (solution, missing) if solution.any() else (-gradient / diagonal, missing)
 
 
+def _mean(objective: Objective, point: Point) -> np.ndarray:
+    """Mean of the rows weighted by the magnitudes of c, or by C s where no row is curved."""
+    weights = np.abs(point.c)
+    if not weights.any():
+        weights = np.abs(objective.v)
+    return objective.matrix.transposed_product(weights) / weights.sum()
+
+
 def _modified(objective: Objective, point: Point) -> Direction:
     """Jointly in (w, b), with the magnitudes of the Hessian's eigenvalues: a descent direction, saddle or not."""
     matrix, d = objective.matrix, len(point.w)
@@ -148,23 +157,56 @@ def _modified(objective: Objective, point: Point) -> Direction:
         dw = -point.gradient / diagonal
         db = -point.slope / (float(np.abs(point.c).sum()) or 1.0)
         return Direction(dw, db, -0.5 * (float(point.gradient @ dw) + point.slope * db))
-    size = d + int(objective.fit_intercept)
-    hessian = np.zeros((size, size))
-    hessian[:d, :d] = _finite(matrix.gram(point.c, None))
-    hessian.flat[: d * size : size + 1] += objective.penalty
-    gradient = point.gradient
-    if objective.fit_intercept:
-        hessian[d, :d] = hessian[:d, d] = matrix.transposed_product(point.c)
-        hessian[d, d] = point.c.sum()
-        gradient = np.append(gradient, point.slope)
+    if not objective.fit_intercept:
+        hessian = _finite(matrix.gram(point.c, None))
+        step, decrement = _by_magnitudes(objective, hessian, point.gradient, _noise(objective, point))
+        return Direction(step, 0.0, decrement)
+    # In the coordinates (w, b + mean·w), for the digits that a large common offset of the rows would cost.
+    mean = _mean(objective, point)
+    hessian = np.empty((d + 1, d + 1))
+    hessian[:d, :d] = _finite(matrix.gram(point.c, mean))
+    hessian[d, d] = point.c.sum()
+    hessian[d, :d] = hessian[:d, d] = matrix.transposed_product(point.c) - hessian[d, d] * mean
+    gradient = np.append(point.gradient - point.slope * mean, point.slope)
+    slopes = float(np.abs(point.r).sum())
+    noise = np.append(_noise(objective, point) + slopes * np.abs(mean), slopes)
+    if not objective.penalty:
+        # A constant column is a second intercept: centred it is zero but for rounding.
+        constant = np.flatnonzero(_constant_columns(objective))
+        hessian[constant] = hessian[:, constant] = gradient[constant] = 0.0
+    step, decrement = _by_magnitudes(objective, hessian, gradient, noise)
+    return Direction(step[:d], float(step[d] - mean @ step[:d]), decrement)
+
+
+def _constant_columns(objective: Objective) -> np.ndarray:
+    weights = np.abs(objective.v)
+    mean = objective.matrix.transposed_product(weights) / weights.sum()
+    return objective.matrix.gram(weights, mean).diagonal() <= _CONSTANT * weights.sum() * mean**2
+
+
+def _noise(objective: Objective, point: Point) -> np.ndarray:
+    """What is added up in each entry of the gradient in w, in magnitude, at most: its rounding is in proportion."""
+    slopes = np.abs(point.r)
+    return np.sqrt(objective.matrix.squared_product(slopes) * slopes.sum()) + objective.penalty * np.abs(point.w)
+
+
+def _by_magnitudes(
+    objective: Objective, hessian: np.ndarray, gradient: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """−|H|⁻¹g and its decrement, for a Hessian that still lacks its penalty."""
+    d = objective.matrix.shape[1]
+    hessian.flat[: d * len(hessian) : len(hessian) + 1] += objective.penalty
     # Scaled to a unit diagonal first: eigenvalues, unlike Cholesky factors, mix columns of different units.
     scale = np.sqrt(np.abs(hessian.diagonal()))
     scale[scale == 0.0] = 1.0
     values, vectors = eigh(hessian / scale / scale[:, None])
     magnitudes = np.abs(values)
-    largest = magnitudes.max() or 1.0
-    # Where there is no curvature to speak of, a step of gradient descent: dividing would only amplify rounding.
-    magnitudes[magnitudes < _SMALLEST_EIGENVALUE * largest] = largest
-    step = -(vectors @ ((vectors.T @ (gradient / scale)) / magnitudes)) / scale
-    decrement = -0.5 * float(gradient @ step)
-    return Direction(step[:d], float(step[d]) if objective.fit_intercept else 0.0, decrement)
+    least = _SMALLEST_EIGENVALUE * (magnitudes.max() or 1.0)
+    part = vectors.T @ (gradient / scale)
+    # Without curvature to speak of, a true slope leads far, until the line search stops it; one that is rounding leads
+    # nowhere.
+    flat = magnitudes < least
+    part[flat & (np.abs(part) <= _ROUNDING * (np.abs(vectors.T) @ (noise / scale)))] = 0.0
+    magnitudes[flat] = least
+    step = -(vectors @ (part / magnitudes)) / scale
+    return step, -0.5 * float(gradient @ step)
