@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from . import _report
 from ._prediction import LinearPrediction
-from ._validation import check_prepared, overflow_error, training_data
+from ._validation import overflow_error, training_data
 from .losses import Logistic, Loss, get_loss
 from .matrix import DesignMatrix, design_matrix
 from .objective import Objective
@@ -235,7 +235,6 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
             )
         previous = self._previous_fit()
         X, classes, codes, weights = training_data(self, X, y, sample_weight, self.class_weight)
-        check_prepared(weights, self.C)
         starts = self._starts(previous, classes, X.shape[1])
         positive = [1] if len(classes) == 2 else range(len(classes))
         solutions = []
@@ -247,7 +246,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
                 try:
                     solution = self._solve(loss, matrix, labels, weights, start)
                 except OverflowError:
-                    raise overflow_error(X) from None
+                    raise overflow_error(X, weights, self.C) from None
                 solutions.append(solution)
                 if self.verbose:
                     print(_report.line(classes[k], solution, time.perf_counter() - began))

@@ -8,9 +8,9 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from ._validation import overflow_error
+from ._validation import features, overflow_error
 from .losses import Loss, get_loss
 
 
@@ -52,7 +52,7 @@ class LinearPrediction:
             If X does not have the features of the fit, or a decision value overflows.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+        X = features(self, X, reset=False)
         with np.errstate(over="ignore", invalid="ignore"):
             z = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
         if not np.isfinite(z).all():

@@ -10,6 +10,8 @@ from sklearn.utils import column_or_1d, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, _num_samples, check_consistent_length, validate_data
 
+_LARGE = 1e100
+
 
 class Data(NamedTuple):
     """Validated training data.
@@ -44,12 +46,7 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weig
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None. Pass the class labels."
         )
-    if getattr(getattr(X, "dtype", None), "kind", "") == "c":
-        raise ValueError(
-            f"Complex data not supported: X has dtype {X.dtype}; pass real and imaginary parts as columns of their own"
-        )
-    # Float types and storage are kept as they are.
-    X = validate_data(estimator, X, accept_sparse="csr", dtype=[np.float64, np.float32])
+    X = features(estimator, X, reset=True)
     y = _labels(y)
     check_consistent_length(X, y)
     classes, codes = np.unique(y, return_inverse=True)
@@ -66,9 +63,12 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weig
         raise ValueError(
             f"y has only one class{where}: {classes.tolist()[0]!r}. A classifier needs samples of at least two classes"
         )
+    with np.errstate(over="ignore", invalid="ignore"):
+        if class_weight is not None:
+            weights = weights * _class_weights(class_weight, classes, codes, weights)[codes]
+        if not np.isfinite(weights.sum()):
+            raise ValueError("the total of sample_weight times class_weight overflows; use smaller weights")
     if class_weight is not None:
-        factors = _class_weights(class_weight, classes, codes, weights)
-        weights = weights * factors[codes]
         lost = np.bincount(codes, weights, minlength=len(classes)) == 0.0
         if lost.any():
             raise ValueError(
@@ -78,13 +78,48 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weig
     return Data(X, classes, codes, weights)
 
 
-def _labels(y: Any) -> np.ndarray:
-    if getattr(y, "ndim", 1) == 2 and y.shape[1] > 1:
+def features(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """X as a float32 or float64 array, or CSR; float types and storage are kept as they are.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Whose ``n_features_in_`` and ``feature_names_in_`` are set (``reset=True``) or compared.
+    X : {array-like, sparse matrix, data frame}
+        Features.
+    reset : bool
+        Whether this is a fit.
+    """
+    if getattr(getattr(X, "dtype", None), "kind", "") == "c":
         raise ValueError(
-            f"y must have one column, got shape {tuple(y.shape)}. For labels that are not exclusive, use "
+            f"Complex data not supported: X has dtype {X.dtype}; pass real and imaginary parts as columns of their own"
+        )
+    try:
+        return validate_data(estimator, X, reset=reset, accept_sparse="csr", dtype=[np.float64, np.float32])
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise ValueError(
+            f"X must be numbers: {error}. Encode text columns first, for example with "
+            "sklearn.preprocessing.OneHotEncoder"
+        ) from None
+
+
+def _labels(y: Any) -> np.ndarray:
+    shape = y.shape if hasattr(y, "shape") else np.shape(np.asarray(y))
+    if len(shape) == 2 and shape[1] > 1:
+        raise ValueError(
+            f"y must have one column, got shape {tuple(shape)}. For labels that are not exclusive, use "
             "sklearn.multiclass.OneVsRestClassifier(MarginLinearClassifier()); for several targets, "
             "sklearn.multioutput.MultiOutputClassifier"
         )
+    plain = np.asarray(y)
+    if plain.dtype == object and plain.ndim == 1:
+        kinds = sorted({"a missing value" if _is_missing(label) else type(label).__name__ for label in plain})
+        if "a missing value" in kinds:
+            raise ValueError("Input y contains NaN or None; remove these rows or give them a label")
+        if len(kinds) > 1 and "str" in kinds:
+            raise ValueError(f"y must have labels of one type, got {', '.join(kinds)}; convert them, e.g. by str")
     y = column_or_1d(y, warn=True)
     if y.dtype.kind in "fc" and not np.isfinite(y).all():
         raise ValueError("Input y contains NaN or infinity; remove these rows or give them a label")
@@ -92,15 +127,23 @@ def _labels(y: Any) -> np.ndarray:
     return y
 
 
+def _is_missing(label: Any) -> bool:
+    try:
+        return label is None or bool(label != label)
+    except TypeError:  # pandas.NA refuses to be true or false
+        return True
+    except ValueError:  # an array: not a label, which is noticed later
+        return False
+
+
 def _sample_weights(sample_weight: Any, X: Any) -> np.ndarray:
     # Signs first: scikit-learn's own messages name neither the value nor the remedy.
-    if not isinstance(sample_weight, Real):
-        given = np.asarray(sample_weight)
-        if given.dtype.kind in "biuf" and given.size:
-            if (given < 0).any():
-                raise ValueError(f"sample_weight must be at least 0, got {given.min()}; remove these rows instead")
-            if not given.any():
-                raise ValueError("sample_weight is zero for every row; give at least two classes a positive weight")
+    given = np.asarray(sample_weight)
+    if given.dtype.kind in "biuf" and given.size:
+        if (given < 0).any():
+            raise ValueError(f"sample_weight must be at least 0, got {given.min()}; remove these rows instead")
+        if not given.any():
+            raise ValueError("sample_weight is zero for every row; give at least two classes a positive weight")
     return _check_sample_weight(sample_weight, X, dtype=np.float64)
 
 
@@ -117,27 +160,17 @@ def _class_weights(class_weight: Any, classes: np.ndarray, codes: np.ndarray, we
     return compute_class_weight(class_weight, classes=classes, y=classes[codes])
 
 
-def check_prepared(weights: np.ndarray, C: float) -> None:
-    """Refuse a C whose product with the weights is not a number.
-
-    Raises
-    ------
-    ValueError
-        If C times the total weight overflows.
-    """
-    with np.errstate(over="ignore"):
-        overflows = np.isfinite(C) and not np.isfinite(C * weights.sum())
-    if overflows:
-        raise ValueError(
-            f"C={C!r} times the total of sample_weight ({weights.sum():.3g}) overflows; use a smaller C, or "
-            "C=numpy.inf for no penalty"
-        )
-
-
-def overflow_error(X: Any) -> ValueError:
-    """The error for features whose size overflows the computation."""
+def overflow_error(X: Any, weights: np.ndarray | None = None, C: float = 1.0) -> ValueError:
+    """The error for features, or weights and C, whose size overflows the computation."""
     values = X.data if hasattr(X, "indptr") else X
-    largest = float(np.abs(values).max())
+    largest = float(np.abs(values).max(initial=0.0))
+    total = 1.0 if weights is None else float(weights.sum())
+    with np.errstate(over="ignore"):
+        if largest < _LARGE < (C * total if np.isfinite(C) else total):
+            return ValueError(
+                f"C={C!r} times the total of the sample and class weights ({total:.3g}) overflows the computation; use "
+                "a smaller C or smaller weights"
+            )
     return ValueError(
         f"X has values up to {largest:.3g} in magnitude, whose squares overflow the computation in "
         f"{_num_samples(X)} rows; scale the features, for example with sklearn.preprocessing.StandardScaler or "

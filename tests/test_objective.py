@@ -192,8 +192,9 @@ def test_separates():
     # Rows on the plane do not move; one that falls is enough; rows without weight do not count.
     some = right.copy()
     weighted = np.flatnonzero(S > 0.0)
-    some[weighted[0]] = 0.0
-    assert without["exp"].separates(some)
+    for rounding in (0.0, -1e-12):
+        some[weighted[0]] = rounding * SIGNS[weighted[0]]
+        assert without["exp"].separates(some)
     some[weighted[0]] = -1e-3 * SIGNS[weighted[0]]
     assert not without["exp"].separates(some)
     ignored = objective_of(Exponential(), C=np.inf, s=np.where(np.arange(12) == weighted[0], 0.0, 1.0))

@@ -44,9 +44,15 @@ def solve(objective: Objective, w: np.ndarray, b: float, *, solver: str, tol: fl
     Raises
     ------
     OverflowError
-        If the gradient at zero, or the Hessian, overflows.
+        If the gradient at zero, its square, the Hessian or the solution overflows.
     """
-    start = _finite_start(objective, w, b)
+    solution = _solve(objective, _finite_start(objective, w, b), solver=solver, tol=tol, max_iter=max_iter)
+    if not (np.isfinite(solution.point.value) and np.isfinite(solution.point.w).all()):
+        raise OverflowError("the solution overflows")
+    return solution
+
+
+def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_iter: int) -> Solution:
     if objective.loss.affine:
         return closed_form(objective, start, tol=tol, max_iter=max_iter)
     if solver != "auto":
@@ -74,7 +80,8 @@ def newton_suits(n: int, d: int, entries: int) -> bool:
 
 def _finite_start(objective: Objective, w: np.ndarray, b: float) -> Point:
     point = objective.at(w, b)
-    if np.isfinite(point.value) and np.isfinite(point.gradient).all():
+    # The square of the gradient is what every solver starts with.
+    if np.isfinite(point.value) and np.isfinite(point.gradient @ point.gradient):
         return point
     if w.any():
         # A warm start may lie where the loss overflows; zero does not.

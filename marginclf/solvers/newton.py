@@ -67,7 +67,10 @@ def _line_search(objective: Objective, point: Point, direction: Direction, full:
     """A point along the direction that is lower; None where there is no such point."""
     w, dw, penalty = point.w, direction.dw, objective.penalty
     q = full.z - point.z + direction.db
-    t = objective.line_minimum(point.z + point.b, q, penalty * float(w @ dw), penalty * float(dw @ dw))
+    # Steps of the search are of the order of 1, and so must be the changes that they make to decision values.
+    unit = float(np.abs(q).max()) or 1.0
+    linear, quadratic = penalty * float(w @ dw) / unit, penalty * float((dw / unit) @ (dw / unit))
+    t = objective.line_minimum(point.z + point.b, q / unit, linear, quadratic) / unit
     if not (np.isfinite(t) and t > 0.0):
         t = 1.0
     for _ in range(_BACKTRACKS):

@@ -54,6 +54,10 @@ _REMEDIES = {
 }
 
 
+_UNREPRESENTABLE = 4.0 * np.finfo(float).eps
+"""A relative gain that F, a sum of many terms, cannot show."""
+
+
 @dataclass(frozen=True)
 class Solution:
     """Where a solver ended.
@@ -89,7 +93,7 @@ def verdict(objective: Objective, point: Point, direction: Direction, tol: float
     """
     if point.suboptimality <= tol:
         return Status.PROVEN
-    small = point.relative(direction.decrement) <= tol
+    small = point.relative(direction.decrement) <= max(tol, _UNREPRESENTABLE)
     if objective.provable:
         return Status.LIMIT_OF_PRECISION if small else None
     change = objective.matrix.product(direction.dw) + direction.db

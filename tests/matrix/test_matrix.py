@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from problems import draw, fit
 from references import LOSSES
 
+from marginclf.kernels.gram import GRAM_COLUMNS, GRAM_ROWS
 from marginclf.losses import Logistic, SquaredHinge
 from marginclf.matrix import design_matrix
 
@@ -118,7 +119,9 @@ def test_products(store):
 @STORAGES
 @pytest.mark.parametrize("sign", [1.0, -1.0], ids=["positive", "signed"])
 @pytest.mark.parametrize("centred", [False, True], ids=["plain", "centred"])
-def test_gram(store, centred, sign):
+@pytest.mark.parametrize("widest", [D, D - 1], ids=["kernel", "blas"])
+def test_gram(store, centred, sign, widest, monkeypatch):
+    monkeypatch.setattr("marginclf.matrix.base.GRAM_COLUMNS", widest)
     X = values()
     rng = np.random.default_rng(32)
     c = rng.uniform(size=N)
@@ -132,11 +135,13 @@ def test_gram(store, centred, sign):
 
 @pytest.mark.parametrize("dense", [True, False], ids=["dense", "sparse"])
 def test_gram_in_pieces(dense, monkeypatch):
-    """As many rows at a time as the buffer holds, and a rest."""
+    """As many rows at a time as the buffers hold, and a rest."""
     monkeypatch.setattr("marginclf.matrix.base._GRAM_NUMBERS", 1)
-    X = values()
-    found = design_matrix(X if dense else csr(X)).gram(np.ones(N), None)
-    assert_near(found, X.T @ X, np.abs(X).T @ np.abs(X))
+    for d in (1, 3, GRAM_COLUMNS, GRAM_COLUMNS + 1):
+        for n in (1, GRAM_ROWS - 1, GRAM_ROWS, GRAM_ROWS + 1, 3 * GRAM_ROWS + 5):
+            X = np.random.default_rng([n, d]).normal(size=(n, d))
+            found = design_matrix(X if dense else csr(X)).gram(np.ones(n), None)
+            assert_near(found, X.T @ X, np.abs(X).T @ np.abs(X))
 
 
 def test_a_large_offset_costs_no_digits_of_the_centred_gram():
