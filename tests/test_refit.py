@@ -111,7 +111,7 @@ ALWAYS = {
     "loss": (FRAME, NAMES, {"loss": "hinge"}, ["hinge"]),
     "class_weight": (FRAME, NAMES, {"class_weight": {"no": -1.0}}, ["class_weight", "-1.0"]),
     "overflow": (X * 1e200, NAMES, {}, ["overflow"]),
-    "C times the weights": (X[:, :3], NAMES, {"C": 1e307}, ["C=1e+307", "overflow"]),
+    "C times the weights": (FRAME, NAMES, {"C": 1e307}, ["C=1e+307", "overflow"]),
 }
 
 
