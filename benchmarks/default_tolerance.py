@@ -2,8 +2,9 @@
 
     python benchmarks/default_tolerance.py
 
-Relative suboptimality (F − F*)/F of the logistic loss, measured from the returned coefficients, on bundled data, raw and
-standardised, one class against the rest; F* is the objective of our fit, which runs to rounding on data of this size.
+Relative suboptimality (F − F*)/F of the logistic loss, measured from the returned coefficients, on bundled data, raw
+and standardised, one class against the rest; F* is the objective of our fit, which runs to rounding on data of this
+size.
 """
 
 from __future__ import annotations
