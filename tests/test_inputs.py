@@ -226,3 +226,32 @@ def test_a_column_of_labels_is_taken_with_a_warning():
     with pytest.warns(DataConversionWarning, match="column-vector"):
         model = MarginLinearClassifier().fit(X, y[:, None])
     np.testing.assert_array_equal(model.coef_, EXPECTED.coef_)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        list,
+        lambda weights: weights.astype(np.float32),
+        lambda weights: weights.astype(object),
+        lambda weights: weights.repeat(2)[::2],
+        lambda weights: pd.Series(weights, index=range(100, 190)),
+        lambda weights: pd.Series(weights, dtype="Int64"),
+        lambda weights: pl.Series(weights),
+    ],
+    ids=["list", "float32", "object", "strided", "pandas", "pandas, nullable", "polars"],
+)
+def test_weights_of_any_type(make):
+    weights = RNG.integers(0, 4, 90)
+    expected = MarginLinearClassifier().fit(X, y, weights.astype(float))
+    np.testing.assert_array_equal(MarginLinearClassifier().fit(X, y, make(weights)).coef_, expected.coef_)
+    assert not np.allclose(expected.coef_, EXPECTED.coef_)
+
+
+def test_one_weight_for_all_and_boolean_weights():
+    twice = MarginLinearClassifier().fit(X, y, 2.0)
+    np.testing.assert_allclose(twice.coef_, MarginLinearClassifier(C=2.0).fit(X, y).coef_, rtol=1e-9)
+    some = MarginLinearClassifier().fit(X, y, X[:, 0] > 0)
+    np.testing.assert_allclose(
+        some.coef_, MarginLinearClassifier().fit(X[X[:, 0] > 0], y[X[:, 0] > 0]).coef_, rtol=1e-9
+    )

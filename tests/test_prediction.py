@@ -156,6 +156,12 @@ def test_no_probability(loss, fitted):
     assert hasattr(model.set_params(loss="logistic"), "predict_proba")
 
 
+@pytest.mark.parametrize("loss", ["no such loss", "hinge", SmoothHinge(gamma=-1.0), 3])
+def test_asking_for_a_method_of_an_unknown_loss_is_no_error(loss):
+    assert not hasattr(MarginLinearClassifier(loss), "predict_proba")
+    assert "MarginLinearClassifier" in repr(MarginLinearClassifier(loss))
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_one_vs_rest_is_a_binary_fit_for_each_class(loss, weighted):

@@ -56,7 +56,8 @@ def newton(objective: Objective, start: Point, *, tol: float, max_iter: int) -> 
         if status is None and not trial.value <= point.value - _SUFFICIENT * direction.decrement:
             better = _line_search(objective, point, direction, trial)
             if better is None:
-                stuck = Status.LIMIT_OF_PRECISION if _unrepresentable(point, trial) else Status.LINE_SEARCH
+                lost = _lost_in_rounding(point, direction.decrement)
+                stuck = Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH
                 return Solution(point, stuck, n_iter)
             trial = better
         previous, point, met, last = point, trial, status, direction.decrement
@@ -81,8 +82,7 @@ def _line_search(objective: Objective, point: Point, direction: Direction, full:
     return None
 
 
-def _unrepresentable(point: Point, trial: Point) -> bool:
-    """Whether a step is below the rounding of the decision values."""
-    change = np.abs(trial.z + trial.b - point.z - point.b)
-    size = np.abs(point.z).max(initial=0.0) + abs(point.b)
-    return bool((change <= 64.0 * np.finfo(float).eps * size).all())
+def _lost_in_rounding(point: Point, decrement: float) -> bool:
+    """Whether rounding the decision values changes F by as much as can be gained."""
+    rounding = 4.0 * np.finfo(float).eps * (np.abs(point.z).max(initial=0.0) + abs(point.b))
+    return decrement <= rounding * float(np.abs(point.r).sum() + 0.5 * rounding * np.abs(point.c).sum())

@@ -189,7 +189,7 @@ def test_no_false_converged(case):
 def test_sparse_wide_data_by_conjugate_gradients(loss, monkeypatch):
     """The road of text, on a small problem: "auto" forms no Hessian there."""
     rng = np.random.default_rng(21)
-    wide = sp.random_array((60, 300), density=0.03, rng=rng, format="csr")
+    wide = sp.csr_array(sp.random(60, 300, density=0.03, random_state=21, format="csr"))
     y = (np.asarray(wide.sum(axis=1)).ravel() + rng.normal(size=60) > 1.0).astype(int)
     by_factoring, _ = fit(loss, wide, y, C=10.0, tol=1e-10)
     directions = importlib.import_module("marginclf.solvers.direction")
