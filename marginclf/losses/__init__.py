@@ -97,7 +97,7 @@ def get_loss(loss: str | Loss) -> Loss:
         return _BY_NAME[loss]()
     if loss in _REFUSED:
         raise ValueError(f"loss={loss!r}: {_REFUSED[loss]}")
-    near = difflib.get_close_matches(loss.lower(), _BY_NAME, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(loss.lower(), _BY_NAME, n=1, cutoff=0.5)
     suggestion = f"did you mean {near[0]!r}? " if near else ""
     raise ValueError(f"unknown loss {loss!r}: {suggestion}Known names: {', '.join(_BY_NAME)}")
 
