@@ -191,8 +191,8 @@ class Loss(BaseEstimator):
         slope, opposite = self.evaluate(z)[1], self.evaluate(-z)[1]
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             eta = opposite / (slope + opposite)
-        # 0/0 and ∞/∞ far from zero: the limit is a step.
-        return np.clip(np.where(np.isnan(eta), np.heaviside(z, 0.5), eta), 0.0, 1.0)
+        # 0/0 and ∞/∞ far from zero: the limit is a step. A slope of zero over a negative one is −0: it is printed.
+        return np.clip(np.where(np.isnan(eta), np.heaviside(z, 0.5), eta), 0.0, 1.0) + 0.0
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.get_params() == other.get_params()  # type: ignore[attr-defined]
