@@ -80,6 +80,17 @@ def test_class_weight_scales_the_coefficients_and_nothing_else():
     np.testing.assert_array_equal(weighted.predict(X), model.predict(X))
 
 
+def test_exact_from_any_start():
+    X, y, s = draw(n=50, d=4, seed=8)
+    for fit_intercept in (True, False):
+        warm = MarginLinearClassifier("linear", C=0.7, fit_intercept=fit_intercept, warm_start=True).fit(X, y, s)
+        warm.set_params(C=0.3).fit(X, y, s)
+        cold, _ = fit("linear", X, y, s, C=0.3, fit_intercept=fit_intercept)
+        np.testing.assert_allclose(warm.coef_, cold.coef_, rtol=1e-13)
+        np.testing.assert_allclose(warm.intercept_, cold.intercept_, rtol=1e-12, atol=1e-15)
+        assert warm.suboptimality_[0] == 0.0
+
+
 def test_no_penalty_is_refused():
     X, y, _ = draw()
     with pytest.raises(ValueError, match=r"unbounded below.*finite C"):

@@ -110,13 +110,15 @@ def test_what_lbfgs_leaves_newton_finishes(loss, data, monkeypatch):
 
 
 def test_auto_takes_lbfgs_where_a_hessian_is_expensive(monkeypatch):
-    calls = []
+    calls, spent = [], []
     for name in SOLVERS:
         solver = getattr(marginclf.solvers, name)
 
         def spy(*args, name=name, solver=solver, **kwargs):
             calls.append(name)
-            return solver(*args, **kwargs)
+            solution = solver(*args, **kwargs)
+            spent.append(solution.n_iter)
+            return solution
 
         monkeypatch.setattr(marginclf.solvers, name, spy)
     fit("logistic", X, Y)
@@ -129,7 +131,12 @@ def test_auto_takes_lbfgs_where_a_hessian_is_expensive(monkeypatch):
     monkeypatch.setattr(marginclf.solvers, "_PATIENCE", 1)
     model, _ = fit("logistic", X, Y)
     assert calls == ["newton", "lbfgs", "lbfgs", "newton"]
-    assert model.n_iter_[0] > 2
+    assert spent[-2] == 1
+    assert model.n_iter_[0] == 1 + spent[-1] > 2
+    # max_iter is for both together.
+    model, messages = fit("logistic", X, Y, max_iter=3)
+    assert spent[-2:] == [1, 2]
+    assert "3 iterations" in messages[0]
 
 
 def test_newton_suits():
