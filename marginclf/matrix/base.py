@@ -28,8 +28,8 @@ _GRAM_NUMBERS = 1 << 18
 class DesignMatrix:
     """The rows x_i, prepared once for all classes. Use it as a context: its threads live as long as that.
 
-    Chunks of rows depend on the shape alone and their partial sums are added in order, so that results are the same
-    bits for any number of threads.
+    Chunks of rows depend on the shape and the stored entries alone, and their partial sums are added in order, so that
+    results are the same bits for any number of threads.
 
     Parameters
     ----------
