@@ -1,6 +1,6 @@
-"""How a loss meets the kernels: one call for a block of margins, by address.
+"""How a loss meets the kernels: one call for a block of rows, by address.
 
-A loss is written once, as ``point(self, m)``. Here it becomes a C function over a block of margins, and the passes
+A loss is written once, as ``point(self, m)``. Here it becomes a C function over a block of rows, and the passes
 over the rows call it through its address: they are compiled once for all losses, and a loss compiles by itself.
 Passing it as a first-class function instead would unbox it at every call; specialising every pass on the loss
 would compile every pass for every loss.
@@ -25,11 +25,11 @@ from numba.extending import intrinsic
 from .cache import TolerantCache
 
 BLOCK_ROWS = 256
-"""Largest number of margins a block function is given: five vectors of them stay in the first-level cache."""
+"""Largest number of rows a block function is given: five vectors of them stay in the first-level cache."""
 
 _Doubles = types.CPointer(types.float64)
 _Vector = types.Array(types.float64, 1, "C")
-_SIGNATURE = types.void(_Doubles, _Doubles, _Doubles, _Doubles, _Doubles, types.intp)
+_SIGNATURE = types.void(*[_Doubles] * 6, types.intp)
 
 # Only `contract`: reassociation would fold away the rounding trick of kernels.elementary (see there).
 _OPTIONS = {"fastmath": {"contract"}, "error_model": "numpy"}
@@ -37,17 +37,26 @@ _OPTIONS = {"fastmath": {"contract"}, "error_model": "numpy"}
 _MAX_PARAMETERS = 4
 
 
-def _template(parameters, margins, values, slopes, curvatures, n):
+def _template(parameters, decisions, signed_weights, values, slopes, curvatures, n):
     # The names below come from the globals that compile_block binds this code to.
-    m, v = carray(margins, (n,)), carray(values, (n,))  # noqa: F821
-    s, c = carray(slopes, (n,)), carray(curvatures, (n,))  # noqa: F821
+    z, v = carray(decisions, (n,)), carray(signed_weights, (n,))  # noqa: F821
+    f, s, c = carray(values, (n,)), carray(slopes, (n,)), carray(curvatures, (n,))  # noqa: F821
     loss = build(carray(parameters, (COUNT,)))  # noqa: F821
     for i in range(n):
-        v[i], s[i], c[i] = point(loss, m[i])  # noqa: F821
+        vi, weight = v[i], abs(v[i])
+        value, slope, curvature = point(loss, -z[i] if vi < 0.0 else z[i])  # noqa: F821
+        value, slope, curvature = weight * value, vi * slope, weight * curvature
+        # A row of weight 0 is a row that is not there, even where its loss overflows.
+        f[i] = value if weight > 0.0 else 0.0
+        s[i] = slope if weight > 0.0 else 0.0
+        c[i] = curvature if weight > 0.0 else 0.0
 
 
 def compile_block(point: Callable, names: tuple[str, ...], *, owner: str, on_disk: bool) -> Any:
-    """Compile ``point`` to a C function over a block of margins.
+    """Compile ``point`` to a C function over a block of rows.
+
+    Called with decision values z and v = C·s·y, it leaves C s φ(y z), C s y φ'(y z) and C s φ''(y z): label and weight
+    are applied where the loss is, in one loop over registers.
 
     Parameters
     ----------
@@ -99,19 +108,19 @@ def compile_block(point: Callable, names: tuple[str, ...], *, owner: str, on_dis
 
 
 @intrinsic
-def apply_block(typingctx, address, parameters, margins, values, slopes, curvatures, n):
-    """Call the block function at ``address`` on the first ``n`` entries of four contiguous float64 vectors."""
+def apply_block(typingctx, address, parameters, decisions, v, values, slopes, curvatures, n):
+    """Call the block function at ``address`` on the first ``n`` entries of five contiguous float64 vectors."""
 
     def codegen(context, builder, signature, args):
         double = ir.DoubleType().as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [double] * 5 + [cgutils.intp_t])
-        pointers = [context.make_array(_Vector)(context, builder, a).data for a in args[1:6]]
-        builder.call(builder.inttoptr(args[0], kind.as_pointer()), [*pointers, args[6]])
+        kind = ir.FunctionType(ir.VoidType(), [double] * 6 + [cgutils.intp_t])
+        pointers = [context.make_array(_Vector)(context, builder, a).data for a in args[1:7]]
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), [*pointers, args[7]])
         return context.get_dummy_value()
 
-    return types.void(types.intp, *[_Vector] * 5, types.intp), codegen
+    return types.void(types.intp, *[_Vector] * 6, types.intp), codegen
 
 
 def scratch(chunks: int = 1) -> np.ndarray:
-    """Work space for the passes: margins, values, slopes and curvatures of one block, for each chunk of rows."""
+    """Work space for the passes: decision values, values, slopes, curvatures of one block, for each chunk of rows."""
     return np.empty((chunks, 4, BLOCK_ROWS))

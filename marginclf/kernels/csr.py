@@ -12,7 +12,7 @@ _OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy", 
 
 
 @njit(**_OPTIONS)
-def forward(rows, start, n, w, b, z):
+def forward(rows, start, n, w, b, z, ahead):
     data, indices, indptr = rows
     for k in range(n):
         total = 0.0
@@ -22,7 +22,7 @@ def forward(rows, start, n, w, b, z):
 
 
 @njit(**_OPTIONS)
-def backward(rows, start, n, r, g):
+def backward(rows, start, n, r, g, ahead):
     data, indices, indptr = rows
     for k in range(n):
         rk = r[k]

@@ -6,7 +6,7 @@ the cache: decision values, then the loss, then the gradient.
 
 `rows` is the dense array itself, or (data, indices, indptr) of a CSR matrix. `v` holds C·s·y for each row: its sign
 is the label and its magnitude the weight, one vector to read instead of two. `work` is one plane of
-:func:`block.scratch` a chunk: margins, values, slopes, curvatures.
+:func:`block.scratch` a chunk: decision values, values, slopes, curvatures.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ from . import csr, dense
 from .block import BLOCK_ROWS, apply_block
 from .cache import kernel
 
+_AHEAD_NUMBERS = 1024
+
 # Reassociation vectorises the sums. It is safe: the loss is behind a call by address and cannot be inlined here.
 _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
 
 
-def _forward(rows, start, n, w, b, z):
-    """z[k] = x_(start+k) · w + b for k < n."""
+def _forward(rows, start, n, w, b, z, ahead):
+    """z[k] = x_(start+k) · w + b for k < n; asks memory for the rows that lie ``ahead``, none if that is 0."""
 
 
-def _backward(rows, start, n, r, g):
-    """g += Σ_k r[k] x_(start+k)."""
+def _backward(rows, start, n, r, g, ahead):
+    """g += Σ_k r[k] x_(start+k); asks memory for the rows that lie ``ahead``, none if that is 0."""
 
 
 def _squares(rows, start, n, r, g):
@@ -41,15 +43,15 @@ def _by_storage(rows, row_major, column_major, compressed):
 
 
 @overload(_forward)
-def _choose_forward(rows, start, n, w, b, z):
+def _choose_forward(rows, start, n, w, b, z, ahead):
     chosen = _by_storage(rows, dense.forward_c, dense.forward_f, csr.forward)
-    return lambda rows, start, n, w, b, z: chosen(rows, start, n, w, b, z)
+    return lambda rows, start, n, w, b, z, ahead: chosen(rows, start, n, w, b, z, ahead)
 
 
 @overload(_backward)
-def _choose_backward(rows, start, n, r, g):
+def _choose_backward(rows, start, n, r, g, ahead):
     chosen = _by_storage(rows, dense.backward_c, dense.backward_f, csr.backward)
-    return lambda rows, start, n, r, g: chosen(rows, start, n, r, g)
+    return lambda rows, start, n, r, g, ahead: chosen(rows, start, n, r, g, ahead)
 
 
 @overload(_squares)
@@ -66,21 +68,20 @@ def apply_loss(v, start, n, address, parameters, work):
 
     Returns the sums of C s φ, C s y φ' and C s φ''.
     """
-    margins, values, slopes, curvatures = work[0], work[1], work[2], work[3]
-    for k in range(n):
-        if v[start + k] < 0.0:
-            margins[k] = -margins[k]
-    apply_block(address, parameters, margins, values, slopes, curvatures, n)
+    values, slopes, curvatures = work[1], work[2], work[3]
+    apply_block(address, parameters, work[0], v[start : start + n], values, slopes, curvatures, n)
     value = slope = curvature = 0.0
     for k in range(n):
-        weight = abs(v[start + k])
-        # A row of weight 0 is a row that is not there, even where its loss overflows.
-        value += weight * values[k] if weight > 0.0 else 0.0
-        slopes[k] = v[start + k] * slopes[k] if weight > 0.0 else 0.0
-        curvatures[k] = weight * curvatures[k] if weight > 0.0 else 0.0
+        value += values[k]
         slope += slopes[k]
         curvature += curvatures[k]
     return value, slope, curvature
+
+
+@njit(forceinline=True)
+def _ahead(d):
+    """Rows between those that are computed and those that are asked of memory, where nothing comes in between."""
+    return max(4, min(64, _AHEAD_NUMBERS // max(1, d)))
 
 
 @kernel()
@@ -95,9 +96,9 @@ def evaluate(rows, v, w, b, address, parameters, first, last, chunk_rows, block_
         stop = min((chunk + 1) * chunk_rows, n)
         for start in range(chunk * chunk_rows, stop, block_rows):
             size = min(block_rows, stop - start)
-            _forward(rows, start, size, w, b, work[chunk, 0])
+            _forward(rows, start, size, w, b, work[chunk, 0], 0)
             block_value, block_slope, _ = apply_loss(v, start, size, address, parameters, work[chunk])
-            _backward(rows, start, size, work[chunk, 2], gradient)
+            _backward(rows, start, size, work[chunk, 2], gradient, size)
             value += block_value
             slope += block_slope
         sums[chunk, 0] = value
@@ -105,10 +106,12 @@ def evaluate(rows, v, w, b, address, parameters, first, last, chunk_rows, block_
 
 
 @kernel()
-def product(rows, w, first, last, chunk_rows, z):
+def product(rows, w, first, last, chunk_rows, block_rows, z):
     """z = X w."""
-    start = first * chunk_rows
-    _forward(rows, start, min(last * chunk_rows, z.size) - start, w, 0.0, z[start:])
+    for chunk in range(first, last):
+        stop = min((chunk + 1) * chunk_rows, z.size)
+        for start in range(chunk * chunk_rows, stop, block_rows):
+            _forward(rows, start, min(block_rows, stop - start), w, 0.0, z[start:], _ahead(w.size))
 
 
 @kernel()
@@ -120,7 +123,7 @@ def transposed_product(rows, r, first, last, chunk_rows, block_rows, gradients):
             gradient[j] = 0.0
         stop = min((chunk + 1) * chunk_rows, r.size)
         for start in range(chunk * chunk_rows, stop, block_rows):
-            _backward(rows, start, min(block_rows, stop - start), r[start:], gradient)
+            _backward(rows, start, min(block_rows, stop - start), r[start:], gradient, _ahead(gradient.size))
 
 
 @kernel()

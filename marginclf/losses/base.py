@@ -167,7 +167,7 @@ class Loss(BaseEstimator):
         _, parameters, block = self.compiled()
         # NaN shows what a point that leaves by an error, in a function that it calls, did not compute.
         values, slopes, curvatures = (np.full_like(m, np.nan) for _ in range(3))
-        arrays = parameters, m, values, slopes, curvatures
+        arrays = parameters, m, np.ones_like(m), values, slopes, curvatures
         block.ctypes(*(a.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for a in arrays), m.size)
         return values, slopes, curvatures
 

@@ -16,9 +16,6 @@ from ..losses.base import CompiledLoss
 
 _MIN_CHUNK_ROWS = 1024
 _MAX_CHUNKS = 32
-_BLOCK_NUMBERS = 1 << 15
-"""Entries of X in one block: 256 kB, so that the second look at a block finds it in the second-level cache."""
-
 _THREADED_ENTRIES = 1 << 18
 """Below this, a pass is over before another thread has started."""
 
@@ -39,11 +36,13 @@ class DesignMatrix:
         Rows n and columns d.
     entries : int
         Stored entries.
+    block_rows : int
+        Rows in a block, which a pass looks at twice.
     n_jobs : int
         Threads.
     """
 
-    def __init__(self, rows: Any, shape: tuple[int, int], entries: int, n_jobs: int) -> None:
+    def __init__(self, rows: Any, shape: tuple[int, int], entries: int, block_rows: int, n_jobs: int) -> None:
         self.rows = rows
         self.shape = shape
         self.entries = entries
@@ -53,8 +52,7 @@ class DesignMatrix:
         size = max(_MIN_CHUNK_ROWS, -(-n // most))
         self._chunk_rows = -(-size // BLOCK_ROWS) * BLOCK_ROWS
         self._chunks = -(-n // self._chunk_rows)
-        per_row = max(1, entries // n)
-        self._block_rows = int(np.clip(_BLOCK_NUMBERS // per_row, 16, BLOCK_ROWS))
+        self._block_rows = block_rows
         self._work = scratch(self._chunks)
         self._sums = np.empty((self._chunks, 2))
         self._gradients = np.empty((self._chunks, d))
@@ -121,7 +119,7 @@ class DesignMatrix:
     def product(self, w: np.ndarray) -> np.ndarray:
         """X w, of shape (n,)."""
         z = np.empty(self.shape[0])
-        self._run(lambda first, last: passes.product(self.rows, w, first, last, self._chunk_rows, z))
+        self._run(lambda first, last: passes.product(self.rows, w, first, last, self._chunk_rows, self._block_rows, z))
         return z
 
     def transposed_product(self, r: np.ndarray) -> np.ndarray:

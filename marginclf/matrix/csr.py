@@ -6,7 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.block import BLOCK_ROWS
 from .base import DesignMatrix, read_only
+
+_BLOCK_ENTRIES = 1 << 15
+"""Half a megabyte at most: the second look at a block finds it in the second-level cache."""
 
 _UNSIGNED = {4: np.uint32, 8: np.uint64}
 
@@ -20,7 +24,8 @@ class CSRMatrix(DesignMatrix):
             X.sum_duplicates()
         self._X = X
         indices, indptr = (read_only(a).view(_UNSIGNED[a.itemsize]) for a in (X.indices, X.indptr))
-        super().__init__((read_only(X.data), indices, indptr), X.shape, X.nnz, n_jobs)
+        block_rows = int(np.clip(_BLOCK_ENTRIES // max(1, X.nnz // X.shape[0]), 16, BLOCK_ROWS))
+        super().__init__((read_only(X.data), indices, indptr), X.shape, X.nnz, block_rows, n_jobs)
 
     def copy_rows(self, part: slice, out: np.ndarray) -> None:
         out[...] = self._X[part].toarray()

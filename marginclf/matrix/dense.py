@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..kernels.block import BLOCK_ROWS
 from .base import DesignMatrix, read_only
+
+_BLOCK_BYTES = 1 << 14
+"""A block of rows stays in the first-level cache while the next one is fetched beside it."""
+
+_COLUMN_BLOCK_BYTES, _LEAST_COLUMN_PART = 1 << 17, 64
+"""A block of columns has to be a run of rows long enough for the hardware; it stays in the second-level cache."""
 
 
 class DenseMatrix(DesignMatrix):
@@ -15,7 +22,9 @@ class DenseMatrix(DesignMatrix):
         # np.array, not ascontiguousarray: that one would keep a misaligned array.
         self._X = read_only(X if usable else np.array(X, order="C"))
         # A single column is both C and Fortran contiguous, and Numba calls it C; so does a single row.
-        super().__init__(self._X, X.shape, X.size, n_jobs)
+        most, least = (_BLOCK_BYTES, 16) if self._X.flags.c_contiguous else (_COLUMN_BLOCK_BYTES, _LEAST_COLUMN_PART)
+        block_rows = int(np.clip(most // (X.itemsize * max(1, X.shape[1])), least, BLOCK_ROWS)) // 4 * 4
+        super().__init__(self._X, X.shape, X.size, block_rows, n_jobs)
 
     def copy_rows(self, part: slice, out: np.ndarray) -> None:
         out[...] = self._X[part]

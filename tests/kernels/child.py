@@ -46,7 +46,7 @@ def evaluate():
 
 def product(X=X):
     z = np.empty(3)
-    rows.product(X, w, 0, 1, 3, z)
+    rows.product(X, w, 0, 1, 3, 3, z)
     return z.tolist()
 
 

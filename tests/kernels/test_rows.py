@@ -123,9 +123,9 @@ def test_products(storage):
         rows = stored(storage, p.X)
         chunk_rows, chunks = 300, chunks_of(n, 300)
         z, z_split = np.full((2, n), np.nan)
-        passes.product(rows, p.w, 0, chunks, chunk_rows, z)
+        passes.product(rows, p.w, 0, chunks, chunk_rows, BLOCK_ROWS, z)
         for k in range(chunks):
-            passes.product(rows, p.w, k, k + 1, chunk_rows, z_split)
+            passes.product(rows, p.w, k, k + 1, chunk_rows, BLOCK_ROWS, z_split)
         np.testing.assert_array_equal(z, z_split)
         assert (np.abs(z - p.X @ p.w) <= 1e-14 * (np.abs(p.X) @ np.abs(p.w))).all(), (n, d)
         for kernel, power in ((passes.transposed_product, 1), (passes.squared_product, 2)):
@@ -230,7 +230,7 @@ def test_gradient_and_products_agree_with_each_other(storage, n, d, chunk_rows, 
     z, r, c = np.empty((3, n))
     apart, sums_apart = np.empty((chunks, d)), np.empty((chunks, 2))
     layout = 0, chunks, chunk_rows
-    passes.product(rows, p.w, *layout, z)
+    passes.product(rows, p.w, *layout, BLOCK_ROWS, z)
     passes.pointwise(z, p.v, p.b, address, parameters, *layout, scratch(chunks), sums_apart, r, c)
     passes.transposed_product(rows, r, 0, chunks, chunk_rows, BLOCK_ROWS, apart)
     np.testing.assert_allclose(sums, sums_apart, rtol=1e-13, atol=1e-13)
