@@ -14,10 +14,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from . import _report
 from ._prediction import LinearPrediction
-from ._validation import overflow_error, training_data
+from ._validation import training_data, unusable_data
 from .losses import Logistic, Loss, get_loss
 from .matrix import DesignMatrix, design_matrix
-from .objective import Objective
+from .objective import Objective, signed_weights
 from .solvers import SOLVERS, Solution, solve
 
 _COMPANION = Logistic()
@@ -242,11 +242,10 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         with np.errstate(over="ignore", invalid="ignore"), design_matrix(X, effective_n_jobs(self.n_jobs)) as matrix:
             for k, start in zip(positive, starts, strict=True):
                 began = time.perf_counter()
-                labels = np.where(codes == k, 1.0, -1.0)
                 try:
-                    solution = self._solve(loss, matrix, labels, weights, start)
+                    solution = self._solve(loss, matrix, signed_weights(codes == k, weights, self.C), start)
                 except OverflowError:
-                    raise overflow_error(X, weights, self.C) from None
+                    raise unusable_data(self, X, weights, self.C) from None
                 solutions.append(solution)
                 if self.verbose:
                     print(_report.line(classes[k], solution, time.perf_counter() - began))
@@ -261,11 +260,9 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         self.status_ = tuple(solution.status.value for solution in solutions)
         return self
 
-    def _solve(
-        self, loss: Loss, matrix: DesignMatrix, y: np.ndarray, weights: np.ndarray, start: tuple | None
-    ) -> Solution:
+    def _solve(self, loss: Loss, matrix: DesignMatrix, v: np.ndarray, start: tuple | None) -> Solution:
         def objective_of(loss: Loss) -> Objective:
-            return Objective(matrix, loss, y, weights, C=self.C, fit_intercept=self.fit_intercept)
+            return Objective(matrix, loss, v, penalty=float(np.isfinite(self.C)), fit_intercept=self.fit_intercept)
 
         objective = objective_of(loss)
         how: dict[str, Any] = {"solver": self.solver, "tol": self.tol, "max_iter": self.max_iter}

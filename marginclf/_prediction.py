@@ -10,7 +10,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ._validation import features, overflow_error
+from ._validation import features, unusable_data
 from .losses import Loss, get_loss
 
 
@@ -56,7 +56,7 @@ class LinearPrediction:
         with np.errstate(over="ignore", invalid="ignore"):
             z = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
         if not np.isfinite(z).all():
-            raise overflow_error(X)
+            raise unusable_data(self, X)
         return z.ravel() if z.shape[1] == 1 else z
 
     def predict(self, X: Any) -> np.ndarray:

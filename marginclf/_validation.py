@@ -6,11 +6,21 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils import column_or_1d, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, _num_samples, check_consistent_length, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    _num_samples,
+    assert_all_finite,
+    check_consistent_length,
+    validate_data,
+)
 
 _LARGE = 1e100
+
+_LARGE_ARRAY = 1 << 20
+"""Entries from which on a pass over X takes more time than the rest of the validation."""
 
 
 class Data(NamedTuple):
@@ -23,15 +33,16 @@ class Data(NamedTuple):
     classes : ndarray of shape (n_classes,)
         The labels that occur with positive weight, sorted.
     codes : ndarray of shape (n,)
-        Place of each row's label in classes; rows of weight 0 may have any code.
-    weights : ndarray of shape (n,)
-        Sample weights times class weights.
+        Place of each row's label in classes; rows of weight 0 may have any code. Of the smallest integer type, since
+        a byte a row is a hundredth of narrow data, and eight are a tenth.
+    weights : ndarray of shape (n,) or None
+        Sample weights times class weights; None for ones.
     """
 
     X: Any
     classes: np.ndarray
     codes: np.ndarray
-    weights: np.ndarray
+    weights: np.ndarray | None
 
 
 def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weight: Any) -> Data:
@@ -49,32 +60,34 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weig
     X = features(estimator, X, reset=True)
     y = _labels(y)
     check_consistent_length(X, y)
-    classes, codes = np.unique(y, return_inverse=True)
-    if sample_weight is None:
-        weights = np.ones(len(y))
-    else:
+    classes, codes = _two_classes(y) or _many_classes(y)
+    weights = None
+    if sample_weight is not None:
         weights = _sample_weights(sample_weight, X)
         # A row of weight 0 is a row that is not there, and so is a class that only such rows have.
         present = np.bincount(codes, weights, minlength=len(classes)) > 0.0
         if not present.all():
-            classes, codes = classes[present], np.maximum(np.cumsum(present) - 1, 0)[codes]
+            classes, codes = classes[present], _compact(np.maximum(np.cumsum(present) - 1, 0))[codes]
     if len(classes) < 2:
         where = "" if sample_weight is None else ", counting the rows of positive weight"
         raise ValueError(
             f"y has only one class{where}: {classes.tolist()[0]!r}. A classifier needs samples of at least two classes"
         )
-    with np.errstate(over="ignore", invalid="ignore"):
-        if class_weight is not None:
-            weights = weights * _class_weights(class_weight, classes, codes, weights)[codes]
-        if not np.isfinite(weights.sum()):
-            raise ValueError("the total of sample_weight times class_weight overflows; use smaller weights")
     if class_weight is not None:
+        with np.errstate(over="ignore", invalid="ignore"):
+            factors = _class_weights(class_weight, classes, codes, weights)[codes]
+            weights = factors if weights is None else weights * factors
         lost = np.bincount(codes, weights, minlength=len(classes)) == 0.0
         if lost.any():
             raise ValueError(
                 f"class_weight is zero for class {classes[lost].tolist()[0]!r}; remove its rows instead of giving them "
                 "no weight"
             )
+    if weights is not None:
+        with np.errstate(over="ignore"):
+            total = weights.sum()
+        if not np.isfinite(total):
+            raise ValueError("the total of sample_weight times class_weight overflows; use smaller weights")
     return Data(X, classes, codes, weights)
 
 
@@ -88,14 +101,17 @@ def features(estimator: Any, X: Any, *, reset: bool) -> Any:
     X : {array-like, sparse matrix, data frame}
         Features.
     reset : bool
-        Whether this is a fit.
+        Whether this is a fit. Large arrays are then not searched for NaN and infinity: the first pass finds them, see
+        :func:`unusable_data`.
     """
     if getattr(getattr(X, "dtype", None), "kind", "") == "c":
         raise ValueError(
             f"Complex data not supported: X has dtype {X.dtype}; pass real and imaginary parts as columns of their own"
         )
+    later = reset and isinstance(X, np.ndarray) and X.dtype.kind == "f" and X.size >= _LARGE_ARRAY
+    how: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "ensure_all_finite": not later}
     try:
-        return validate_data(estimator, X, reset=reset, accept_sparse="csr", dtype=[np.float64, np.float32])
+        return validate_data(estimator, X, reset=reset, **how)
     except ValueError as error:
         if "could not convert string" not in str(error):
             raise
@@ -123,8 +139,31 @@ def _labels(y: Any) -> np.ndarray:
     y = column_or_1d(y, warn=True)
     if y.dtype.kind in "fc" and not np.isfinite(y).all():
         raise ValueError("Input y contains NaN or infinity; remove these rows or give them a label")
-    check_classification_targets(y)
     return y
+
+
+def _two_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Classes and codes where there are two, by comparing instead of sorting; None where there are more, or fewer."""
+    if not len(y):
+        return None
+    first = y == y[0]
+    second = y == y[np.argmin(first)]
+    if not isinstance(first, np.ndarray) or (first == second).any():
+        return None
+    pair = np.array([y[0], y[np.argmin(first)]], dtype=y.dtype)
+    check_classification_targets(pair)
+    classes = np.sort(pair)
+    return classes, (second if classes[1] == pair[1] else first).view(np.uint8)
+
+
+def _many_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    check_classification_targets(y)
+    classes, codes = np.unique(y, return_inverse=True)
+    return classes, _compact(codes)
+
+
+def _compact(codes: np.ndarray) -> np.ndarray:
+    return codes.astype(np.min_scalar_type(int(codes.max(initial=0))))
 
 
 def _is_missing(label: Any) -> bool:
@@ -147,7 +186,7 @@ def _sample_weights(sample_weight: Any, X: Any) -> np.ndarray:
     return _check_sample_weight(sample_weight, X, dtype=np.float64)
 
 
-def _class_weights(class_weight: Any, classes: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _class_weights(class_weight: Any, classes: np.ndarray, codes: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     if isinstance(class_weight, str):
         # As compute_class_weight("balanced"), with each row counted by its weight, so that a weight of 2 is two rows.
         totals = np.bincount(codes, weights, minlength=len(classes))
@@ -160,11 +199,27 @@ def _class_weights(class_weight: Any, classes: np.ndarray, codes: np.ndarray, we
     return compute_class_weight(class_weight, classes=classes, y=classes[codes])
 
 
-def overflow_error(X: Any, weights: np.ndarray | None = None, C: float = 1.0) -> ValueError:
-    """The error for features, or weights and C, whose size overflows the computation."""
-    values = X.data if hasattr(X, "indptr") else X
+def unusable_data(estimator: Any, X: Any, weights: np.ndarray | None = None, C: float = 1.0) -> ValueError:
+    """The error for data whose first pass gave no finite number: NaN, infinity, or a size that overflows.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        For its name.
+    X : ndarray or CSR
+        Features.
+    weights : ndarray or None
+        Weights of the rows.
+    C : float
+        Inverse strength of the penalty.
+    """
+    values = X.data if sparse.issparse(X) else X
+    try:
+        assert_all_finite(values, estimator_name=type(estimator).__name__, input_name="X")
+    except ValueError as error:
+        return error
     largest = float(np.abs(values).max(initial=0.0))
-    total = 1.0 if weights is None else float(weights.sum())
+    total = float(_num_samples(X) if weights is None else weights.sum())
     with np.errstate(over="ignore"):
         if largest < _LARGE < (C * total if np.isfinite(C) else total):
             return ValueError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -34,62 +35,73 @@ class Objective:
         The rows x_i.
     loss : Loss
         φ.
-    y : ndarray of shape (n,)
-        Labels −1 and +1.
-    weights : ndarray of shape (n,)
-        s, at least 0, with class weights folded in.
-    C : float
-        Inverse strength of the penalty; infinite for none.
+    v : ndarray of shape (n,)
+        C s y, or s y without a penalty: label in the sign, weight in the magnitude; see :func:`signed_weights`.
+    penalty : float
+        1 for the penalty ½‖w‖², 0 for none.
     fit_intercept : bool
         Whether b is free; otherwise it is 0.
     """
 
-    def __init__(
-        self,
-        matrix: DesignMatrix,
-        loss: Loss,
-        y: np.ndarray,
-        weights: np.ndarray,
-        *,
-        C: float,
-        fit_intercept: bool,
-    ) -> None:
+    def __init__(self, matrix: DesignMatrix, loss: Loss, v: np.ndarray, *, penalty: float, fit_intercept: bool) -> None:
         self.matrix = matrix
         self.loss = loss
         self.fit_intercept = fit_intercept
-        self.penalty = 1.0 if math.isfinite(C) else 0.0
+        self.penalty = penalty
         self.compiled = loss.compiled()
-        if loss.affine and fit_intercept:
-            weights = _half_each(y, weights)
-        self.v = y * weights * (C if self.penalty else 1.0)
+        self.v = _half_each(v) if loss.affine and fit_intercept else v
         self._work = scratch()[0]
+
+    def sample(self, rows: np.ndarray, scale: np.ndarray) -> Objective:
+        """F with some of the rows, their weights multiplied by ``scale`` to stand for all."""
+        return Objective(
+            self.matrix.take(rows),
+            self.loss,
+            self.v[rows] * scale,
+            penalty=self.penalty,
+            fit_intercept=self.fit_intercept,
+        )
 
     @property
     def provable(self) -> bool:
         """Whether the gradient at a point bounds its suboptimality: F is then 1-strongly convex in w."""
         return self.loss.convex and self.penalty > 0.0
 
-    def value_gradient(self, w: np.ndarray, b: float) -> tuple[float, np.ndarray, float]:
-        """F, its gradient in w of shape (d,) and its slope in b, in one pass over the rows."""
-        value, gradient, slope = self.matrix.evaluate(self.compiled, self.v, w, b)
+    def origin(self) -> Point:
+        """The point w = 0, for a convex loss with b at its minimum; without a pass over X."""
+        v = self.v
+        # Every row of a class has the same margin there: one row of the whole weight stands for it.
+        classes = np.array([np.maximum(v, 0.0).sum(), np.minimum(v, 0.0).sum()])
+        b = self._best_intercept(np.zeros(2), classes, 0.0)
+        values, slopes, _ = self.loss.evaluate([b, -b])
+        w = np.zeros(self.matrix.shape[1])
+        return Point(self, w, b, value=float(values @ np.abs(classes)), slope=float(slopes @ classes))
+
+    def evaluate(self, w: np.ndarray, b: float) -> Point:
+        """The point (w, b) with its value, gradient and slope in b, from one pass over the rows."""
+        value, gradient, slope, curvature = self.matrix.evaluate(self.compiled, self.v, w, b)
         if self.penalty:
             value += 0.5 * float(w @ w)
             gradient += w
-        return value, gradient, slope
+        return Point(self, w, b, value=value, gradient=gradient, slope=slope, curvature=curvature)
 
     def at(self, w: np.ndarray, b: float) -> Point:
         """The point (w, b); for a convex loss, with b moved to its exact one-dimensional minimum."""
         z = self.matrix.product(w)
-        if self.fit_intercept and self.loss.convex and not self.loss.affine:
-            b = self.line_minimum(z, _ONES, 0.0, 0.0, start=b)
-        return Point(self, w, b, z)
+        return Point(self, w, self._best_intercept(z, self.v, b), z=z)
 
-    def line_minimum(
-        self, z: np.ndarray, q: np.ndarray, linear: float, quadratic: float, *, start: float = 0.0
-    ) -> float:
+    def _best_intercept(self, z: np.ndarray, v: np.ndarray, b: float) -> float:
+        if self.fit_intercept and self.loss.convex and not self.loss.affine:
+            return self._minimise(z, _ONES, v, 0.0, 0.0, b)
+        return b
+
+    def line_minimum(self, z: np.ndarray, q: np.ndarray, linear: float, quadratic: float) -> float:
         """A minimiser over t of Σ |v| φ(y (z + t q)) + linear·t + ½ quadratic·t²."""
+        return self._minimise(z, q, self.v, linear, quadratic, 0.0)
+
+    def _minimise(self, *problem: Any) -> float:
         address, parameters, _ = self.compiled
-        return line.minimise(z, q, self.v, linear, quadratic, start, address, parameters, self._work)
+        return line.minimise(*problem, address, parameters, self._work)
 
     def separates(self, change: np.ndarray) -> bool:
         """Whether moving the decision values along ``change`` lowers F for ever, so that it has no minimum.
@@ -106,34 +118,76 @@ class Objective:
 
 
 class Point:
-    """A point (w, b) with what its decision values give; the gradient only when it is asked for.
+    """A point (w, b); whatever else is asked of it is computed then, and kept.
+
+    Parameters
+    ----------
+    objective : Objective
+        F.
+    w, b : ndarray of shape (d,), float
+        Coefficients and intercept.
+    **known : dict
+        Attributes of those below that are known already.
 
     Attributes
     ----------
-    w, b : ndarray of shape (d,), float
-        Coefficients and intercept.
     z : ndarray of shape (n,)
         X w, without the intercept.
     value : float
         F.
     r, c : ndarray of shape (n,)
         C s y φ'(m) and C s φ''(m).
-    slope : float
-        ∂F/∂b, zero to rounding where b is at its minimum.
+    gradient : ndarray of shape (d,)
+        ∂F/∂w.
+    slope, curvature : float
+        ∂F/∂b and ∂²F/∂b²; the slope is zero to rounding where b is at its minimum, and zero where b is not free.
+    suboptimality : float
+        Proven bound on (F − F*)/|F|, for b at its minimum: ½‖∂F/∂w‖² / |F|; NaN where nothing can be proved.
     """
 
-    def __init__(self, objective: Objective, w: np.ndarray, b: float, z: np.ndarray) -> None:
+    def __init__(self, objective: Objective, w: np.ndarray, b: float, **known: Any) -> None:
         self._objective = objective
-        self.w, self.b, self.z = w, b, z
-        self.value, self.slope, self.r, self.c = objective.matrix.pointwise(objective.compiled, objective.v, z, b)
-        if objective.penalty:
-            self.value += 0.5 * float(w @ w)
-        if not objective.fit_intercept:
-            self.slope = 0.0
+        self.w, self.b = w, b
+        if "slope" in known and not objective.fit_intercept:
+            known["slope"] = 0.0
+        self.__dict__.update(known)
+
+    @cached_property
+    def z(self) -> np.ndarray:
+        # At the origin there is nothing to multiply.
+        return self._objective.matrix.product(self.w) if self.w.any() else np.zeros(len(self._objective.v))
+
+    @cached_property
+    def _losses(self) -> tuple[float, float, np.ndarray, np.ndarray]:
+        objective = self._objective
+        return objective.matrix.pointwise(objective.compiled, objective.v, self.z, self.b)
+
+    @cached_property
+    def value(self) -> float:
+        w = self.w
+        return self._losses[0] + (0.5 * float(w @ w) if self._objective.penalty else 0.0)
+
+    @cached_property
+    def slope(self) -> float:
+        return self._losses[1] if self._objective.fit_intercept else 0.0
+
+    @cached_property
+    def curvature(self) -> float:
+        return float(self.c.sum()) if self._objective.fit_intercept else 0.0
+
+    @cached_property
+    def r(self) -> np.ndarray:
+        return self._losses[2]
+
+    @cached_property
+    def c(self) -> np.ndarray:
+        return self._losses[3]
 
     @cached_property
     def gradient(self) -> np.ndarray:
-        """∂F/∂w, of shape (d,)."""
+        if "_losses" not in self.__dict__:
+            # One pass, and no vector of length n.
+            return self._objective.evaluate(self.w, self.b).gradient
         gradient = self._objective.matrix.transposed_product(self.r)
         if self._objective.penalty:
             gradient += self.w
@@ -141,10 +195,14 @@ class Point:
 
     @cached_property
     def suboptimality(self) -> float:
-        """Proven bound on (F − F*)/|F|: ½‖∂F/∂w‖² / |F|; NaN where nothing can be proved."""
         if not self._objective.provable:
             return math.nan
         return self.relative(0.5 * float(self.gradient @ self.gradient))
+
+    def require_finite(self) -> None:
+        """Raise OverflowError where F, its gradient or the square of that is not a number."""
+        if not (math.isfinite(self.value) and math.isfinite(self.gradient @ self.gradient)):
+            raise OverflowError("the objective or its gradient overflows")
 
     def relative(self, amount: float) -> float:
         """An amount of F as a fraction of |F|, with 0/0 = 0."""
@@ -153,8 +211,27 @@ class Point:
         return amount / abs(self.value) if self.value else math.inf
 
 
-def _half_each(y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def signed_weights(positive: np.ndarray, weights: np.ndarray | None, C: float) -> np.ndarray:
+    """v = C s y of each row, and s y for an infinite C.
+
+    Parameters
+    ----------
+    positive : ndarray of bool of shape (n,)
+        Whether y = 1.
+    weights : ndarray of shape (n,) or None
+        s, at least 0, with class weights folded in; None for ones.
+    C : float
+        Inverse strength of the penalty; infinite for none.
+    """
+    scale = float(C) if math.isfinite(C) else 1.0
+    v = np.where(positive, scale, -scale)
+    if weights is not None:
+        v *= weights
+    return v
+
+
+def _half_each(v: np.ndarray) -> np.ndarray:
     """Weights with half of their total on each class: an affine loss with an intercept is unbounded otherwise."""
-    positive = y > 0.0
-    total, heavy = weights.sum(), weights[positive].sum()
-    return weights * np.where(positive, 0.5 * total / heavy, 0.5 * total / (total - heavy))
+    positive = v > 0.0
+    total, heavy = np.abs(v).sum(), v[positive].sum()
+    return v * np.where(positive, 0.5 * total / heavy, 0.5 * total / (total - heavy))

@@ -8,6 +8,9 @@ from references import mp, reference
 from sklearn.exceptions import ConvergenceWarning
 
 from marginclf import MarginLinearClassifier
+from marginclf.losses import get_loss
+from marginclf.matrix import design_matrix
+from marginclf.objective import Objective, signed_weights
 
 
 def draw(n=40, d=3, seed=0, noise=1.0, shift=0.3):
@@ -140,3 +143,10 @@ class Exact:
     @cached_property
     def sizes(self):
         return len(self.rows), self.columns
+
+
+def objective_of(loss, X, y, s=None, *, C=1.0, fit_intercept=True, n_jobs=1):
+    """The package's own objective for labels 0 and 1."""
+    v = signed_weights(np.asarray(y) > 0, s, C)
+    penalty = float(np.isfinite(C))
+    return Objective(design_matrix(X, n_jobs), get_loss(loss), v, penalty=penalty, fit_intercept=fit_intercept)

@@ -3,14 +3,13 @@
 import math
 
 import numpy as np
+import problems
 import pytest
 from problems import Exact, draw, fit
 from references import CONVEX, LOSSES, mp, reference
 from scipy.optimize import brentq
 
 from marginclf.losses import Exponential, Linear, Logistic, ModifiedHuber, Savage, SmoothHinge, SquaredHinge
-from marginclf.matrix import design_matrix
-from marginclf.objective import Objective
 
 X, Y, S = draw(n=12, d=3, seed=50)
 SIGNS = 2.0 * Y - 1.0
@@ -20,7 +19,7 @@ BOUNDED_BELOW = [case for case in CONVEX if not case.values[0].affine]
 
 
 def objective_of(loss, *, X=X, signs=SIGNS, s=S, C=1.7, fit_intercept=True):
-    return Objective(design_matrix(X), loss, signs, s, C=C, fit_intercept=fit_intercept)
+    return problems.objective_of(loss, X, signs > 0.0, s, C=C, fit_intercept=fit_intercept)
 
 
 def differences(f, theta):
@@ -57,11 +56,11 @@ def test_value_gradient_and_hessian(loss, C, fit_intercept):
     gradient, hessian = differences(exact.value, theta)
     tolerance = {"rtol": 1e-10, "atol": 1e-10 * np.abs(gradient).max()}
 
-    value, in_w, in_b = objective.value_gradient(W, b)
-    assert value == pytest.approx(float(exact.value(theta)), rel=1e-13)
-    np.testing.assert_allclose(in_w, gradient[:3], **tolerance)
+    point = objective.evaluate(W, b)
+    assert point.value == pytest.approx(float(exact.value(theta)), rel=1e-13)
+    np.testing.assert_allclose(point.gradient, gradient[:3], **tolerance)
     if fit_intercept:
-        np.testing.assert_allclose(in_b, gradient[3], **tolerance)
+        np.testing.assert_allclose([point.slope, point.curvature], [gradient[3], hessian[3, 3]], **tolerance)
 
     # A point with b moved to its minimum has the derivatives that belong to that b.
     point = objective.at(W, b)
@@ -96,7 +95,7 @@ def test_b_is_at_its_minimum(loss):
         assert abs(point.slope) <= 1e-14 * size
         reach = 10.0 + 4.0 * np.abs(z).max()
         root = brentq(slope, -reach, reach, xtol=1e-13, rtol=1e-13)
-        at_root = objective_of(loss).line_minimum(z, np.empty(0), 0.0, 0.0, start=root)
+        at_root = objective_of(loss).at(scale * W, root).b
         if point.c.any():
             assert point.b == pytest.approx(root, rel=1e-7, abs=1e-7)
         assert at_root == pytest.approx(point.b, rel=1e-7, abs=1e-7)
@@ -128,9 +127,9 @@ def test_a_flat_minimum_gives_its_midpoint(loss):
     low, high = FLAT_ENDS[loss]
     objective = flat(loss)
     for b in (low + 1e-6, 0.0, high - 1e-6):
-        assert objective.value_gradient(np.ones(1), b)[2] == 0.0, "this is what the test is for"
+        assert objective.evaluate(np.ones(1), b).slope == 0.0, "this is what the test is for"
     for b in (low - 1e-6, high + 1e-6):
-        assert objective.value_gradient(np.ones(1), b)[2] != 0.0
+        assert objective.evaluate(np.ones(1), b).slope != 0.0
     for start in (low + 0.5, 0.0, high - 0.5, -100.0, 100.0):
         assert objective.at(np.ones(1), start).b == pytest.approx(0.5 * (low + high), abs=1e-9)
 

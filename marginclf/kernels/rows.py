@@ -86,23 +86,28 @@ def _ahead(d):
 
 @kernel()
 def evaluate(rows, v, w, b, address, parameters, first, last, chunk_rows, block_rows, work, sums, gradients):
-    """Value and gradient in one pass: per chunk, Σ C s φ and Σ C s y φ' to ``sums``, Σ C s y φ' x to ``gradients``."""
+    """Value and gradient in one pass.
+
+    Per chunk, Σ C s φ, Σ C s y φ' and Σ C s φ'' to ``sums``, Σ C s y φ' x to ``gradients``.
+    """
     n = v.size
     for chunk in range(first, last):
         gradient = gradients[chunk]
         for j in range(gradient.size):
             gradient[j] = 0.0
-        value = slope = 0.0
+        value = slope = curvature = 0.0
         stop = min((chunk + 1) * chunk_rows, n)
         for start in range(chunk * chunk_rows, stop, block_rows):
             size = min(block_rows, stop - start)
             _forward(rows, start, size, w, b, work[chunk, 0], 0)
-            block_value, block_slope, _ = apply_loss(v, start, size, address, parameters, work[chunk])
+            block_value, block_slope, block_curvature = apply_loss(v, start, size, address, parameters, work[chunk])
             _backward(rows, start, size, work[chunk, 2], gradient, size)
             value += block_value
             slope += block_slope
+            curvature += block_curvature
         sums[chunk, 0] = value
         sums[chunk, 1] = slope
+        sums[chunk, 2] = curvature
 
 
 @kernel()
@@ -126,6 +131,25 @@ def transposed_product(rows, r, first, last, chunk_rows, block_rows, gradients):
             _backward(rows, start, min(block_rows, stop - start), r[start:], gradient, _ahead(gradient.size))
 
 
+@kernel(**_SUMS)
+def hessian_product(rows, c, p, shift, first, last, chunk_rows, block_rows, work, sums, gradients):
+    """Xᵀ u for u = c (X p + shift) in one pass; per chunk, Σ u to ``sums`` and Xᵀ u to ``gradients``."""
+    for chunk in range(first, last):
+        gradient, u = gradients[chunk], work[chunk, 0]
+        for j in range(gradient.size):
+            gradient[j] = 0.0
+        total = 0.0
+        stop = min((chunk + 1) * chunk_rows, c.size)
+        for start in range(chunk * chunk_rows, stop, block_rows):
+            size = min(block_rows, stop - start)
+            _forward(rows, start, size, p, shift, u, 0)
+            for k in range(size):
+                u[k] *= c[start + k]
+                total += u[k]
+            _backward(rows, start, size, u, gradient, size)
+        sums[chunk, 0] = total
+
+
 @kernel()
 def squared_product(rows, r, first, last, chunk_rows, block_rows, gradients):
     """(X²)ᵀ r with the square taken elementwise, one partial sum a chunk."""
@@ -140,20 +164,22 @@ def squared_product(rows, r, first, last, chunk_rows, block_rows, gradients):
 
 @kernel(**_SUMS)
 def pointwise(z, v, b, address, parameters, first, last, chunk_rows, work, sums, r, c):
-    """The loss at stored decision values z + b, without X: C s y φ' to ``r``, C s φ'' to ``c``, sums as `evaluate`."""
+    """The loss at stored decision values z + b, without X: C s y φ' to ``r``, C s φ'' to ``c``; sums as `evaluate`."""
     for chunk in range(first, last):
-        value = slope = 0.0
+        value = slope = curvature = 0.0
         stop = min((chunk + 1) * chunk_rows, z.size)
         for start in range(chunk * chunk_rows, stop, BLOCK_ROWS):
             size = min(BLOCK_ROWS, stop - start)
             for k in range(size):
                 work[chunk, 0, k] = z[start + k] + b
-            block_value, block_slope, _ = apply_loss(v, start, size, address, parameters, work[chunk])
+            block_value, block_slope, block_curvature = apply_loss(v, start, size, address, parameters, work[chunk])
             # Loops, here and below: assigning slices takes Numba three times as long to compile.
             for k in range(size):
                 r[start + k] = work[chunk, 2, k]
                 c[start + k] = work[chunk, 3, k]
             value += block_value
             slope += block_slope
+            curvature += block_curvature
         sums[chunk, 0] = value
         sums[chunk, 1] = slope
+        sums[chunk, 2] = curvature

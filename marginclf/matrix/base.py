@@ -54,7 +54,7 @@ class DesignMatrix:
         self._chunks = -(-n // self._chunk_rows)
         self._block_rows = block_rows
         self._work = scratch(self._chunks)
-        self._sums = np.empty((self._chunks, 2))
+        self._sums = np.empty((self._chunks, 3))
         self._gradients = np.empty((self._chunks, d))
         self._gram_work: tuple[np.ndarray, np.ndarray] | None = None
         threads = min(n_jobs, self._chunks) if entries >= _THREADED_ENTRIES else 1
@@ -78,8 +78,10 @@ class DesignMatrix:
         for done in [self._pool.submit(share, *bounds) for bounds in zip(self._shares, self._shares[1:], strict=False)]:
             done.result()
 
-    def evaluate(self, loss: CompiledLoss, v: np.ndarray, w: np.ndarray, b: float) -> tuple[float, np.ndarray, float]:
-        """Σ |v| φ, its gradient in w and its slope in b, in one pass.
+    def evaluate(
+        self, loss: CompiledLoss, v: np.ndarray, w: np.ndarray, b: float
+    ) -> tuple[float, np.ndarray, float, float]:
+        """Σ |v| φ, its gradient in w, its slope and its curvature in b, in one pass.
 
         Parameters
         ----------
@@ -99,8 +101,8 @@ class DesignMatrix:
                 self._chunk_rows, self._block_rows, self._work, self._sums, self._gradients,
             )
         )  # fmt: skip
-        value, slope = self._sums.sum(axis=0)
-        return float(value), self._gradients.sum(axis=0), float(slope)
+        value, slope, curvature = self._sums.sum(axis=0)
+        return float(value), self._gradients.sum(axis=0), float(slope), float(curvature)
 
     def pointwise(
         self, loss: CompiledLoss, v: np.ndarray, z: np.ndarray, b: float
@@ -113,7 +115,7 @@ class DesignMatrix:
                 z, v, b, address, parameters, first, last, self._chunk_rows, self._work, self._sums, r, c
             )
         )
-        value, slope = self._sums.sum(axis=0)
+        value, slope, _ = self._sums.sum(axis=0)
         return float(value), float(slope), r, c
 
     def product(self, w: np.ndarray) -> np.ndarray:
@@ -130,6 +132,16 @@ class DesignMatrix:
             )
         )
         return self._gradients.sum(axis=0)
+
+    def hessian_product(self, c: np.ndarray, p: np.ndarray, shift: float) -> tuple[np.ndarray, float]:
+        """Xᵀ u and Σ u for u = c (X p + shift), in one pass."""
+        self._run(
+            lambda first, last: passes.hessian_product(
+                self.rows, c, p, shift, first, last,
+                self._chunk_rows, self._block_rows, self._work, self._sums, self._gradients,
+            )
+        )  # fmt: skip
+        return self._gradients.sum(axis=0), float(self._sums[:, 0].sum())
 
     def squared_product(self, r: np.ndarray) -> np.ndarray:
         """(X²)ᵀ r with the square taken elementwise, of shape (d,)."""
@@ -174,6 +186,10 @@ class DesignMatrix:
             # One and the same array on both sides: half the work, and a symmetric result.
             total += (block * np.sign(c[part])[:, None]).T @ block if signed else block.T @ block
         return total
+
+    def take(self, rows: np.ndarray) -> DesignMatrix:
+        """Some of the rows, in the same storage, for one thread."""
+        raise NotImplementedError
 
     def copy_rows(self, part: slice, out: np.ndarray) -> None:
         """Rows of X as dense float64."""

@@ -27,5 +27,8 @@ class CSRMatrix(DesignMatrix):
         block_rows = int(np.clip(_BLOCK_ENTRIES // max(1, X.nnz // X.shape[0]), 16, BLOCK_ROWS))
         super().__init__((read_only(X.data), indices, indptr), X.shape, X.nnz, block_rows, n_jobs)
 
+    def take(self, rows: np.ndarray) -> DesignMatrix:
+        return CSRMatrix(self._X[rows], 1)
+
     def copy_rows(self, part: slice, out: np.ndarray) -> None:
         out[...] = self._X[part].toarray()

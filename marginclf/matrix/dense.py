@@ -26,5 +26,9 @@ class DenseMatrix(DesignMatrix):
         block_rows = int(np.clip(most // (X.itemsize * max(1, X.shape[1])), least, BLOCK_ROWS)) // 4 * 4
         super().__init__(self._X, X.shape, X.size, block_rows, n_jobs)
 
+    def take(self, rows: np.ndarray) -> DesignMatrix:
+        # The layout as well: for another one, Numba would compile all passes anew.
+        return DenseMatrix(np.asarray(self._X[rows], order="C" if self._X.flags.c_contiguous else "F"), 1)
+
     def copy_rows(self, part: slice, out: np.ndarray) -> None:
         out[...] = self._X[part]

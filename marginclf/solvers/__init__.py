@@ -16,8 +16,7 @@ from .solution import Solution, Status
 SOLVERS: dict[str, Callable[..., Solution]] = {"lbfgs": lbfgs, "newton": newton}
 """The solvers that a user can name, beside "auto"."""
 
-_NARROW = 100
-_FEW_OPERATIONS = 1e9
+_FEW_OPERATIONS = 1e6
 _SPARSE = 0.1
 _PATIENCE = 300
 
@@ -46,7 +45,7 @@ def solve(objective: Objective, w: np.ndarray, b: float, *, solver: str, tol: fl
     OverflowError
         If the gradient at zero, its square, the Hessian or the solution overflows.
     """
-    solution = _solve(objective, _finite_start(objective, w, b), solver=solver, tol=tol, max_iter=max_iter)
+    solution = _solve(objective, _start(objective, w, b), solver=solver, tol=tol, max_iter=max_iter)
     if not (np.isfinite(solution.point.value) and np.isfinite(solution.point.w).all()):
         raise OverflowError("the solution overflows")
     return solution
@@ -75,18 +74,16 @@ def newton_suits(n: int, d: int, entries: int) -> bool:
     """
     if d > DIRECT_LIMIT:
         return entries < _SPARSE * n * d
-    return d <= _NARROW or n * d * d + d**3 <= _FEW_OPERATIONS
+    return n * d * d + d**3 <= _FEW_OPERATIONS
 
 
-def _finite_start(objective: Objective, w: np.ndarray, b: float) -> Point:
+def _start(objective: Objective, w: np.ndarray, b: float) -> Point:
+    if not w.any():
+        return objective.origin()
     point = objective.at(w, b)
-    # The square of the gradient is what every solver starts with.
-    if np.isfinite(point.value) and np.isfinite(point.gradient @ point.gradient):
-        return point
-    if w.any():
-        # A warm start may lie where the loss overflows; zero does not.
-        return _finite_start(objective, np.zeros_like(w), 0.0)
-    raise OverflowError("the gradient overflows at zero")
+    # A warm start may lie where the loss overflows; zero does not.
+    finite = np.isfinite(point.value) and np.isfinite(point.gradient @ point.gradient)
+    return point if finite else objective.origin()
 
 
 __all__ = ["SOLVERS", "Solution", "Status", "newton_suits", "solve"]

@@ -106,12 +106,9 @@ def _conjugate_gradients(
     matrix, penalty = objective.matrix, objective.penalty
 
     def hessian_product(p: np.ndarray) -> np.ndarray:
-        u = matrix.product(p)
-        if centre is not None:
-            u -= centre @ p
-        u *= point.c
-        product = matrix.transposed_product(u) + penalty * p
-        return product if centre is None else product - centre * u.sum()
+        product, total = matrix.hessian_product(point.c, p, 0.0 if centre is None else -float(centre @ p))
+        product += penalty * p
+        return product if centre is None else product - centre * total
 
     diagonal = _finite(matrix.squared_product(point.c)) + penalty
     if centre is not None:

@@ -1,4 +1,4 @@
-"""SciPy's L-BFGS-B on (w, b), stopped by the proven bound instead of its own tests."""
+"""SciPy's L-BFGS-B in preconditioned coordinates, stopped by the proven bound instead of its own tests."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ import numpy as np
 from scipy.optimize import minimize
 
 from ..objective import Objective, Point
+from .coordinates import Coordinates, coordinates
 from .direction import newton_direction
 from .solution import Solution, Status, verdict
 
 _NO_PROGRESS = 4.0 * np.finfo(float).eps
+
+_SETTLED = 1e-6
+"""What b may leave to gain, as a fraction of tol: it then adds nothing to the bound that could be seen."""
+
+_PROMISING = 1e-2
+"""Estimated decrement, as a fraction of tol, from which on it is computed where nothing can be proved."""
 
 
 def lbfgs(objective: Objective, start: Point, *, tol: float, max_iter: int) -> Solution:
@@ -29,20 +36,19 @@ def lbfgs(objective: Objective, start: Point, *, tol: float, max_iter: int) -> S
     max_iter : int
         Largest number of iterations.
     """
-    run = _Run(objective, tol)
-    theta = np.append(start.w, start.b) if objective.fit_intercept else start.w
+    run = _Run(objective, coordinates(objective, start), tol)
     result = minimize(
         run.value_gradient,
-        theta,
+        np.zeros(run.coordinates.size),
         jac=True,
         method="L-BFGS-B",
         callback=run.callback,
         # Its own tests are switched off as far as they go: they say nothing about the distance to the optimum.
         options={"maxiter": max_iter, "maxfun": 20 * max_iter, "ftol": _NO_PROGRESS, "gtol": 0.0, "maxls": 40},
     )
-    point = run.proven or run.point(result.x)
-    if point.suboptimality <= tol:
-        return Solution(point, Status.PROVEN, run.n_iter)
+    if run.solution is not None:
+        return run.solution
+    point = objective.at(*run.coordinates.point(result.x))
     status = verdict(objective, point, newton_direction(objective, point), tol)
     if status is None:
         status = Status.MAX_ITER if run.n_iter >= max_iter else Status.LINE_SEARCH
@@ -52,35 +58,65 @@ def lbfgs(objective: Objective, start: Point, *, tol: float, max_iter: int) -> S
 class _Run:
     """What one run remembers between SciPy's calls."""
 
-    def __init__(self, objective: Objective, tol: float) -> None:
+    def __init__(self, objective: Objective, coordinates: Coordinates, tol: float) -> None:
         self.objective = objective
+        self.coordinates = coordinates
         self.tol = tol
         self.n_iter = 0
-        self.proven: Point | None = None
-        self._d = objective.matrix.shape[1]
-        self._bound = np.inf
+        self.solution: Solution | None = None
+        self._last = coordinates.origin
+        self._decrement = np.inf
         self._next_check = np.inf
 
-    def point(self, theta: np.ndarray) -> Point:
-        return self.objective.at(np.array(theta[: self._d]), self._intercept(theta))
-
-    def _intercept(self, theta: np.ndarray) -> float:
-        return float(theta[self._d]) if self.objective.fit_intercept else 0.0
-
     def value_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient, slope = self.objective.value_gradient(
-            np.ascontiguousarray(theta[: self._d]), self._intercept(theta)
-        )
         # Of the last evaluation, which in L-BFGS-B is that of the iterate when the callback is called.
-        self._bound = 0.5 * float(gradient @ gradient) / abs(value) if value else 0.0
-        return value, np.append(gradient, slope) if self.objective.fit_intercept else gradient
+        self._last = self.objective.evaluate(*self.coordinates.point(theta)) if theta.any() else self.coordinates.origin
+        gradient = self.coordinates.gradient(self._last)
+        self._decrement = self.coordinates.decrement(gradient)
+        return self._last.value, gradient
 
     def callback(self, intermediate_result: Any) -> None:
         self.n_iter += 1
-        # The bound holds with b at its own minimum, which costs a pass to make sure of: only where it can succeed.
-        if self.objective.provable and self._bound <= min(self.tol, self._next_check):
-            point = self.point(intermediate_result.x)
-            if point.suboptimality <= self.tol:
-                self.proven = point
-                raise StopIteration
-            self._next_check = 0.25 * self._bound
+        if self.objective.provable:
+            point = self._last
+            centred = point.gradient - point.slope * self.coordinates.mean
+            self._attempt(0.5 * float(centred @ centred), self.tol, self._prove)
+        else:
+            self._attempt(self._decrement, _PROMISING * self.tol, self._judge)
+        if self.solution is not None:
+            raise StopIteration
+
+    def _attempt(self, amount: float, tol: float, conclude: Any) -> None:
+        """Conclude where it can succeed: it costs a pass or two."""
+        amount = self._last.relative(amount)
+        if amount <= min(tol, self._next_check):
+            conclude()
+            self._next_check = 0.25 * amount
+
+    def _prove(self) -> None:
+        point = self._settled()
+        if point.suboptimality <= self.tol:
+            self.solution = Solution(point, Status.PROVEN, self.n_iter)
+
+    def _judge(self) -> None:
+        point = self.objective.at(self._last.w, self._last.b)
+        status = verdict(self.objective, point, newton_direction(self.objective, point), self.tol)
+        if status is not None:
+            self.solution = Solution(point, status, self.n_iter)
+
+    def _settled(self) -> Point:
+        """The last iterate with b at its minimum, which the bound needs: by one Newton step if that is enough."""
+        point = self._last
+        for _ in range(2):
+            if not self.objective.fit_intercept:
+                return point
+            if not point.curvature > 0.0:
+                break
+            mean = float(np.linalg.norm(self.coordinates.mean))
+            in_b, in_w = point.slope**2 / point.curvature, mean * abs(point.slope)
+            if point.relative(in_b + in_w**2) <= _SETTLED * self.tol:
+                length = float(np.linalg.norm(point.gradient))
+                point.suboptimality = point.relative(0.5 * (length + in_w) ** 2 + in_b)
+                return point
+            point = self.objective.evaluate(point.w, point.b - point.slope / point.curvature)
+        return self.objective.at(point.w, point.b)

@@ -18,7 +18,7 @@ _PROGRESS = 0.25
 """Beyond tol, steps are taken while each cuts the decrement to this fraction: quadratic convergence, then rounding."""
 
 
-def newton(objective: Objective, start: Point, *, tol: float, max_iter: int) -> Solution:
+def newton(objective: Objective, start: Point, *, tol: float, max_iter: int, to_rounding: bool = True) -> Solution:
     """Minimise an objective.
 
     Parameters
@@ -32,7 +32,10 @@ def newton(objective: Objective, start: Point, *, tol: float, max_iter: int) -> 
         result does not depend on the order of the rows; that takes one or two more.
     max_iter : int
         Largest number of iterations.
+    to_rounding : bool, default=True
+        Whether to go on after tol.
     """
+    start.require_finite()
     point, met, last = start, None, np.inf
     previous = start
     for n_iter in range(max_iter + 1):
@@ -43,7 +46,7 @@ def newton(objective: Objective, start: Point, *, tol: float, max_iter: int) -> 
             if status is None or direction.decrement > last:
                 return Solution(previous, met, n_iter)
             return Solution(point, status, n_iter)
-        final = direction.decrement == 0.0 or len(point.w) > DIRECT_LIMIT
+        final = not to_rounding or direction.decrement == 0.0 or len(point.w) > DIRECT_LIMIT
         if status is Status.SEPARABLE:
             # Leave the coefficients where they separate: at the start they are still zero.
             further = objective.at(point.w + direction.dw, point.b + direction.db)

@@ -39,7 +39,7 @@ def again():
 
 def evaluate():
     address, parameters, _keep = Logistic().compiled()
-    sums, gradients = np.empty((1, 2)), np.empty((1, 2))
+    sums, gradients = np.empty((1, 3)), np.empty((1, 2))
     rows.evaluate(X, v, w, 0.1, address, parameters, 0, 1, 3, 256, scratch(), sums, gradients)
     return [*sums[0].tolist(), *gradients[0].tolist()]
 
@@ -56,6 +56,12 @@ def transposed(kernel=rows.transposed_product):
     return gradients[0].tolist()
 
 
+def hessian():
+    sums, gradients = np.empty((1, 3)), np.empty((1, 2))
+    rows.hessian_product(X, v, w, 0.1, 0, 1, 3, 256, scratch(), sums, gradients)
+    return [float(sums[0, 0]), *gradients[0].tolist()]
+
+
 def squared():
     return transposed(rows.squared_product)
 
@@ -68,9 +74,9 @@ def losses(*names):
 
 
 def everything():
-    report["numbers"] = [evaluate(), product(), transposed(), squared()]
+    report["numbers"] = [evaluate(), product(), transposed(), squared(), hessian()]
     report["losses"] = losses(*catalogue())
-    kernels = [rows.evaluate, rows.product, rows.transposed_product, rows.squared_product]
+    kernels = [rows.evaluate, rows.product, rows.transposed_product, rows.squared_product, rows.hessian_product]
     report["hits of kernels"] = sum(sum(k.stats.cache_hits.values()) for k in kernels)
     report["misses of kernels"] = sum(sum(k.stats.cache_misses.values()) for k in kernels)
 

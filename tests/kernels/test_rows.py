@@ -62,7 +62,7 @@ def evaluate(rows, p, loss, chunk_rows=1000, block_rows=BLOCK_ROWS, split=False,
     address, parameters, _keep = loss.compiled()
     chunks = chunks or chunks_of(p.v.size, chunk_rows)
     # NaN, so that a number that is only added to, or never written, shows.
-    sums, gradients, work = np.full((chunks, 2), np.nan), np.full((chunks, p.w.size), np.nan), scratch(chunks)
+    sums, gradients, work = np.full((chunks, 3), np.nan), np.full((chunks, p.w.size), np.nan), scratch(chunks)
     work[:] = np.nan
     for first, last in [(k, k + 1) for k in range(chunks)] if split else [(0, chunks)]:
         layout = first, last, chunk_rows, block_rows
@@ -71,15 +71,14 @@ def evaluate(rows, p, loss, chunk_rows=1000, block_rows=BLOCK_ROWS, split=False,
 
 
 def expected(p, loss):
-    """Σ C s φ, Σ C s y φ', Σ C s y φ' x, and the sums of the magnitudes of the terms for the tolerance."""
+    """The sums of C s φ, C s y φ' and C s φ'', then Σ C s y φ' x; and the same of magnitudes, for tolerances."""
     y = np.where(p.v < 0.0, -1.0, 1.0)
-    values, slopes, _ = loss.evaluate(y * (p.X @ p.w + p.b))
+    values, slopes, curvatures = loss.evaluate(y * (p.X @ p.w + p.b))
     keep = p.v != 0.0
-    value, slope = np.abs(p.v[keep]) * values[keep], p.v[keep] * slopes[keep]
-    X = p.X[keep]
-    found = value.sum(), slope.sum(), X.T @ slope
-    scales = np.abs(value).sum(), np.abs(slope).sum(), np.abs(X).T @ np.abs(slope)
-    return found, scales
+    weights = np.abs(p.v[keep])
+    terms = np.stack([weights * values[keep], p.v[keep] * slopes[keep], weights * curvatures[keep]])
+    X, slope = p.X[keep], terms[1]
+    return (terms.sum(axis=1), X.T @ slope), (np.abs(terms).sum(axis=1), np.abs(X).T @ np.abs(slope))
 
 
 @pytest.mark.parametrize("storage", STORAGES)
@@ -88,9 +87,8 @@ def test_evaluate_at_every_size(storage):
         p = Problem(n, d)
         rows = stored(storage, p.X)
         sums, gradients = evaluate(rows, p, Logistic(), chunk_rows=300)
-        (value, slope, gradient), (value_scale, slope_scale, gradient_scale) = expected(p, Logistic())
-        assert abs(sums[:, 0].sum() - value) <= 1e-13 * value_scale, (n, d)
-        assert abs(sums[:, 1].sum() - slope) <= 1e-13 * slope_scale, (n, d)
+        (totals, gradient), (scales, gradient_scale) = expected(p, Logistic())
+        assert (np.abs(sums.sum(axis=0) - totals) <= 1e-13 * scales).all(), (n, d)
         assert (np.abs(gradients.sum(axis=0) - gradient) <= 1e-13 * gradient_scale).all(), (n, d)
 
 
@@ -98,10 +96,9 @@ def test_evaluate_at_every_size(storage):
 def test_evaluate_every_loss(loss):
     p = Problem(301, 7)
     sums, gradients = evaluate(stored("dense-C-float64", p.X), p, loss)
-    (value, slope, gradient), (value_scale, slope_scale, gradient_scale) = expected(p, loss)
+    (totals, gradient), (scales, gradient_scale) = expected(p, loss)
     # The margins differ in their last bits from those of NumPy; a gamma of 1e-3 makes that 1e3 times larger.
-    assert abs(sums[0, 0] - value) <= 1e-11 * value_scale
-    assert abs(sums[0, 1] - slope) <= 1e-11 * slope_scale
+    assert (np.abs(sums[0] - totals) <= 1e-11 * scales).all()
     assert (np.abs(gradients[0] - gradient) <= 1e-11 * gradient_scale).all()
 
 
@@ -149,6 +146,21 @@ def test_squares_of_float32_do_not_overflow(storage):
 
 
 @pytest.mark.parametrize("storage", STORAGES)
+def test_hessian_product(storage):
+    for n, d in SIZES:
+        p = Problem(n, d)
+        chunks = chunks_of(n, 300)
+        sums, gradients, work = np.full((chunks, 3), np.nan), np.full((chunks, d), np.nan), scratch(chunks)
+        for k in range(chunks):
+            layout = k, k + 1, 300, 64
+            passes.hessian_product(stored(storage, p.X), p.r, p.w, 0.7, *layout, work, sums, gradients)
+        u = p.r * (p.X @ p.w + 0.7)
+        size = np.abs(p.r) * (np.abs(p.X) @ np.abs(p.w) + 0.7)
+        assert abs(sums[:, 0].sum() - u.sum()) <= 1e-14 * size.sum(), (n, d)
+        assert (np.abs(gradients.sum(axis=0) - p.X.T @ u) <= 1e-14 * (np.abs(p.X).T @ size)).all(), (n, d)
+
+
+@pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize("block_rows", [1, 4, 100, 256])
 def test_the_block_size_changes_only_rounding(storage, block_rows):
     p = Problem(257, 7)
@@ -167,18 +179,18 @@ def test_a_row_of_weight_zero_is_not_there_even_if_its_loss_overflows(storage):
     p.X[:3] = -1e4 * np.sign(p.w)  # margins of −2e4: e^−m, e^m and their products are infinite there
     sums, gradients = evaluate(stored(storage, p.X), p, Exponential())
     p.X, p.v = p.X[3:], p.v[3:]
-    value, slope, gradient = expected(p, Exponential())[0]
-    np.testing.assert_allclose(sums[0], [value, slope], rtol=1e-12)
+    totals, gradient = expected(p, Exponential())[0]
+    np.testing.assert_allclose(sums[0], totals, rtol=1e-12)
     np.testing.assert_allclose(gradients[0], gradient, rtol=1e-12, atol=1e-12)
 
 
 def test_pointwise_with_rows_of_weight_zero_whose_loss_overflows():
     address, parameters, _keep = Exponential().compiled()
     z, v = np.array([-1e4, 0.5, -1e4]), np.array([0.0, -2.0, 0.0])
-    sums, r, c = np.empty((1, 2)), np.empty(3), np.empty(3)
+    sums, r, c = np.empty((1, 3)), np.empty(3), np.empty(3)
     passes.pointwise(z, v, 0.0, address, parameters, 0, 1, 3, scratch(), sums, r, c)
     e = 2.0 * np.exp(0.5)
-    for found, wanted in ((sums[0], [e, e]), (r, [0.0, e, 0.0]), (c, [0.0, e, 0.0])):
+    for found, wanted in ((sums[0], [e, e, e]), (r, [0.0, e, 0.0]), (c, [0.0, e, 0.0])):
         np.testing.assert_allclose(found, wanted, rtol=1e-15)
 
 
@@ -198,7 +210,7 @@ def test_pointwise():
         z.flags.writeable = False
         results = []
         for calls in ([(0, chunks)], [(k, k + 1) for k in range(chunks)]):
-            sums, r, c = np.full((chunks, 2), np.nan), np.full(n, np.nan), np.full(n, np.nan)
+            sums, r, c = np.full((chunks, 3), np.nan), np.full(n, np.nan), np.full(n, np.nan)
             for first, last in calls:
                 layout = first, last, chunk_rows
                 passes.pointwise(z, p.v, p.b, address, parameters, *layout, scratch(chunks), sums, r, c)
@@ -208,7 +220,7 @@ def test_pointwise():
         values, slopes, curvatures = loss.evaluate(y * (z + p.b))
         np.testing.assert_allclose(r, p.v * slopes, rtol=1e-15)
         np.testing.assert_allclose(c, np.abs(p.v) * curvatures, rtol=1e-15)
-        totals = (np.abs(p.v) * values).sum(), r.sum()
+        totals = (np.abs(p.v) * values).sum(), r.sum(), c.sum()
         np.testing.assert_allclose(sums.sum(axis=0), totals, rtol=1e-12, atol=1e-12)
 
 
@@ -228,7 +240,7 @@ def test_gradient_and_products_agree_with_each_other(storage, n, d, chunk_rows, 
     # The same by three passes: product, pointwise, transposed product.
     address, parameters, _keep = Logistic().compiled()
     z, r, c = np.empty((3, n))
-    apart, sums_apart = np.empty((chunks, d)), np.empty((chunks, 2))
+    apart, sums_apart = np.empty((chunks, d)), np.empty((chunks, 3))
     layout = 0, chunks, chunk_rows
     passes.product(rows, p.w, *layout, BLOCK_ROWS, z)
     passes.pointwise(z, p.v, p.b, address, parameters, *layout, scratch(chunks), sums_apart, r, c)
@@ -247,5 +259,5 @@ def test_chunks_without_rows_and_matrices_without_columns(storage):
     assert (nothing_gradients == 0.0).all()
     narrow = Problem(5, 0)
     sums, gradients = evaluate(stored(storage, narrow.X), narrow, Logistic())
-    np.testing.assert_allclose(sums[0], expected(narrow, Logistic())[0][:2], rtol=1e-14)
+    np.testing.assert_allclose(sums[0], expected(narrow, Logistic())[0][0], rtol=1e-14)
     assert gradients.shape == (1, 0)

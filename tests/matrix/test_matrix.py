@@ -163,9 +163,10 @@ def test_evaluate_and_pointwise(store):
     matrix = design_matrix(store(X))
     for loss in (Logistic(), SquaredHinge()):
         phi, slope, curvature = loss.evaluate(np.sign(v) * (X @ w + b))
-        value, gradient, in_b = matrix.evaluate(loss.compiled(), v, w, b)
+        value, gradient, in_b, curved = matrix.evaluate(loss.compiled(), v, w, b)
         assert value == pytest.approx(np.abs(v) @ phi, rel=1e-13)
         assert in_b == pytest.approx(v @ slope, rel=1e-11)
+        assert curved == pytest.approx(np.abs(v) @ curvature, rel=1e-13)
         assert_near(gradient, X.T @ (v * slope), np.abs(X).T @ np.abs(v * slope))
         value, in_b, r, c = matrix.pointwise(loss.compiled(), v, X @ w, b)
         assert value == pytest.approx(np.abs(v) @ phi, rel=1e-13)

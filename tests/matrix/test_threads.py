@@ -54,6 +54,7 @@ def test_passes(name):
                     matrix.product(w),
                     matrix.transposed_product(r),
                     matrix.squared_product(r),
+                    *matrix.hessian_product(r, w, 0.3),
                     matrix.gram(np.abs(r), w),
                 )
             )

@@ -5,12 +5,10 @@ import importlib
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from problems import Exact, draw, fit
+from problems import Exact, draw, fit, objective_of
 from references import CONVEX, LOSSES, mp
 
 from marginclf.losses import DWD, Exponential, Logistic, Savage, Sigmoid, SmoothHinge, Squared, Tangent
-from marginclf.matrix import design_matrix
-from marginclf.objective import Objective
 
 # `marginclf.solvers.newton` is the function, not the module.
 direction = importlib.import_module("marginclf.solvers.direction")
@@ -23,7 +21,7 @@ OFFSETS = pytest.mark.parametrize("offset", [0.0, 1e3])
 
 
 def point_of(loss, rows, fit_intercept, C=2.0):
-    objective = Objective(design_matrix(rows), loss, 2.0 * Y - 1.0, S, C=C, fit_intercept=fit_intercept)
+    objective = objective_of(loss, rows, Y, S, C=C, fit_intercept=fit_intercept)
     b = -float(rows.mean(axis=0) @ W) if fit_intercept else 0.0
     return objective, objective.at(W, b)
 
@@ -81,7 +79,7 @@ def test_goes_down_where_the_hessian_is_indefinite(loss, road, fit_intercept, mo
         by_conjugate_gradients(monkeypatch)
     indefinite = 0
     for w in 4.0 * np.random.default_rng(27).normal(size=(20, 3)):
-        objective = Objective(design_matrix(X), loss, 2.0 * Y - 1.0, S, C=100.0, fit_intercept=fit_intercept)
+        objective = objective_of(loss, X, Y, S, C=100.0, fit_intercept=fit_intercept)
         point = objective.at(w, 0.5 if fit_intercept else 0.0)
         _, hessian, _ = expected(loss, X, point, fit_intercept, C=100.0)
         indefinite += min(mp.eigsy(hessian, eigvals_only=True)) < 0

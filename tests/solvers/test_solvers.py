@@ -101,7 +101,6 @@ def test_auto_where_few_rows_are_curved(loss, offset, C):
 @pytest.mark.parametrize("loss", [case for case in CONVEX if not case.values[0].affine])
 def test_what_lbfgs_leaves_newton_finishes(loss, data, monkeypatch):
     """As on data that are too large for Newton's method from the start."""
-    monkeypatch.setattr(marginclf.solvers, "_NARROW", 0)
     monkeypatch.setattr(marginclf.solvers, "_FEW_OPERATIONS", 0.0)
     hard, C = HARD[data]
     model, messages = fit(loss, hard, Y, S, C=C)
@@ -123,7 +122,6 @@ def test_auto_takes_lbfgs_where_a_hessian_is_expensive(monkeypatch):
         monkeypatch.setattr(marginclf.solvers, name, spy)
     fit("logistic", X, Y)
     assert calls == ["newton"]
-    monkeypatch.setattr(marginclf.solvers, "_NARROW", 0)
     monkeypatch.setattr(marginclf.solvers, "_FEW_OPERATIONS", 0.0)
     fit("logistic", X, Y)
     assert calls == ["newton", "lbfgs"]
@@ -140,8 +138,9 @@ def test_auto_takes_lbfgs_where_a_hessian_is_expensive(monkeypatch):
 
 
 def test_newton_suits():
-    assert newton_suits(10**6, 50, 50 * 10**6)
-    assert newton_suits(500, 800, 500 * 800)
+    assert newton_suits(569, 30, 569 * 30)
+    assert newton_suits(5000, 10, 5000 * 10)
+    assert not newton_suits(500, 800, 500 * 800)
     assert not newton_suits(10**6, 500, 500 * 10**6)
     assert not newton_suits(10**4, 5000, 5000 * 10**4)
     assert newton_suits(10**4, 10**5, 30 * 10**4)
