@@ -242,8 +242,9 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         with np.errstate(over="ignore", invalid="ignore"), design_matrix(X, effective_n_jobs(self.n_jobs)) as matrix:
             for k, start in zip(positive, starts, strict=True):
                 began = time.perf_counter()
+                v = signed_weights(codes, k, len(classes), weights, self.C)
                 try:
-                    solution = self._solve(loss, matrix, signed_weights(codes == k, weights, self.C), start)
+                    solution = self._solve(loss, matrix, v, start)
                 except OverflowError:
                     raise unusable_data(self, X, weights, self.C) from None
                 solutions.append(solution)

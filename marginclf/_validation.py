@@ -151,7 +151,8 @@ def _two_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     if not isinstance(first, np.ndarray) or (first == second).any():
         return None
     pair = np.array([y[0], y[np.argmin(first)]], dtype=y.dtype)
-    check_classification_targets(pair)
+    if y.dtype.kind not in "biuSU":
+        check_classification_targets(pair)
     classes = np.sort(pair)
     return classes, (second if classes[1] == pair[1] else first).view(np.uint8)
 

@@ -211,20 +211,23 @@ class Point:
         return amount / abs(self.value) if self.value else math.inf
 
 
-def signed_weights(positive: np.ndarray, weights: np.ndarray | None, C: float) -> np.ndarray:
-    """v = C s y of each row, and s y for an infinite C.
+def signed_weights(codes: np.ndarray, k: int, n_classes: int, weights: np.ndarray | None, C: float) -> np.ndarray:
+    """v = C s y of each row, and s y for an infinite C, with y = 1 for class k and −1 for the others.
 
     Parameters
     ----------
-    positive : ndarray of bool of shape (n,)
-        Whether y = 1.
+    codes : ndarray of int of shape (n,)
+        Class of each row.
+    k, n_classes : int
+        The class that is positive, and how many there are.
     weights : ndarray of shape (n,) or None
         s, at least 0, with class weights folded in; None for ones.
     C : float
         Inverse strength of the penalty; infinite for none.
     """
-    scale = float(C) if math.isfinite(C) else 1.0
-    v = np.where(positive, scale, -scale)
+    signs = np.full(n_classes, -1.0)
+    signs[k] = 1.0
+    v = (signs * C if math.isfinite(C) else signs)[codes]
     if weights is not None:
         v *= weights
     return v

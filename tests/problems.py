@@ -147,6 +147,6 @@ class Exact:
 
 def objective_of(loss, X, y, s=None, *, C=1.0, fit_intercept=True, n_jobs=1):
     """The package's own objective for labels 0 and 1."""
-    v = signed_weights(np.asarray(y) > 0, s, C)
+    v = signed_weights(np.asarray(y, dtype=int), 1, 2, s, C)
     penalty = float(np.isfinite(C))
     return Objective(design_matrix(X, n_jobs), get_loss(loss), v, penalty=penalty, fit_intercept=fit_intercept)

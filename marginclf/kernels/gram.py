@@ -6,15 +6,31 @@ work of a small problem.
 
 from __future__ import annotations
 
-from numba import types
+import numpy as np
+from numba import njit, types
 from numba.extending import overload
 
 from .cache import kernel
 
-GRAM_COLUMNS = 64
+GRAM_COLUMNS = 128
 """Columns up to which this is used; wider data is left to BLAS, whose blocking it does not have."""
 
-GRAM_ROWS = 128
+GRAM_ROWS = 256
+_PADDING = 8
+"""Without it, column after column would fall on the same lines of the cache."""
+
+_TILE = 4
+
+
+def gram_scratch(d: int) -> np.ndarray:
+    """Work space of one thread: a block of rows, transposed, and the same times c; the columns are whole tiles."""
+    return np.zeros((2, -(-d // _TILE) * _TILE, GRAM_ROWS + _PADDING))
+
+
+def gram_totals(chunks: int, d: int) -> np.ndarray:
+    """Partial sums, one a chunk."""
+    width = -(-d // _TILE) * _TILE
+    return np.empty((chunks, width, width))
 
 
 def _copy(rows, start, n, centre, out):
@@ -45,12 +61,13 @@ def _copy_csr(rows, start, n, centre, out):
 # Reassociation vectorises the sums over rows; nothing here is a loss.
 @kernel(fastmath={"contract", "reassoc", "nsz"})
 def gram(rows, c, centre, first, last, chunk_rows, work, totals):
-    """The lower triangle, one partial sum a chunk in ``totals``; ``work`` is of shape (chunks, 2, d, GRAM_ROWS)."""
-    n, d = c.size, centre.size
+    """One partial sum a chunk, symmetric, in ``totals``."""
+    n, d, width = c.size, centre.size, totals.shape[1]
+    x, cx = work[0], work[1]
     for chunk in range(first, last):
-        x, cx, total = work[chunk, 0], work[chunk, 1], totals[chunk]
-        for i in range(d):
-            for j in range(d):
+        total = totals[chunk]
+        for i in range(width):
+            for j in range(width):
                 total[i, j] = 0.0
         stop = min((chunk + 1) * chunk_rows, n)
         for start in range(chunk * chunk_rows, stop, GRAM_ROWS):
@@ -59,22 +76,45 @@ def gram(rows, c, centre, first, last, chunk_rows, work, totals):
             for i in range(d):
                 for k in range(size):
                     cx[i, k] = c[start + k] * x[i, k]
-            # Two by two, so that each number loaded is used twice.
-            for i in range(0, d - 1, 2):
-                for j in range(0, i + 1, 2):
-                    s00 = s01 = s10 = s11 = 0.0
+            # Four by four, so that each number loaded is used four times.
+            for i in range(0, width, 4):
+                a0, a1, a2, a3 = cx[i], cx[i + 1], cx[i + 2], cx[i + 3]
+                for j in range(0, i + 1, 4):
+                    b0, b1, b2, b3 = x[j], x[j + 1], x[j + 2], x[j + 3]
+                    s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = 0.0
+                    s20 = s21 = s22 = s23 = s30 = s31 = s32 = s33 = 0.0
                     for k in range(size):
-                        s00 += cx[i, k] * x[j, k]
-                        s01 += cx[i, k] * x[j + 1, k]
-                        s10 += cx[i + 1, k] * x[j, k]
-                        s11 += cx[i + 1, k] * x[j + 1, k]
-                    total[i, j] += s00
-                    total[i, j + 1] += s01
-                    total[i + 1, j] += s10
-                    total[i + 1, j + 1] += s11
-            if d % 2:
-                for j in range(d):
-                    s00 = 0.0
-                    for k in range(size):
-                        s00 += cx[d - 1, k] * x[j, k]
-                    total[d - 1, j] += s00
+                        u0, u1, u2, u3 = a0[k], a1[k], a2[k], a3[k]
+                        v0, v1, v2, v3 = b0[k], b1[k], b2[k], b3[k]
+                        s00 += u0 * v0
+                        s01 += u0 * v1
+                        s02 += u0 * v2
+                        s03 += u0 * v3
+                        s10 += u1 * v0
+                        s11 += u1 * v1
+                        s12 += u1 * v2
+                        s13 += u1 * v3
+                        s20 += u2 * v0
+                        s21 += u2 * v1
+                        s22 += u2 * v2
+                        s23 += u2 * v3
+                        s30 += u3 * v0
+                        s31 += u3 * v1
+                        s32 += u3 * v2
+                        s33 += u3 * v3
+                    tile = total[i : i + 4, j : j + 4]
+                    _add(tile[0], s00, s01, s02, s03)
+                    _add(tile[1], s10, s11, s12, s13)
+                    _add(tile[2], s20, s21, s22, s23)
+                    _add(tile[3], s30, s31, s32, s33)
+        for i in range(width):
+            for j in range(i):
+                total[j, i] = total[i, j]
+
+
+@njit(forceinline=True)
+def _add(row, s0, s1, s2, s3):
+    row[0] += s0
+    row[1] += s1
+    row[2] += s2
+    row[3] += s3

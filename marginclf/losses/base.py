@@ -23,7 +23,7 @@ class CompiledLoss(NamedTuple):
     block: Any
 
 
-_blocks: dict[type, tuple[Any, Any]] = {}
+_blocks: dict[type, tuple[Any, Any, tuple[str, ...]]] = {}
 """Compiled block functions by class: never by name, which two classes in a notebook may share."""
 
 
@@ -114,13 +114,13 @@ class Loss(BaseEstimator):
         self.validate()
         cls = type(self)
         point = cls.point
-        names = tuple(cls._get_param_names())
-        parameters = np.array([float(getattr(self, name)) for name in names])
         known = _blocks.get(cls)
         # A notebook may give a class another `point`: the old code then must not be used.
         if known is None or known[0] is not point:
-            known = _blocks[cls] = point, self._compile(names)
-        return CompiledLoss(known[1].address, parameters, known[1])
+            names = tuple(cls._get_param_names())
+            known = _blocks[cls] = point, self._compile(names), names
+        _, block, names = known
+        return CompiledLoss(block.address, np.array([float(getattr(self, name)) for name in names]), block)
 
     def _compile(self, names: tuple[str, ...]) -> Any:
         cls = type(self)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..kernels import rows as passes
 from ..kernels.block import BLOCK_ROWS, scratch
-from ..kernels.gram import GRAM_COLUMNS, GRAM_ROWS, gram
+from ..kernels.gram import GRAM_COLUMNS, gram, gram_scratch, gram_totals
 from ..losses.base import CompiledLoss
 
 _MIN_CHUNK_ROWS = 1024
@@ -56,7 +56,7 @@ class DesignMatrix:
         self._work = scratch(self._chunks)
         self._sums = np.empty((self._chunks, 3))
         self._gradients = np.empty((self._chunks, d))
-        self._gram_work: tuple[np.ndarray, np.ndarray] | None = None
+        self._gram_work: tuple[list[np.ndarray], np.ndarray] | None = None
         threads = min(n_jobs, self._chunks) if entries >= _THREADED_ENTRIES else 1
         self._shares = np.linspace(0, self._chunks, threads + 1).astype(int).tolist()
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
@@ -162,13 +162,15 @@ class DesignMatrix:
         if d > GRAM_COLUMNS:
             return self._gram_by_blas(c, centre)
         if self._gram_work is None:
-            self._gram_work = np.empty((self._chunks, 2, d, GRAM_ROWS)), np.empty((self._chunks, d, d))
-        work, totals = self._gram_work
-        self._run(lambda first, last: gram(self.rows, c, centre, first, last, self._chunk_rows, work, totals))
-        total = totals.sum(axis=0)
-        lower = np.tril_indices(d, -1)
-        total.T[lower] = total[lower]
-        return total
+            # One work space a thread: they are larger than those of the other passes.
+            self._gram_work = [gram_scratch(d) for _ in self._shares[1:]], gram_totals(self._chunks, d)
+        works, totals = self._gram_work
+        self._run(
+            lambda first, last: gram(
+                self.rows, c, centre, first, last, self._chunk_rows, works[self._shares.index(first)], totals
+            )
+        )
+        return totals.sum(axis=0)[:d, :d]
 
     def _gram_by_blas(self, c: np.ndarray, centre: np.ndarray) -> np.ndarray:
         n, d = self.shape
