@@ -247,6 +247,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
                     solution = self._solve(loss, matrix, v, start)
                 except OverflowError:
                     raise unusable_data(self, X, weights, self.C) from None
+                solution.point.release()
                 solutions.append(solution)
                 if self.verbose:
                     print(_report.line(classes[k], solution, time.perf_counter() - began))

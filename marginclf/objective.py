@@ -21,6 +21,9 @@ from .matrix import DesignMatrix
 _ONES = np.empty(0)
 """Stands for the direction of the intercept, 1 for every row."""
 
+_PART = 1 << 16
+"""Rows at a time where a sum over rows needs a vector of its own."""
+
 _FAR_MARGIN = 30.0
 _NO_FALL = 1e-9
 """Rows on the separating plane do not move; their computed change is rounding of this relative size at most."""
@@ -69,9 +72,11 @@ class Objective:
 
     def origin(self) -> Point:
         """The point w = 0, for a convex loss with b at its minimum; without a pass over X."""
-        v = self.v
         # Every row of a class has the same margin there: one row of the whole weight stands for it.
-        classes = np.array([np.maximum(v, 0.0).sum(), np.minimum(v, 0.0).sum()])
+        classes = np.zeros(2)
+        for start in range(0, len(self.v), _PART):
+            part = self.v[start : start + _PART]
+            classes += np.maximum(part, 0.0).sum(), np.minimum(part, 0.0).sum()
         b = self._best_intercept(np.zeros(2), classes, 0.0)
         values, slopes, _ = self.loss.evaluate([b, -b])
         w = np.zeros(self.matrix.shape[1])
@@ -112,7 +117,9 @@ class Objective:
         if self.penalty:
             return False
         _, (far_slope,), _ = self.loss.evaluate([_FAR_MARGIN])
-        growth = (np.sign(self.v) * change)[self.v != 0.0]
+        # Rows of weight 0 give 0, which changes neither answer.
+        growth = np.sign(self.v)
+        growth *= change
         largest = growth.max()
         return bool(far_slope < 0.0 < largest and growth.min() >= -_NO_FALL * largest)
 
@@ -198,6 +205,12 @@ class Point:
         if not self._objective.provable:
             return math.nan
         return self.relative(0.5 * float(self.gradient @ self.gradient))
+
+    def release(self, *, keep_z: bool = False) -> None:
+        """Forget the vectors of length n, which are computed again if they are asked for."""
+        _ = self.value, self.slope, self.gradient
+        for name in ("_losses", "r", "c", *(() if keep_z else ("z",))):
+            self.__dict__.pop(name, None)
 
     def require_finite(self) -> None:
         """Raise OverflowError where F, its gradient or the square of that is not a number."""

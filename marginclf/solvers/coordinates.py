@@ -21,8 +21,8 @@ from .newton import newton
 _MOST_SAMPLES, _LEAST_SAMPLES = 100, 3
 """Sampled rows for each column. Fewer than 3 make a Hessian that is worse than its diagonal."""
 
-_CANDIDATES = 16
-"""Rows looked at for each sampled one, so that a rare class has its share of the sample."""
+_CANDIDATES, _LEAST_CANDIDATES = 4, 1 << 14
+"""Rows looked at for each sampled one, and at least, so that a rare class has its share of the sample."""
 
 _SAMPLE_TOL = 1e-3
 _SAMPLE_ITERATIONS = 20
@@ -141,6 +141,8 @@ def sample_rows(n: int, d: int, entries: int) -> int:
     at the speed of a matrix product, ten times as fast. The sum is least for k·d = 20 √n.
     """
     rows = int(min(max(20.0 * math.sqrt(n), _LEAST_SAMPLES * d), _MOST_SAMPLES * d))
+    # Where that is enough, at most 4 % of the memory that X takes.
+    rows = min(rows, max(n // 25, 20 * d))
     sparse = entries < 0.1 * n * d
     return rows if rows <= n // 2 and not sparse else 0
 
@@ -151,7 +153,7 @@ def _sample(objective: Objective, size: int) -> Objective | None:
         return None
     n = len(objective.v)
     rng = np.random.default_rng(_SEED)
-    looked = min(n, _CANDIDATES * size)
+    looked = min(n, max(_CANDIDATES * size, _LEAST_CANDIDATES))
     # One in each stretch of the rows, whatever order they are in.
     candidates = ((np.arange(looked) + rng.random(looked)) * (n / looked)).astype(np.intp)
     v = objective.v[candidates]

@@ -1,7 +1,9 @@
 """Newton's method with an exact line search, run to rounding where the Hessian is factored.
 
-Each iteration costs one product with X, one with Xᵀ and the Hessian. A full step is tried first, and only where it
-does not lower the objective is the line searched, on the stored decision values and without a pass over X.
+Each iteration costs one product with X, one with Xᵀ and the Hessian. From zero, Newton's step has the direction of
+Fisher's discriminant but not its length, so the first step goes to the minimum along its line. Later a full step is
+tried first, and only where it does not lower the objective is the line searched, on the stored decision values and
+without a pass over X.
 """
 
 from __future__ import annotations
@@ -14,8 +16,15 @@ from .solution import Solution, Status, verdict
 
 _SUFFICIENT = 1e-4
 _BACKTRACKS = 40
+
+_LONGEST = 1e3
+"""First steps that are longer than this, in units of Newton's, are not worth taking: nothing holds them back."""
+
 _PROGRESS = 0.25
 """Beyond tol, steps are taken while each cuts the decrement to this fraction: quadratic convergence, then rounding."""
+
+_LAST = 1e-18
+"""Relative decrement whose step is the last: what it leaves is, by quadratic convergence, the square of this."""
 
 
 def newton(objective: Objective, start: Point, *, tol: float, max_iter: int, to_rounding: bool = True) -> Solution:
@@ -36,8 +45,9 @@ def newton(objective: Objective, start: Point, *, tol: float, max_iter: int, to_
         Whether to go on after tol.
     """
     start.require_finite()
-    point, met, last = start, None, np.inf
-    previous = start
+    first = objective.loss.convex and not start.w.any()
+    previous = point = start
+    met, last = None, np.inf
     for n_iter in range(max_iter + 1):
         direction = newton_direction(objective, point)
         status = verdict(objective, point, direction, tol)
@@ -55,7 +65,10 @@ def newton(objective: Objective, start: Point, *, tol: float, max_iter: int, to_
             return Solution(point, status, n_iter)
         if n_iter == max_iter:
             return Solution(point, status or Status.MAX_ITER, n_iter)
-        trial = objective.at(point.w + direction.dw, point.b + direction.db)
+        point.release(keep_z=True)
+        trial = _first_step(objective, point, direction) if first and status is None else None
+        if trial is None:
+            trial = objective.at(point.w + direction.dw, point.b + direction.db)
         if status is None and not trial.value <= point.value - _SUFFICIENT * direction.decrement:
             better = _line_search(objective, point, direction, trial)
             if better is None:
@@ -63,8 +76,22 @@ def newton(objective: Objective, start: Point, *, tol: float, max_iter: int, to_
                 stuck = Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH
                 return Solution(point, stuck, n_iter)
             trial = better
-        previous, point, met, last = point, trial, status, direction.decrement
+        if status is not None and point.relative(direction.decrement) <= _LAST and not trial.suboptimality > tol:
+            return Solution(trial, status, n_iter + 1)
+        point.release()
+        previous, point, met, last, first = point, trial, status, direction.decrement, False
     raise AssertionError("unreachable")
+
+
+def _first_step(objective: Objective, point: Point, direction: Direction) -> Point | None:
+    """The minimum along the direction, if it lies beyond the full step and within reach."""
+    w, dw, penalty = point.w, direction.dw, objective.penalty
+    q = objective.matrix.product(dw) + direction.db
+    # The minimum in units of the full step, where the search starts.
+    t = 1.0 + objective.line_minimum(point.z + point.b + q, q, penalty * float((w + dw) @ dw), penalty * float(dw @ dw))
+    if not 1.0 < t < _LONGEST:
+        return None
+    return objective.at(w + t * dw, point.b + t * direction.db)
 
 
 def _line_search(objective: Objective, point: Point, direction: Direction, full: Point) -> Point | None:

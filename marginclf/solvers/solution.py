@@ -96,12 +96,14 @@ def verdict(objective: Objective, point: Point, direction: Direction, tol: float
     small = point.relative(direction.decrement) <= max(tol, _UNREPRESENTABLE)
     if objective.provable:
         return Status.LIMIT_OF_PRECISION if small else None
-    change = objective.matrix.product(direction.dw) + direction.db
+    point.release(keep_z=True)
+    change = objective.matrix.product(direction.dw)
+    change += direction.db
     if objective.separates(point.z + point.b) or objective.separates(change):
         return Status.SEPARABLE
     if not small:
         return None
-    if np.abs(change[objective.v != 0.0]).max() > _RUNAWAY:
+    if np.abs(change, out=change).max(where=objective.v != 0.0, initial=0.0) > _RUNAWAY:
         # Without a proof, a step that gains next to nothing may be one of many towards an optimum at infinity. Go on;
         # where it still moves decision values when there is nothing left to gain, that is what it was.
         if point.relative(direction.decrement) > _NOTHING:
