@@ -56,13 +56,26 @@ def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_i
         return closed_form(objective, start, tol=tol, max_iter=max_iter)
     if solver != "auto":
         return SOLVERS[solver](objective, start, tol=tol, max_iter=max_iter)
-    if newton_suits(*objective.matrix.shape, objective.matrix.entries):
+    n, d = objective.matrix.shape
+    if newton_suits(n, d, objective.matrix.entries):
         return newton(objective, start, tol=tol, max_iter=max_iter)
-    first = lbfgs(objective, start, tol=tol, max_iter=min(max_iter, _PATIENCE))
-    if first.status.converged or first.status is Status.SEPARABLE or first.n_iter >= max_iter:
+    first = lbfgs(objective, start, tol=tol, max_iter=min(max_iter, _patience(d)))
+    if first.n_iter >= max_iter or not _can_be_finished(objective, first):
         return first
     second = newton(objective, first.point, tol=tol, max_iter=max_iter - first.n_iter)
     return Solution(second.point, second.status, first.n_iter + second.n_iter)
+
+
+def _patience(d: int) -> int:
+    """Iterations after which Newton's method has become the better choice, by the price of its Hessians."""
+    return min(_PATIENCE, 20 + d)
+
+
+def _can_be_finished(objective: Objective, solution: Solution) -> bool:
+    if solution.status is Status.LIMIT_OF_PRECISION and objective.provable and len(solution.point.w) <= DIRECT_LIMIT:
+        # A step or two may still prove what L-BFGS could only estimate.
+        return True
+    return not solution.status.converged and solution.status is not Status.SEPARABLE
 
 
 def newton_suits(n: int, d: int, entries: int) -> bool:

@@ -31,6 +31,13 @@ _CURVED = 8.0
 """Curved rows for each column (in effective number) that make a Hessian."""
 
 _JITTER = 1e-10
+_CONSTANT = 1e-20
+"""Variance of a column, relative to its squared mean, that is rounding."""
+
+_LOST = 1e-13
+"""The same where the mean is taken off after squaring."""
+
+_AT_REST = 1e300
 _SEED = 0
 
 
@@ -122,6 +129,11 @@ def coordinates(objective: Objective, start: Point) -> Coordinates:
     total = float(c.sum())
     mean = sample.matrix.transposed_product(c) / total if objective.fit_intercept else np.zeros(d)
     hessian = sample.matrix.gram(c, mean)
+    constant = hessian.diagonal() <= _CONSTANT * total * mean**2
+    if constant.any():
+        # In the sample; a rare value elsewhere may well matter.
+        hessian[constant] = hessian[:, constant] = 0.0
+        hessian[constant, constant] = _spread(objective)[2][constant]
     hessian.flat[:: d + 1] += objective.penalty
     factor = _cholesky(hessian)
     if factor is None:
@@ -157,6 +169,10 @@ def _sample(objective: Objective, size: int) -> Objective | None:
     # One in each stretch of the rows, whatever order they are in.
     candidates = ((np.arange(looked) + rng.random(looked)) * (n / looked)).astype(np.intp)
     v = objective.v[candidates]
+    if np.count_nonzero(v) < size:
+        candidates = np.flatnonzero(objective.v)
+        looked = n
+        v = objective.v[candidates]
     sides = [candidates[v > 0.0], candidates[v < 0.0]]
     rows, scale = [], []
     for side, other in zip(sides, sides[::-1], strict=True):
@@ -177,23 +193,35 @@ def _mean_curvature(loss: Loss) -> float:
 def _cholesky(hessian: np.ndarray) -> np.ndarray | None:
     if not np.isfinite(hessian).all():
         return None
-    scale = np.sqrt(hessian.diagonal())
-    scale[scale == 0.0] = 1.0
+    scale = _scale(hessian.diagonal())
     hessian = hessian / scale / scale[:, None]
-    # For columns that are constant in the sample, or depend on each other, where there is no penalty.
-    hessian.flat[:: len(hessian) + 1] += _JITTER
+    # For columns that depend on each other in the sample, and for those at rest, whose diagonal is zero now.
+    hessian.flat[:: len(hessian) + 1] = 1.0 + _JITTER
     factor, info = lapack.dpotrf(np.asfortranarray(hessian), lower=True, overwrite_a=True)
     return factor * scale[:, None] if info == 0 else None
 
 
+def _scale(diagonal: np.ndarray) -> np.ndarray:
+    """Root of the diagonal. A column without curvature or penalty is constant, a second intercept: it stays at rest."""
+    scale = np.sqrt(diagonal)
+    scale[~((scale > 0.0) & (scale < math.inf))] = _AT_REST
+    return scale
+
+
 def _diagonal(objective: Objective, start: Point) -> Coordinates:
+    total, mean, spread = _spread(objective)
+    factor = _scale(spread + objective.penalty)
+    return Coordinates(start, factor, mean, total, fit_intercept=objective.fit_intercept)
+
+
+def _spread(objective: Objective) -> tuple[float, np.ndarray, np.ndarray]:
+    """Σ c, the mean and the centred squares of each column over all rows, whose curvatures are taken to be alike."""
     c = _mean_curvature(objective.loss) * np.abs(objective.v)
     total = float(c.sum())
-    diagonal = objective.matrix.squared_product(c)
-    mean = np.zeros_like(diagonal)
-    if objective.fit_intercept:
-        mean = objective.matrix.transposed_product(c) / total
-        diagonal = np.maximum(diagonal - total * mean**2, 1e-10 * diagonal)
-    diagonal += objective.penalty
-    diagonal[~((diagonal > 0.0) & (diagonal < math.inf))] = 1.0
-    return Coordinates(start, np.sqrt(diagonal), mean, total, fit_intercept=objective.fit_intercept)
+    squares = objective.matrix.squared_product(c)
+    if not objective.fit_intercept:
+        return total, np.zeros_like(squares), squares
+    mean = objective.matrix.transposed_product(c) / total
+    spread = squares - total * mean**2
+    spread[spread <= _LOST * squares] = 0.0
+    return total, mean, spread

@@ -103,6 +103,8 @@ def verdict(objective: Objective, point: Point, direction: Direction, tol: float
         return Status.SEPARABLE
     if not small:
         return None
+    # Relative to decision values that are large: far rows move with every step.
+    change /= np.maximum(np.abs(point.z + point.b), 1.0)
     if np.abs(change, out=change).max(where=objective.v != 0.0, initial=0.0) > _RUNAWAY:
         # Without a proof, a step that gains next to nothing may be one of many towards an optimum at infinity. Go on;
         # where it still moves decision values when there is nothing left to gain, that is what it was.
