@@ -26,7 +26,9 @@ _CANDIDATES, _LEAST_CANDIDATES = 4, 1 << 14
 
 _SAMPLE_TOL = 1e-3
 _SAMPLE_ITERATIONS = 20
-_SAMPLE_HESSIANS = 8
+_CHEAP = 4
+"""Operations of a sample's Hessian, relative to those of a pass over X, up to which its optimum is worth finding."""
+
 _CURVED = 8.0
 """Curved rows for each column (in effective number) that make a Hessian."""
 
@@ -118,7 +120,7 @@ def coordinates(objective: Objective, start: Point) -> Coordinates:
     if sample is None:
         return _diagonal(objective, start)
     m = sample.matrix.shape[0]
-    if objective.loss.convex and not start.w.any() and _SAMPLE_HESSIANS * m * d <= 4 * n:
+    if objective.loss.convex and not start.w.any() and m * d <= _CHEAP * n:
         there = _optimum_of(sample, objective)
         if there.value < start.value:
             start = there

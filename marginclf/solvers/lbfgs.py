@@ -49,7 +49,7 @@ def lbfgs(objective: Objective, start: Point, *, tol: float, max_iter: int) -> S
     if run.solution is not None:
         return run.solution
     point = objective.at(*run.coordinates.point(result.x))
-    status = verdict(objective, point, newton_direction(objective, point), tol)
+    status = verdict(objective, point, newton_direction(objective, point), tol, stalled=True)
     if status is None:
         status = Status.MAX_ITER if run.n_iter >= max_iter else Status.LINE_SEARCH
     return Solution(point, status, run.n_iter)
@@ -100,7 +100,7 @@ class _Run:
 
     def _judge(self) -> None:
         point = self.objective.at(self._last.w, self._last.b)
-        status = verdict(self.objective, point, newton_direction(self.objective, point), self.tol)
+        status = verdict(self.objective, point, newton_direction(self.objective, point), self.tol, stalled=True)
         if status is not None:
             self.solution = Solution(point, status, self.n_iter)
 

@@ -42,7 +42,7 @@ def newton(objective: Objective, start: Point, *, tol: float, max_iter: int, to_
     max_iter : int
         Largest number of iterations.
     to_rounding : bool, default=True
-        Whether to go on after tol.
+        Whether to go on after tol, and to doubt a small decrement; a rough optimum needs neither.
     """
     start.require_finite()
     first = objective.loss.convex and not start.w.any()
@@ -50,7 +50,7 @@ def newton(objective: Objective, start: Point, *, tol: float, max_iter: int, to_
     met, last = None, np.inf
     for n_iter in range(max_iter + 1):
         direction = newton_direction(objective, point)
-        status = verdict(objective, point, direction, tol)
+        status = verdict(objective, point, direction, tol, stalled=not to_rounding)
         if met is not None and not (status and direction.decrement <= _PROGRESS * last):
             # Rounding has been reached: whichever of the last two points is better.
             if status is None or direction.decrement > last:

@@ -77,7 +77,9 @@ class Solution:
     n_iter: int
 
 
-def verdict(objective: Objective, point: Point, direction: Direction, tol: float) -> Status | None:
+def verdict(
+    objective: Objective, point: Point, direction: Direction, tol: float, *, stalled: bool = False
+) -> Status | None:
     """The status of a point where a solver may stop; None for one where it must go on.
 
     Parameters
@@ -90,10 +92,14 @@ def verdict(objective: Objective, point: Point, direction: Direction, tol: float
         The Newton direction there, whose decrement is what a quadratic model says can be gained.
     tol : float
         Relative suboptimality asked for.
+    stalled : bool, default=False
+        Whether the solver can make no more progress by itself. A decrement of at most tol is enough then. Otherwise it
+        is not, for a convex loss: where few rows are curved, the decrement may be small by chance and grow again.
     """
     if point.suboptimality <= tol:
         return Status.PROVEN
-    small = point.relative(direction.decrement) <= max(tol, _UNREPRESENTABLE)
+    enough = tol if stalled or not objective.loss.convex else 0.0
+    small = point.relative(direction.decrement) <= max(enough, _UNREPRESENTABLE)
     if objective.provable:
         return Status.LIMIT_OF_PRECISION if small else None
     point.release(keep_z=True)
