@@ -192,7 +192,7 @@ class Point:
 
     @cached_property
     def gradient(self) -> np.ndarray:
-        if "_losses" not in self.__dict__:
+        if "z" not in self.__dict__:
             # One pass, and no vector of length n.
             return self._objective.evaluate(self.w, self.b).gradient
         gradient = self._objective.matrix.transposed_product(self.r)

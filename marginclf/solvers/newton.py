@@ -44,6 +44,7 @@ def newton(objective: Objective, start: Point, *, tol: float, max_iter: int, to_
     to_rounding : bool, default=True
         Whether to go on after tol, and to doubt a small decrement; a rough optimum needs neither.
     """
+    _ = start.c  # Needed in any case, and with it the gradient takes no pass of another kind.
     start.require_finite()
     first = objective.loss.convex and not start.w.any()
     previous = point = start
