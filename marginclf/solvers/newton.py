@@ -55,7 +55,7 @@ def newton(objective: Objective, start: Point, *, tol: float, max_iter: int, to_
         if met is not None and not (status and direction.decrement <= _PROGRESS * last):
             # Rounding has been reached: whichever of the last two points is better.
             if status is None or direction.decrement > last:
-                return Solution(previous, met, n_iter)
+                return _solution(previous, met, n_iter, tol)
             return Solution(point, status, n_iter)
         final = not to_rounding or direction.decrement == 0.0 or len(point.w) > DIRECT_LIMIT
         if status is Status.SEPARABLE:
@@ -78,10 +78,15 @@ def newton(objective: Objective, start: Point, *, tol: float, max_iter: int, to_
                 return Solution(point, stuck, n_iter)
             trial = better
         if status is not None and point.relative(direction.decrement) <= _LAST and not trial.suboptimality > tol:
-            return Solution(trial, status, n_iter + 1)
+            return _solution(trial, status, n_iter + 1, tol)
         point.release()
         previous, point, met, last, first = point, trial, status, direction.decrement, False
     raise AssertionError("unreachable")
+
+
+def _solution(point: Point, status: Status, n_iter: int, tol: float) -> Solution:
+    """What was met at the point before, or proven since."""
+    return Solution(point, Status.PROVEN if point.suboptimality <= tol else status, n_iter)
 
 
 def _first_step(objective: Objective, point: Point, direction: Direction) -> Point | None:

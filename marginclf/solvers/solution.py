@@ -100,6 +100,8 @@ def verdict(
         return Status.PROVEN
     enough = tol if stalled or not objective.loss.convex else 0.0
     small = point.relative(direction.decrement) <= max(enough, _UNREPRESENTABLE)
+    # A loss that can be zero is computed as the square of a rounding error there.
+    small = small or bool(abs(point.value) <= _UNREPRESENTABLE**2 * np.abs(objective.v).sum())
     if objective.provable:
         return Status.LIMIT_OF_PRECISION if small else None
     point.release(keep_z=True)
