@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -13,15 +12,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from . import _report
+from ._one_vs_rest import OneVsRest, Settings
 from ._prediction import LinearPrediction
 from ._validation import training_data, unusable_data
-from .losses import Logistic, Loss, get_loss
-from .matrix import DesignMatrix, design_matrix
-from .objective import Objective, signed_weights
-from .solvers import SOLVERS, Solution, solve
-
-_COMPANION = Logistic()
-"""The convex loss at whose optimum a fit of a non-convex loss starts."""
+from .losses import Loss, get_loss
+from .matrix import design_matrix
+from .solvers import SOLVERS
 
 
 class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
@@ -236,22 +232,20 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         previous = self._previous_fit()
         X, classes, codes, weights = training_data(self, X, y, sample_weight, self.class_weight)
         starts = self._starts(previous, classes, X.shape[1])
-        positive = [1] if len(classes) == 2 else range(len(classes))
+        positive = [1] if len(classes) == 2 else list(range(len(classes)))
+        settings = Settings(self.C, self.fit_intercept, self.solver, self.tol, self.max_iter)
         solutions = []
         # What overflows is noticed where it matters: a trial step that is too long is shortened.
         with np.errstate(over="ignore", invalid="ignore"), design_matrix(X, effective_n_jobs(self.n_jobs)) as matrix:
-            for k, start in zip(positive, starts, strict=True):
-                began = time.perf_counter()
-                v = signed_weights(codes, k, len(classes), weights, self.C)
-                try:
-                    solution = self._solve(loss, matrix, v, start)
-                except OverflowError:
-                    raise unusable_data(self, X, weights, self.C) from None
-                solution.point.release()
-                solutions.append(solution)
-                if self.verbose:
-                    print(_report.line(classes[k], solution, time.perf_counter() - began))
-        _report.warn_if_unfinished(self, solutions, classes[list(positive)].tolist())
+            problems = OneVsRest(matrix, loss, codes, weights, len(classes), settings)
+            try:
+                for k, (solution, seconds) in zip(positive, problems.solve(positive, starts), strict=True):
+                    solutions.append(solution)
+                    if self.verbose:
+                        print(_report.line(classes[k], solution, seconds))
+            except OverflowError:
+                raise unusable_data(self, X, weights, self.C) from None
+        _report.warn_if_unfinished(self, solutions, classes[positive].tolist())
         points = [solution.point for solution in solutions]
         self.classes_ = classes
         self.coef_ = np.array([point.w for point in points])
@@ -261,21 +255,6 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         self.suboptimality_ = np.array([point.suboptimality for point in points])
         self.status_ = tuple(solution.status.value for solution in solutions)
         return self
-
-    def _solve(self, loss: Loss, matrix: DesignMatrix, v: np.ndarray, start: tuple | None) -> Solution:
-        def objective_of(loss: Loss) -> Objective:
-            return Objective(matrix, loss, v, penalty=float(np.isfinite(self.C)), fit_intercept=self.fit_intercept)
-
-        objective = objective_of(loss)
-        how: dict[str, Any] = {"solver": self.solver, "tol": self.tol, "max_iter": self.max_iter}
-        w, b = start if start is not None else (np.zeros(matrix.shape[1]), 0.0)
-        spent = 0
-        if not loss.convex and start is None:
-            companion = objective_of(_COMPANION)
-            found = solve(companion, w, b, **how)
-            w, b, spent = found.point.w, found.point.b, found.n_iter
-        solution = solve(objective, w, b, **how)
-        return Solution(solution.point, solution.status, spent + solution.n_iter)
 
     def _previous_fit(self) -> tuple | None:
         """Classes, feature names, coefficients and intercepts of the fit that a warm start continues."""

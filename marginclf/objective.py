@@ -8,7 +8,7 @@ with the intercept b never penalised, and without the last term where C is infin
 from __future__ import annotations
 
 import math
-from functools import cached_property
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,21 +39,38 @@ class Objective:
     loss : Loss
         φ.
     v : ndarray of shape (n,)
-        C s y, or s y without a penalty: label in the sign, weight in the magnitude; see :func:`signed_weights`.
+        C s y, or s y without a penalty: label in the sign, weight in the magnitude; see :func:`signed_weights`. As a
+        function, it is called wherever the vector is needed, and nothing keeps it.
     penalty : float
         1 for the penalty ½‖w‖², 0 for none.
     fit_intercept : bool
         Whether b is free; otherwise it is 0.
+    evaluator : callable, optional
+        What to call for Σ |v| φ, its gradient, slope and curvature at (w, b), in place of a pass of its own.
     """
 
-    def __init__(self, matrix: DesignMatrix, loss: Loss, v: np.ndarray, *, penalty: float, fit_intercept: bool) -> None:
+    def __init__(
+        self,
+        matrix: DesignMatrix,
+        loss: Loss,
+        v: np.ndarray | Callable[[], np.ndarray],
+        *,
+        penalty: float,
+        fit_intercept: bool,
+        evaluator: Callable[[np.ndarray, float], tuple] | None = None,
+    ) -> None:
         self.matrix = matrix
         self.loss = loss
         self.fit_intercept = fit_intercept
         self.penalty = penalty
         self.compiled = loss.compiled()
-        self.v = _half_each(v) if loss.affine and fit_intercept else v
+        self._v = _half_each(v) if not callable(v) and loss.affine and fit_intercept else v
+        self._evaluator = evaluator
         self._work = scratch()[0]
+
+    @property
+    def v(self) -> np.ndarray:
+        return self._v() if callable(self._v) else self._v
 
     def sample(self, rows: np.ndarray, scale: np.ndarray) -> Objective:
         """F with some of the rows, their weights multiplied by ``scale`` to stand for all."""
@@ -73,9 +90,9 @@ class Objective:
     def origin(self) -> Point:
         """The point w = 0, for a convex loss with b at its minimum; without a pass over X."""
         # Every row of a class has the same margin there: one row of the whole weight stands for it.
-        classes = np.zeros(2)
-        for start in range(0, len(self.v), _PART):
-            part = self.v[start : start + _PART]
+        v, classes = self.v, np.zeros(2)
+        for start in range(0, len(v), _PART):
+            part = v[start : start + _PART]
             classes += np.maximum(part, 0.0).sum(), np.minimum(part, 0.0).sum()
         b = self._best_intercept(np.zeros(2), classes, 0.0)
         values, slopes, _ = self.loss.evaluate([b, -b])
@@ -84,7 +101,10 @@ class Objective:
 
     def evaluate(self, w: np.ndarray, b: float) -> Point:
         """The point (w, b) with its value, gradient and slope in b, from one pass over the rows."""
-        value, gradient, slope, curvature = self.matrix.evaluate(self.compiled, self.v, w, b)
+        if self._evaluator is not None:
+            value, gradient, slope, curvature = self._evaluator(w, b)
+        else:
+            value, gradient, slope, curvature = self.matrix.evaluate(self.compiled, self.v, w, b)
         if self.penalty:
             value += 0.5 * float(w @ w)
             gradient += w
@@ -124,6 +144,22 @@ class Objective:
         return bool(far_slope < 0.0 < largest and growth.min() >= -_NO_FALL * largest)
 
 
+class _Kept:
+    """A property that is computed once and kept in the instance.
+
+    Other than functools.cached_property, which until Python 3.12 holds one lock for all instances while it computes:
+    points of several classes are computed in turns.
+    """
+
+    def __init__(self, compute: Callable[[Any], Any]) -> None:
+        self._compute = compute
+        self._name = compute.__name__
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        value = instance.__dict__[self._name] = self._compute(instance)
+        return value
+
+
 class Point:
     """A point (w, b); whatever else is asked of it is computed then, and kept.
 
@@ -159,38 +195,38 @@ class Point:
             known["slope"] = 0.0
         self.__dict__.update(known)
 
-    @cached_property
+    @_Kept
     def z(self) -> np.ndarray:
         # At the origin there is nothing to multiply.
-        return self._objective.matrix.product(self.w) if self.w.any() else np.zeros(len(self._objective.v))
+        return self._objective.matrix.product(self.w) if self.w.any() else np.zeros(self._objective.matrix.shape[0])
 
-    @cached_property
+    @_Kept
     def _losses(self) -> tuple[float, float, np.ndarray, np.ndarray]:
         objective = self._objective
         return objective.matrix.pointwise(objective.compiled, objective.v, self.z, self.b)
 
-    @cached_property
+    @_Kept
     def value(self) -> float:
         w = self.w
         return self._losses[0] + (0.5 * float(w @ w) if self._objective.penalty else 0.0)
 
-    @cached_property
+    @_Kept
     def slope(self) -> float:
         return self._losses[1] if self._objective.fit_intercept else 0.0
 
-    @cached_property
+    @_Kept
     def curvature(self) -> float:
         return float(self.c.sum()) if self._objective.fit_intercept else 0.0
 
-    @cached_property
+    @_Kept
     def r(self) -> np.ndarray:
         return self._losses[2]
 
-    @cached_property
+    @_Kept
     def c(self) -> np.ndarray:
         return self._losses[3]
 
-    @cached_property
+    @_Kept
     def gradient(self) -> np.ndarray:
         if "z" not in self.__dict__:
             # One pass, and no vector of length n.
@@ -200,7 +236,7 @@ class Point:
             gradient += self.w
         return gradient
 
-    @cached_property
+    @_Kept
     def suboptimality(self) -> float:
         if not self._objective.provable:
             return math.nan

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..kernels import rows as passes
 from ..kernels.block import BLOCK_ROWS, scratch
+from ..kernels.classes import classes_scratch, evaluate_all
 from ..kernels.gram import GRAM_COLUMNS, gram, gram_scratch, gram_totals
 from ..losses.base import CompiledLoss
 
@@ -103,6 +104,49 @@ class DesignMatrix:
         )  # fmt: skip
         value, slope, curvature = self._sums.sum(axis=0)
         return float(value), self._gradients.sum(axis=0), float(slope), float(curvature)
+
+    def evaluate_all(
+        self,
+        loss: CompiledLoss,
+        codes: np.ndarray,
+        weights: np.ndarray,
+        positive: np.ndarray,
+        w: np.ndarray,
+        b: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What :meth:`evaluate` returns for several problems of one class against the rest, in one pass for all.
+
+        Parameters
+        ----------
+        loss : CompiledLoss
+            φ.
+        codes : ndarray of int of shape (n,)
+            Class of each row.
+        weights : ndarray of shape (n,) or (1,)
+            C s.
+        positive : ndarray of int of shape (k,)
+            The class of each problem.
+        w, b : ndarray of shape (k, d) and (k,)
+            Coefficients and intercepts.
+
+        Returns
+        -------
+        sums : ndarray of shape (k, 3)
+            Value, slope and curvature in b.
+        gradients : ndarray of shape (k, d)
+            In w.
+        """
+        address, parameters, _ = loss
+        k, d = w.shape
+        works = [classes_scratch(k) for _ in self._shares[1:]]
+        sums, gradients = np.empty((self._chunks, k, 3)), np.empty((self._chunks, k, d))
+        self._run(
+            lambda first, last: evaluate_all(
+                self.rows, codes, weights, positive, w, b, address, parameters, first, last,
+                self._chunk_rows, self._block_rows, works[self._shares.index(first)], sums, gradients,
+            )
+        )  # fmt: skip
+        return sums.sum(axis=0), gradients.sum(axis=0)
 
     def pointwise(
         self, loss: CompiledLoss, v: np.ndarray, z: np.ndarray, b: float

@@ -165,16 +165,17 @@ def _sample(objective: Objective, size: int) -> Objective | None:
     """F over a sample with equal shares of both classes where there are enough rows; None where there are not."""
     if size == 0:
         return None
-    n = len(objective.v)
+    signed = objective.v
+    n = len(signed)
     rng = np.random.default_rng(_SEED)
     looked = min(n, max(_CANDIDATES * size, _LEAST_CANDIDATES))
     # One in each stretch of the rows, whatever order they are in.
     candidates = ((np.arange(looked) + rng.random(looked)) * (n / looked)).astype(np.intp)
-    v = objective.v[candidates]
+    v = signed[candidates]
     if np.count_nonzero(v) < size:
-        candidates = np.flatnonzero(objective.v)
+        candidates = np.flatnonzero(signed)
         looked = n
-        v = objective.v[candidates]
+        v = signed[candidates]
     sides = [candidates[v > 0.0], candidates[v < 0.0]]
     rows, scale = [], []
     for side, other in zip(sides, sides[::-1], strict=True):

@@ -1,0 +1,178 @@
+"""The fused pass for several columns of coefficients at once: each row is read once for all of them.
+
+For wide rows the arithmetic decides, not memory, and here each number that is loaded serves several products.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, types
+from numba.extending import overload
+
+from .block import BLOCK_ROWS, apply_block
+from .cache import kernel
+from .prefetch import prefetch
+from .rows import _backward, _forward
+
+_OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy", "forceinline": True}
+
+
+def classes_scratch(n_classes: int) -> np.ndarray:
+    """Work space of one thread: decision values and slopes for each class; weights, values and curvatures."""
+    return np.empty((2 * n_classes + 3, BLOCK_ROWS))
+
+
+def _forward_all(rows, start, n, w, b, z):
+    """z[k, i] = x_(start+i) · w_k + b_k for i < n."""
+
+
+def _backward_all(rows, start, n, r, g):
+    """g_k += Σ_i r[k, i] x_(start+i); asks memory for the next n rows."""
+
+
+@overload(_forward_all)
+def _choose_forward(rows, start, n, w, b, z):
+    if not isinstance(rows, types.BaseTuple) and rows.layout == "C":
+        return _forward_tiles
+    return _forward_one_by_one
+
+
+@overload(_backward_all)
+def _choose_backward(rows, start, n, r, g):
+    if not isinstance(rows, types.BaseTuple) and rows.layout == "C":
+        return _backward_tiles
+    return _backward_one_by_one
+
+
+def _forward_one_by_one(rows, start, n, w, b, z):
+    for k in range(w.shape[0]):
+        _forward(rows, start, n, w[k], b[k], z[k], 0)
+
+
+def _backward_one_by_one(rows, start, n, r, g):
+    for k in range(g.shape[0]):
+        _backward(rows, start, n, r[k], g[k], n if k == 0 else 0)
+
+
+def _forward_tiles(rows, start, n, w, b, z):
+    # Two rows with four classes.
+    n_classes, whole = w.shape[0], n - n % 2
+    for k in range(0, n_classes - n_classes % 4, 4):
+        for i in range(0, whole, 2):
+            _forward_tile(rows[start + i], rows[start + i + 1], w[k : k + 4], b[k : k + 4], z[k : k + 4, i : i + 2])
+    _forward_rest(rows, start, 0, n, w, b, z, n_classes - n_classes % 4)
+    if whole < n:
+        _forward_rest(rows, start, whole, n, w, b, z, 0)
+
+
+@njit(**_OPTIONS)
+def _forward_tile(x0, x1, w, b, z):
+    w0, w1, w2, w3 = w[0], w[1], w[2], w[3]
+    p0 = p1 = p2 = p3 = q0 = q1 = q2 = q3 = 0.0
+    for j in range(x0.size):
+        u0, u1 = x0[j], x1[j]
+        v0, v1, v2, v3 = w0[j], w1[j], w2[j], w3[j]
+        p0 += u0 * v0
+        p1 += u0 * v1
+        p2 += u0 * v2
+        p3 += u0 * v3
+        q0 += u1 * v0
+        q1 += u1 * v1
+        q2 += u1 * v2
+        q3 += u1 * v3
+    z[0, 0], z[1, 0], z[2, 0], z[3, 0] = p0 + b[0], p1 + b[1], p2 + b[2], p3 + b[3]
+    z[0, 1], z[1, 1], z[2, 1], z[3, 1] = q0 + b[0], q1 + b[1], q2 + b[2], q3 + b[3]
+
+
+@njit(**_OPTIONS)
+def _forward_rest(X, start, first, n, w, b, z, k_first):
+    for k in range(k_first, w.shape[0]):
+        wk = w[k]
+        for i in range(first, n):
+            x, total = X[start + i], 0.0
+            for j in range(x.size):
+                total += x[j] * wk[j]
+            z[k, i] = total + b[k]
+
+
+def _backward_tiles(rows, start, n, r, g):
+    # Four rows with two classes.
+    d, n_classes, whole = rows.shape[1], g.shape[0], n - n % 4
+    for i in range(0, whole, 4):
+        prefetch(rows, (start + i + n) * d, 4 * d)
+        for k in range(0, n_classes - 1, 2):
+            _backward_tile(rows[start + i : start + i + 4], r[k : k + 2, i : i + 4], g[k], g[k + 1])
+        if n_classes % 2:
+            _backward_rest(rows[start + i : start + i + 4], r[n_classes - 1, i : i + 4], g[n_classes - 1])
+    for k in range(n_classes):
+        _backward_rest(rows[start + whole : start + n], r[k, whole:n], g[k])
+
+
+@njit(**_OPTIONS)
+def _backward_tile(x, r, g0, g1):
+    x0, x1, x2, x3 = x[0], x[1], x[2], x[3]
+    p0, p1, p2, p3 = r[0, 0], r[0, 1], r[0, 2], r[0, 3]
+    q0, q1, q2, q3 = r[1, 0], r[1, 1], r[1, 2], r[1, 3]
+    for j in range(g0.size):
+        u0, u1, u2, u3 = x0[j], x1[j], x2[j], x3[j]
+        g0[j] += (p0 * u0 + p1 * u1) + (p2 * u2 + p3 * u3)
+        g1[j] += (q0 * u0 + q1 * u1) + (q2 * u2 + q3 * u3)
+
+
+@njit(**_OPTIONS)
+def _backward_rest(x, r, g):
+    for i in range(r.size):
+        xi, ri = x[i], r[i]
+        for j in range(g.size):
+            g[j] += ri * xi[j]
+
+
+@kernel(fastmath={"contract", "reassoc", "nsz"})
+def evaluate_all(
+    rows,
+    codes,
+    weights,
+    positive,
+    w,
+    b,
+    address,
+    parameters,
+    first,
+    last,
+    chunk_rows,
+    block_rows,
+    work,
+    sums,
+    gradients,
+):
+    """Value and gradient of several problems of one class against the rest, in one pass.
+
+    Problem k takes class ``positive[k]`` for y = 1. ``weights`` is C s, of length 1 where it is the same for all rows.
+    Per chunk and problem, the sums of :func:`rows.evaluate` to ``sums`` and gradients to ``gradients``.
+    """
+    n, n_classes = codes.size, w.shape[0]
+    z, r = work[:n_classes], work[n_classes : 2 * n_classes]
+    v, values, curvatures = work[2 * n_classes], work[2 * n_classes + 1], work[2 * n_classes + 2]
+    for chunk in range(first, last):
+        for k in range(n_classes):
+            for j in range(w.shape[1]):
+                gradients[chunk, k, j] = 0.0
+            sums[chunk, k, 0] = sums[chunk, k, 1] = sums[chunk, k, 2] = 0.0
+        stop = min((chunk + 1) * chunk_rows, n)
+        for start in range(chunk * chunk_rows, stop, block_rows):
+            size = min(block_rows, stop - start)
+            _forward_all(rows, start, size, w, b, z)
+            for k in range(n_classes):
+                for i in range(size):
+                    weight = weights[start + i] if weights.size > 1 else weights[0]
+                    v[i] = weight if codes[start + i] == positive[k] else -weight
+                apply_block(address, parameters, z[k], v, values, r[k], curvatures, size)
+                value = slope = curvature = 0.0
+                for i in range(size):
+                    value += values[i]
+                    slope += r[k, i]
+                    curvature += curvatures[i]
+                sums[chunk, k, 0] += value
+                sums[chunk, k, 1] += slope
+                sums[chunk, k, 2] += curvature
+            _backward_all(rows, start, size, r, gradients[chunk])

@@ -1,0 +1,94 @@
+"""Several classes: one after another and side by side end at the same place."""
+
+import numpy as np
+import pytest
+from problems import fit
+
+import marginclf._one_vs_rest as one_vs_rest
+from marginclf import MarginLinearClassifier
+from marginclf.matrix.base import DesignMatrix
+
+N, D, CLASSES = 9000, 130, 5
+
+
+def data():
+    rng = np.random.default_rng(60)
+    X = rng.normal(size=(N, D))
+    scores = X @ rng.normal(size=(D, CLASSES)) / 4 + rng.gumbel(size=(N, CLASSES))
+    return X, scores.argmax(axis=1), rng.uniform(0.0, 2.0, N)
+
+
+X, Y, S = data()
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """How many classes each pass served."""
+    counts = []
+    original = DesignMatrix.evaluate_all
+
+    def spy(self, loss, codes, weights, positive, w, b):
+        counts.append(len(positive))
+        return original(self, loss, codes, weights, positive, w, b)
+
+    monkeypatch.setattr(DesignMatrix, "evaluate_all", spy)
+    return counts
+
+
+@pytest.mark.parametrize("loss", ["logistic", "squared_hinge"])
+@pytest.mark.parametrize(
+    "parameters", [{}, {"fit_intercept": False}, {"class_weight": "balanced"}, {"C": np.inf}], ids=str
+)
+def test_together_or_alone(loss, parameters, passes, monkeypatch):
+    together, messages = fit(loss, X, Y, S, **parameters)
+    assert not messages
+    assert passes[0] == CLASSES, "one pass serves all classes"
+    assert max(passes) == CLASSES
+    del passes[:]
+    monkeypatch.setattr(one_vs_rest, "_WIDE", 10**9)
+    alone, _ = fit(loss, X, Y, S, **parameters)
+    assert not passes
+    np.testing.assert_allclose(together.objective_, alone.objective_, rtol=1e-8)
+    np.testing.assert_allclose(together.coef_, alone.coef_, atol=1e-3 * np.abs(alone.coef_).max())
+    assert together.status_ == alone.status_
+
+
+def test_the_same_bits_again_and_for_any_number_of_threads(passes):
+    models = [fit("logistic", X, Y, n_jobs=n_jobs)[0] for n_jobs in (1, 2, 1, -1)]
+    assert passes
+    for model in models[1:]:
+        assert model.coef_.tobytes() == models[0].coef_.tobytes()
+        assert model.intercept_.tobytes() == models[0].intercept_.tobytes()
+
+
+def test_a_warm_start_continues_for_every_class(passes):
+    model = MarginLinearClassifier(tol=1e-10, warm_start=True).fit(X, Y)
+    first = model.n_iter_.copy()
+    model.fit(X, Y)
+    assert passes
+    assert (model.n_iter_ < first).all()
+
+
+def test_what_one_pass_would_not_serve_is_done_alone(passes):
+    fit("savage", X, Y)  # not convex: each starts from an optimum of its own
+    fit("linear", X, Y)  # in closed form
+    fit("logistic", X[:500], Y[:500])  # small
+    fit("logistic", X, Y, solver="newton")
+    fit("logistic", X, Y > 2)
+    assert not passes
+
+
+def test_errors_of_one_class_are_the_errors_of_the_fit(passes):
+    bad = X.copy()
+    bad[17, 3] = np.nan
+    with pytest.raises(ValueError, match="contains NaN"):
+        MarginLinearClassifier().fit(bad, Y)
+    bad[17, 3] = 1e200
+    with pytest.raises(ValueError, match="scale the features"):
+        MarginLinearClassifier().fit(bad, Y)
+    assert passes
+
+
+def test_each_class_is_reported(capsys):
+    MarginLinearClassifier(verbose=1).fit(X, Y)
+    assert len(capsys.readouterr().out.splitlines()) == CLASSES
