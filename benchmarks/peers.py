@@ -122,11 +122,12 @@ _PEERS = (
     _glum("irls-ls", 200, max_features=_D_BY_D),
     _glum("lbfgs", MAX_ITER),
     _liblinear(0, "logistic", "primal"),
-    _liblinear(2, "squared_hinge", "primal"),
-    _liblinear(1, "squared_hinge", "dual", intercept=False),
+    _liblinear(2, "squared_hinge", "SVC primal"),
+    _liblinear(1, "squared_hinge", "SVC dual", intercept=False),
 )
 
 EVERY_SOLVER = (*MARGINCLF, *SKLEARN, *_PEERS)
+assert len({solver.name for solver in EVERY_SOLVER}) == len(EVERY_SOLVER), "results are told apart by the name"
 
 
 def available() -> tuple[Solver, ...]:

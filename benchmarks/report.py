@@ -18,7 +18,7 @@ OURS = "marginclf"
 CHOICE = "marginclf auto"
 
 
-def _fastest_peer(results: Results, chosen: dict[str, list[Run]], target: float) -> tuple[str, float] | None:
+def fastest_peer(results: Results, chosen: dict[str, list[Run]], target: float) -> tuple[str, float] | None:
     """The peer whose median to the target is the smallest."""
     found = [
         (statistics.median(run.seconds), solver)
@@ -38,7 +38,7 @@ def summary(results: Results, threads: int) -> str:
         row = [problem]
         for target in TARGETS:
             ours = results.to_target(chosen.get(CHOICE, []), target)
-            peer = _fastest_peer(results, chosen, target)
+            peer = fastest_peer(results, chosen, target)
             mine = statistics.median(ours.seconds) if ours else None
             row.append(duration(mine) if mine else "–")
             row.append(f"{duration(peer[1])} {peer[0]}" if peer else "–")
@@ -66,7 +66,7 @@ def as_it_comes(results: Results, threads: int) -> str:
 def detail(results: Results, problem: str, threads: int) -> str:
     """Every solver on one problem: median, minimum and ratio to the fastest peer, for each target."""
     chosen = results.select(problem, threads)
-    peers = {target: _fastest_peer(results, chosen, target) for target in TARGETS}
+    peers = {target: fastest_peer(results, chosen, target) for target in TARGETS}
     rows = []
     for solver, runs in chosen.items():
         row = [solver]

@@ -12,24 +12,39 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from environment import threads
 
-def seconds(action: Callable[[], Any], rest: float = 0.0) -> tuple[float, Any]:
+_PAUSE = 0.15
+
+
+def seconds(action: Callable[[], Any]) -> tuple[float, Any]:
     """Wall-clock seconds of one call, and what it returned. What is left from before is collected first, untimed.
 
-    With several threads, BLAS goes on waiting for work, busily, after its last call; ``rest`` seconds of sleep keep
-    the threads of one solver off the cores that the next one needs.
+    With several threads, BLAS goes on waiting for work, busily, after its last call; a pause keeps the threads of one
+    solver off the cores that the next one needs.
     """
     gc.collect()
-    time.sleep(rest)
+    if threads() > 1:
+        time.sleep(_PAUSE)
     began = time.perf_counter()
     result = action()
     return time.perf_counter() - began, result
+
+
+def still() -> None:
+    """Take all that is alive now out of the garbage collector's sight.
+
+    Compilers leave a million objects behind. Collecting would look at them before every fit, and sometimes during one.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def interleaved(actions: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
     """Seconds of every action, in rounds over all, after one untimed call of each."""
     for action in actions.values():
         action()
+    still()
     found: dict[str, list[float]] = {name: [] for name in actions}
     for _ in range(repeats):
         for name, action in actions.items():

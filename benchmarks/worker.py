@@ -20,13 +20,12 @@ from peers import EVERY_SOLVER
 from problems import PROBLEMS
 from scipy import sparse
 from solvers import MAX_ITER, Task, coefficients, run
-from timing import seconds
+from timing import seconds, still
 
 from marginclf import MarginLinearClassifier
 
 _SOLVERS = {solver.name: solver for solver in EVERY_SOLVER}
 _PROBLEMS = {problem.name: problem for problem in PROBLEMS}
-_REST = 0.15
 _WARM_ROWS = 20  # of each class
 _WARM_COLUMNS = 50  # for solvers with a d × d matrix; others may take another path when there are few columns
 
@@ -75,11 +74,12 @@ class Bench:
         if _SOLVERS[solver].max_features is not None:
             X = X[:, :_WARM_COLUMNS] if sparse.issparse(X) else np.ascontiguousarray(X[:, :_WARM_COLUMNS])
         run(_SOLVERS[solver], dataclasses.replace(task, X=X, y=task.y[rows]), _SOLVERS[solver].ladder[0])
+        still()
         return {}
 
     def fit(self, solver: str, value: float | None) -> dict[str, Any]:
         task = self.task
-        spent, models = seconds(lambda: run(_SOLVERS[solver], task, value), _REST if task.threads > 1 else 0.0)
+        spent, models = seconds(lambda: run(_SOLVERS[solver], task, value))
         W, b = coefficients(_SOLVERS[solver], models, task.X.shape[1])
         if not (np.isfinite(W).all() and np.isfinite(b).all()):
             raise FloatingPointError("the coefficients are not finite")

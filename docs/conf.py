@@ -8,7 +8,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-import loss_table  # noqa: E402  (lies beside this file)
+import benchmark_table  # noqa: E402  (lies beside this file)
+import loss_table  # noqa: E402
 
 project = "marginclf"
 author = "marginclf developers"
@@ -28,6 +29,8 @@ templates_path = ["_templates"]
 
 # The table of losses and its figures are written from the catalogue at every build.
 loss_table.write(HERE / "generated")
+# And those of the newest benchmark from its results file.
+benchmark_table.write(HERE / "generated")
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the numpydoc sections say it in words

@@ -49,13 +49,15 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         its counts include the sample weights. With more than two classes they are weights of the classes in y, not of
         a class and its rest.
     tol : float, default=1e-8
-        Relative suboptimality (F − F*)/\|F\| at which to stop. Small problems go on to rounding.
+        Relative suboptimality (F − F*)/\|F\| at which to stop, as proven (``suboptimality_``); the true one is often
+        far smaller. Small problems go on to rounding.
     max_iter : int, default=1000
         Largest number of iterations.
     solver : {"auto", "lbfgs", "newton"}, default="auto"
-        "auto" takes Newton's method where its Hessian is cheap or the data sparse and wide, and L-BFGS elsewhere, and
-        lets Newton's method finish what L-BFGS leaves unproven. A loss with the same slope everywhere ("linear") is
-        solved in closed form whatever is asked for.
+        "auto" takes Newton's method where the data is small, or sparse and wide, and L-BFGS elsewhere, and lets
+        Newton's method finish what L-BFGS leaves unproven. "lbfgs" runs in coordinates in which scales, offsets and
+        correlations of the columns are taken out, as far as a sample of the rows shows them; the optimum is the same. A
+        loss with the same slope everywhere ("linear") is solved in closed form whatever is asked for.
     warm_start : bool, default=False
         Start from the previous fit. For a convex loss the optimum is the same.
     random_state : int, RandomState or None, default=None

@@ -7,8 +7,8 @@ import numpy as np
 from ..kernels.block import BLOCK_ROWS
 from .base import DesignMatrix, read_only
 
-_BLOCK_BYTES = 1 << 14
-"""A block of rows stays in the first-level cache while the next one is fetched beside it."""
+_BLOCK_BYTES, _LEAST_ROWS = 1 << 14, 8
+"""A block of rows stays in the first-level cache while the next one is fetched beside it; wide rows, in the second."""
 
 _COLUMN_BLOCK_BYTES, _LEAST_COLUMN_PART = 1 << 17, 64
 """A block of columns has to be a run of rows long enough for the hardware; it stays in the second-level cache."""
@@ -22,7 +22,8 @@ class DenseMatrix(DesignMatrix):
         # np.array, not ascontiguousarray: that one would keep a misaligned array.
         self._X = read_only(X if usable else np.array(X, order="C"))
         # A single column is both C and Fortran contiguous, and Numba calls it C; so does a single row.
-        most, least = (_BLOCK_BYTES, 16) if self._X.flags.c_contiguous else (_COLUMN_BLOCK_BYTES, _LEAST_COLUMN_PART)
+        by_rows = self._X.flags.c_contiguous
+        most, least = (_BLOCK_BYTES, _LEAST_ROWS) if by_rows else (_COLUMN_BLOCK_BYTES, _LEAST_COLUMN_PART)
         block_rows = int(np.clip(most // (X.itemsize * max(1, X.shape[1])), least, BLOCK_ROWS)) // 4 * 4
         super().__init__(self._X, X.shape, X.size, block_rows, n_jobs)
 

@@ -79,11 +79,16 @@ def _can_be_finished(objective: Objective, solution: Solution) -> bool:
 
 
 def newton_suits(n: int, d: int, entries: int) -> bool:
-    """Whether Newton's method is likely to be faster than L-BFGS.
+    """Whether Newton's method is likely to be faster than L-BFGS; ``benchmarks/rule.py`` has the measurements.
 
-    A Hessian costs n·d² operations at the speed of a matrix product, a pass n·d at the speed of memory: for narrow
-    data the first is never much more, and small problems are worth solving to rounding. On sparse wide data L-BFGS
-    spends its time on vectors of length d, and conjugate gradients need fewer of them.
+    On data of any size L-BFGS in its coordinates needs few passes, but a millisecond of overhead; a Hessian costs n·d²
+    operations, its factor d³. On sparse wide data L-BFGS spends its time on vectors of length d, and conjugate
+    gradients need fewer of them.
+
+    Parameters
+    ----------
+    n, d, entries : int
+        Rows, columns and stored entries.
     """
     if d > DIRECT_LIMIT:
         return entries < _SPARSE * n * d

@@ -1,0 +1,51 @@
+"""Write the tables and the plot of the newest benchmark results (called by conf.py)."""
+
+import statistics
+import sys
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))
+
+import plot  # noqa: E402  (benchmarks/plot.py)
+import report  # noqa: E402
+from environment import count  # noqa: E402
+from results import Results  # noqa: E402
+from timing import duration  # noqa: E402
+
+TARGET = 1e-6
+
+
+def write(folder: Path) -> None:
+    """Write the table and the plot into `folder`; a plot newer than its results is kept."""
+    file = max((BENCHMARKS / "results").glob("*.json"))
+    results = Results.load(file)
+    (folder / "benchmark_table.inc").write_text("\n".join(lines(results)) + "\n", encoding="utf-8")
+    picture = folder / "benchmark.png"
+    if not picture.exists() or picture.stat().st_mtime < file.stat().st_mtime:
+        plot.draw(results, results.settings()[0], picture)
+
+
+def lines(results: Results):
+    """Return a list-table for each number of threads, and what they were measured on."""
+    machine = results.machine
+    versions = ", ".join(f"{name} {version}" for name, version in results.versions.items() if name != "marginclf")
+    yield f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, {results.date[:10]}; {versions}."
+    for threads in results.settings():
+        yield from ("", f".. list-table:: To {TARGET:.0e}, {count(threads)}", "   :header-rows: 1", "")
+        header = ("problem", "n × d", "marginclf", "fastest peer", "", "peer / marginclf")
+        for cells in (header, *rows(results, threads)):
+            for k, cell in enumerate(cells):
+                yield ("   * - " if k == 0 else "     - ") + cell
+
+
+def rows(results: Results, threads: int):
+    for problem, facts in results.problems.items():
+        chosen = results.select(problem, threads)
+        ours = results.to_target(chosen.get(report.CHOICE, []), TARGET)
+        peer = report.fastest_peer(results, chosen, TARGET)
+        if ours is not None and peer is not None:
+            seconds = statistics.median(ours.seconds)
+            n, d = facts["shape"]
+            ratio = f"{peer[1] / seconds:.1f}"
+            yield problem, f"{n:,} × {d:,}", duration(seconds), duration(peer[1]), peer[0], ratio
