@@ -28,10 +28,11 @@ class Look:
     line: str = "-"
 
 
-# Colours of Okabe and Ito, which people with any colour vision can tell apart: one for a family of solvers. Markers
-# and dashes tell the members of a family apart, and what is left where print has no colour.
+# Colours of Okabe and Ito, which people with any colour vision can tell apart, one for a family of solvers; a wine red
+# of Tol's stands in for their yellow, which is too pale for a line. Markers and dashes tell the members of a family
+# apart, and what is left where print has no colour.
 _BLACK, _ORANGE, _SKY, _GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-_YELLOW, _BLUE, _RED, _PINK, _GREY = "#B8A800", "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"
+_WINE, _BLUE, _RED, _PINK, _GREY = "#882255", "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"
 _LOOKS = {
     "marginclf as it comes": Look(_BLACK, "*", ""),
     "marginclf auto": Look(_BLACK, "o"),
@@ -58,8 +59,8 @@ _LOOKS = {
     "snapml dual": Look(_SKY, "s", "--"),
     "skglm LBFGS": Look(_RED, "o"),
     "skglm ProxNewton": Look(_RED, "s", "--"),
-    "glum irls-ls": Look(_YELLOW, "o"),
-    "glum lbfgs": Look(_YELLOW, "s", "--"),
+    "glum irls-ls": Look(_WINE, "o"),
+    "glum lbfgs": Look(_WINE, "s", "--"),
     "SciPy L-BFGS-B": Look(_GREY, "o"),
 }
 
@@ -78,8 +79,8 @@ def draw(results: Results, threads: int, file: Path) -> None:
     seen += sorted({run.solver for run in results.runs if run.threads == threads} - set(seen))
     keys_a_line = 2 if columns < 3 else columns
     keys = math.ceil(len(seen) / keys_a_line)
-    top, bottom = 0.7, 0.7 + 0.24 * keys
-    width, height = max(3.4 * columns, 3.6 * keys_a_line * 0.9), 2.7 * rows + top + bottom
+    top, bottom = 0.7, 0.35 + 0.2 * keys
+    width, height = max(3.4 * columns, 3.6 * keys_a_line * 0.9), 2.8 * rows + top + bottom
     figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
     for axis, problem in zip(axes.flat, problems, strict=False):
         _panel(axis, results, problem, threads)
@@ -96,10 +97,10 @@ def draw(results: Results, threads: int, file: Path) -> None:
         for look in [_look(solver)]
     ]
     figure.legend(handles=handles, loc="lower center", ncol=keys_a_line, frameon=False, fontsize=9)
-    small = ", small data: says only that the suite works" if results.quick else ""
+    small = "\nsmall data: says only that the suite works" if results.quick else ""
     title = f"Towards the optimum, {count(threads)} ({results.machine['cpu']}){small}"
     figure.suptitle(title, fontsize=11, y=1.0 - 0.25 / height)
-    figure.tight_layout(rect=(0.0, (bottom - 0.3) / height, 1.0, 1.0 - 0.35 / height))
+    figure.tight_layout(rect=(0.0, bottom / height, 1.0, 1.0 - 0.35 / height))
     figure.savefig(file, dpi=110)
     plt.close(figure)
 
@@ -129,6 +130,6 @@ def _panel(axis: Axes, results: Results, problem: str, threads: int) -> None:
         middle = math.sqrt(low * high)
         axis.set_xlim(middle / 10.0, middle * 10.0)
     n, d = results.problems[problem]["shape"]
-    axis.set_title(f"{problem}  ({n:,} × {d:,})", fontsize=9)
+    axis.set_title(f"{problem}\n{n:,} × {d:,}", fontsize=9)
     axis.tick_params(labelsize=8)
     axis.grid(True, color="0.88", linewidth=0.6)

@@ -1,12 +1,13 @@
 """marginclf beside its peers: seconds to a given suboptimality, on many problems, all to the same objective.
 
     python benchmarks/run.py                      # everything: hours
-    python benchmarks/run.py --quick              # the same on small data: a minute or two
+    python benchmarks/run.py --quick              # the same on small data: three minutes
     python benchmarks/run.py --problems 'tall*' --solvers 'marginclf*' '*newton*' --threads 1
     python benchmarks/run.py --check              # are all objectives the same? seconds
 
 Peers: pip install -r benchmarks/requirements.txt. One that is not installed is left out. The results file is written
-after every problem; a file that exists already is continued, if machine and versions are the same.
+after every problem; a file that exists already is continued, if machine and versions are the same: a problem that is
+measured again replaces all that the file had of it, so that what stands side by side was measured in one go.
 """
 
 from __future__ import annotations

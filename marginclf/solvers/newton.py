@@ -23,7 +23,7 @@ _LONGEST = 1e3
 _PROGRESS = 0.25
 """Beyond tol, steps are taken while each cuts the decrement to this fraction: quadratic convergence, then rounding."""
 
-_LAST = 1e-18
+_LAST = 1e-14
 """Relative decrement whose step is the last: what it leaves is, by quadratic convergence, the square of this."""
 
 
