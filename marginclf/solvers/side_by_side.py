@@ -81,10 +81,11 @@ def side_by_side(
     list
         What the tasks returned. The first error in any of them is raised instead.
     """
-    turns = [_Turn(task) for task in tasks]
+    turns: list[_Turn] = []
     try:
-        for turn in turns:
-            _go_on(turn)
+        for task in tasks:
+            turns.append(_Turn(task))
+            _go_on(turns[-1])
         while which := [k for k, turn in enumerate(turns) if not turn.done]:
             for k, found in zip(which, answer(which, [turns[k].request for k in which]), strict=True):
                 _go_on(turns[k], found)
