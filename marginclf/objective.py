@@ -45,6 +45,8 @@ class Objective:
         1 for the penalty ½‖w‖², 0 for none.
     fit_intercept : bool
         Whether b is free; otherwise it is 0.
+    offset : ndarray of shape (n,), optional
+        Added to the decision values: F is then Σ C s φ(y (x·w + offset + b)) + ½ ‖w‖².
     evaluator : callable, optional
         What to call for Σ |v| φ, its gradient, slope and curvature at (w, b), in place of a pass of its own.
     """
@@ -57,6 +59,7 @@ class Objective:
         *,
         penalty: float,
         fit_intercept: bool,
+        offset: np.ndarray | None = None,
         evaluator: Callable[[np.ndarray, float], tuple] | None = None,
     ) -> None:
         self.matrix = matrix
@@ -66,6 +69,7 @@ class Objective:
         self.compiled = loss.compiled()
         self._v = _half_each(v) if not callable(v) and loss.affine and fit_intercept else v
         self._evaluator = evaluator
+        self._offset = offset
         self._work = scratch()[0]
 
     @property
@@ -94,13 +98,23 @@ class Objective:
         for start in range(0, len(v), _PART):
             part = v[start : start + _PART]
             classes += np.maximum(part, 0.0).sum(), np.minimum(part, 0.0).sum()
-        b = self._best_intercept(np.zeros(2), classes, 0.0)
+        b = self.best_intercept(np.zeros(2), 0.0, classes)
         values, slopes, _ = self.loss.evaluate([b, -b])
         w = np.zeros(self.matrix.shape[1])
         return Point(self, w, b, value=float(values @ np.abs(classes)), slope=float(slopes @ classes))
 
+    def decisions(self, w: np.ndarray) -> np.ndarray:
+        """X w, and the offset if there is one."""
+        # At the origin there is nothing to multiply.
+        z = self.matrix.product(w) if w.any() else np.zeros(self.matrix.shape[0])
+        if self._offset is not None:
+            z += self._offset
+        return z
+
     def evaluate(self, w: np.ndarray, b: float) -> Point:
         """The point (w, b) with its value, gradient and slope in b, from one pass over the rows."""
+        if self._offset is not None:
+            return Point(self, w, b, z=self.decisions(w))
         if self._evaluator is not None:
             value, gradient, slope, curvature = self._evaluator(w, b)
         else:
@@ -112,10 +126,12 @@ class Objective:
 
     def at(self, w: np.ndarray, b: float) -> Point:
         """The point (w, b); for a convex loss, with b moved to its exact one-dimensional minimum."""
-        z = self.matrix.product(w)
-        return Point(self, w, self._best_intercept(z, self.v, b), z=z)
+        z = self.decisions(w)
+        return Point(self, w, self.best_intercept(z, b), z=z)
 
-    def _best_intercept(self, z: np.ndarray, v: np.ndarray, b: float) -> float:
+    def best_intercept(self, z: np.ndarray, b: float, v: np.ndarray | None = None) -> float:
+        """The b that minimises Σ |v| φ(y (z + b)), sought from the given one; that one itself where b is not free."""
+        v = self.v if v is None else v
         if self.fit_intercept and self.loss.convex and not self.loss.affine:
             return self._minimise(z, _ONES, v, 0.0, 0.0, b)
         return b
@@ -175,7 +191,7 @@ class Point:
     Attributes
     ----------
     z : ndarray of shape (n,)
-        X w, without the intercept.
+        X w and the offset, without the intercept.
     value : float
         F.
     r, c : ndarray of shape (n,)
@@ -197,18 +213,22 @@ class Point:
 
     @_Kept
     def z(self) -> np.ndarray:
-        # At the origin there is nothing to multiply.
-        return self._objective.matrix.product(self.w) if self.w.any() else np.zeros(self._objective.matrix.shape[0])
+        return self._objective.decisions(self.w)
 
     @_Kept
     def _losses(self) -> tuple[float, float, np.ndarray, np.ndarray]:
         objective = self._objective
         return objective.matrix.pointwise(objective.compiled, objective.v, self.z, self.b)
 
+    @property
+    def loss_value(self) -> float:
+        """Σ |v| φ, without the penalty."""
+        return self._losses[0]
+
     @_Kept
     def value(self) -> float:
         w = self.w
-        return self._losses[0] + (0.5 * float(w @ w) if self._objective.penalty else 0.0)
+        return self.loss_value + (0.5 * float(w @ w) if self._objective.penalty else 0.0)
 
     @_Kept
     def slope(self) -> float:
@@ -228,7 +248,7 @@ class Point:
 
     @_Kept
     def gradient(self) -> np.ndarray:
-        if "z" not in self.__dict__:
+        if "z" not in self.__dict__ and self._objective._offset is None:
             # One pass, and no vector of length n.
             return self._objective.evaluate(self.w, self.b).gradient
         gradient = self._objective.matrix.transposed_product(self.r)

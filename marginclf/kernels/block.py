@@ -32,7 +32,7 @@ _Vector = types.Array(types.float64, 1, "C")
 _SIGNATURE = types.void(*[_Doubles] * 6, types.intp)
 
 # Only `contract`: reassociation would fold away the rounding trick of kernels.elementary (see there).
-_OPTIONS = {"fastmath": {"contract"}, "error_model": "numpy"}
+BLOCK_OPTIONS = {"fastmath": {"contract"}, "error_model": "numpy"}
 
 _MAX_PARAMETERS = 4
 
@@ -50,6 +50,23 @@ def _template(parameters, decisions, signed_weights, values, slopes, curvatures,
         f[i] = value if weight > 0.0 else 0.0
         s[i] = slope if weight > 0.0 else 0.0
         c[i] = curvature if weight > 0.0 else 0.0
+
+
+def parameter_builder(names: tuple[str, ...], owner: str) -> Callable:
+    """A function that makes, from the vector of parameters, an object with the parameters as attributes."""
+    if len(names) > _MAX_PARAMETERS:
+        raise TypeError(
+            f"{owner} has {len(names)} parameters ({', '.join(names)}); a loss can have at most {_MAX_PARAMETERS}"
+        )
+    parameters = namedtuple(f"{owner.rpartition('.')[2]}Parameters", names or ("nothing",))
+    build: Callable = {
+        0: lambda p: parameters(0.0),
+        1: lambda p: parameters(p[0]),
+        2: lambda p: parameters(p[0], p[1]),
+        3: lambda p: parameters(p[0], p[1], p[2]),
+        4: lambda p: parameters(p[0], p[1], p[2], p[3]),
+    }[len(names)]
+    return build
 
 
 def compile_block(point: Callable, names: tuple[str, ...], *, owner: str, on_disk: bool) -> Any:
@@ -75,24 +92,12 @@ def compile_block(point: Callable, names: tuple[str, ...], *, owner: str, on_dis
     numba.core.ccallback.CFunc
         Its ``address`` is what kernels receive; it must be kept alive as long as the address is in use.
     """
-    if len(names) > _MAX_PARAMETERS:
-        raise TypeError(
-            f"{owner} has {len(names)} parameters ({', '.join(names)}); a loss can have at most {_MAX_PARAMETERS}"
-        )
-    parameters = namedtuple(f"{owner.rpartition('.')[2]}Parameters", names or ("nothing",))
-    build: Callable = {
-        0: lambda p: parameters(0.0),
-        1: lambda p: parameters(p[0]),
-        2: lambda p: parameters(p[0], p[1]),
-        3: lambda p: parameters(p[0], p[1], p[2]),
-        4: lambda p: parameters(p[0], p[1], p[2], p[3]),
-    }[len(names)]
     namespace = {
         **point.__globals__,
         "carray": numba.carray,
         "COUNT": len(names),
-        "build": njit(build),
-        "point": njit(forceinline=True, **_OPTIONS)(point),
+        "build": njit(parameter_builder(names, owner)),
+        "point": njit(forceinline=True, **BLOCK_OPTIONS)(point),
     }
     # The cache lies with the file of the loss and watches it.
     code = _template.__code__.replace(co_filename=point.__code__.co_filename)
@@ -100,7 +105,7 @@ def compile_block(point: Callable, names: tuple[str, ...], *, owner: str, on_dis
     # One qualified name is one set of cache entries: it must tell classes apart.
     function.__qualname__ = f"{owner}.block"
     function.__module__ = point.__module__
-    block = CFunc(function, normalize_signature(_SIGNATURE), {}, _OPTIONS)
+    block = CFunc(function, normalize_signature(_SIGNATURE), {}, BLOCK_OPTIONS)
     if on_disk:
         block._cache = TolerantCache(function)
     block.compile()

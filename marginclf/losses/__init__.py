@@ -10,7 +10,7 @@ import difflib
 
 from .base import Loss
 from .bounded import GeneralizedCrossEntropy, Savage, Sigmoid, Tangent
-from .hinges import ModifiedHuber, SmoothHinge, SquaredHinge
+from .hinges import Hinge, ModifiedHuber, SmoothHinge, SquaredHinge
 from .large_margin import DWD, LUM
 from .logarithmic import Exponential, Logistic
 from .polynomial import Linear, Squared
@@ -18,6 +18,7 @@ from .polynomial import Linear, Squared
 _CLASSES: tuple[type[Loss], ...] = (
     Logistic,
     Linear,
+    Hinge,
     SquaredHinge,
     SmoothHinge,
     ModifiedHuber,
@@ -34,11 +35,6 @@ _CLASSES: tuple[type[Loss], ...] = (
 _BY_NAME = {name: cls for cls in _CLASSES for name in (cls.name, *cls.aliases)}
 
 _REFUSED = {
-    "hinge": (
-        "the hinge loss is not in this version: it has a kink, and a solver for smooth losses would report convergence "
-        "away from its optimum; a solver of its own comes with a later one. Until then: loss='squared_hinge', "
-        "loss=SmoothHinge(gamma=0.1), or sklearn.svm.LinearSVC(loss='hinge')"
-    ),
     "perceptron": (
         "the perceptron loss max(0, -m) is not in the catalogue: with an L2 penalty its minimum is w = 0, which is "
         "useless. Use loss='smooth_hinge', or sklearn.linear_model.Perceptron"

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from ..kernels.block import compile_block
+from ..kernels.prox import compile_prox
 
 _LINES_OF_ERROR = 8
 
@@ -23,8 +24,9 @@ class CompiledLoss(NamedTuple):
     block: Any
 
 
-_blocks: dict[type, tuple[Any, Any, tuple[str, ...]]] = {}
-"""Compiled block functions by class: never by name, which two classes in a notebook may share."""
+_blocks: dict[type, tuple[Any, Any]] = {}
+_steps: dict[type, tuple[Any, Any]] = {}
+"""Compiled block functions and proximal steps by class: never by name, which two classes in a notebook may share."""
 
 
 class Loss(BaseEstimator):
@@ -45,6 +47,9 @@ class Loss(BaseEstimator):
         Where the loss comes from.
     convex : bool
         Whether φ is convex.
+    prox : None
+        For a loss with a kink, a method ``prox(self, v, kappa)`` in its place: the u that minimises
+        φ(u) + (u − v)²/(2 kappa). Losses without kinks do not need it.
 
     Examples
     --------
@@ -65,6 +70,7 @@ class Loss(BaseEstimator):
     formula: ClassVar[str] = ""
     source: ClassVar[str] = ""
     convex: ClassVar[bool] = True
+    prox: ClassVar[Any] = None
     _parameter_constraints: ClassVar[dict[str, list]] = {}
 
     def point(self, m: float) -> tuple[float, float, float]:
@@ -90,6 +96,15 @@ class Loss(BaseEstimator):
         return (0.0 if self.convex else -np.inf), np.inf
 
     @property
+    def smooth(self) -> bool:
+        """Whether φ has no kink; see ``prox``."""
+        return type(self).prox is None
+
+    def smoothed(self, gamma: float) -> Loss:
+        """The Moreau envelope of a loss with a kink: min over u of φ(u) + (u − m)²/(2 gamma)."""
+        raise NotImplementedError(f"{type(self).__name__} has a kink, but no smoothed(self, gamma)")
+
+    @property
     def affine(self) -> bool:
         """Whether the slope is the same at every margin, so that nothing but a penalty holds the coefficients."""
         return self.curvature_bounds() == (0.0, 0.0)
@@ -111,26 +126,35 @@ class Loss(BaseEstimator):
 
     def compiled(self) -> CompiledLoss:
         """The loss as a C function over blocks of margins, compiled once for each class."""
+        return self._compiled(_blocks, (type(self).point,), compile_block)
+
+    def compiled_prox(self) -> CompiledLoss:
+        """The proximal step of the loss as a C function, compiled once for each class."""
+        return self._compiled(_steps, (type(self).point, type(self).prox), compile_prox)
+
+    def _compiled(self, store: dict, formulas: tuple, compile_formulas: Any) -> CompiledLoss:
         self.validate()
         cls = type(self)
-        point = cls.point
-        known = _blocks.get(cls)
+        names = tuple(cls._get_param_names())
+        known = store.get(cls)
         # A notebook may give a class another `point`: the old code then must not be used.
-        if known is None or known[0] is not point:
-            names = tuple(cls._get_param_names())
-            known = _blocks[cls] = point, self._compile(names), names
-        _, block, names = known
-        return CompiledLoss(block.address, np.array([float(getattr(self, name)) for name in names]), block)
+        if known is None or known[0] != formulas:
+            known = store[cls] = formulas, self._compile(names, formulas, compile_formulas)
+        code = known[1]
+        return CompiledLoss(code.address, np.array([float(getattr(self, name)) for name in names]), code)
 
-    def _compile(self, names: tuple[str, ...]) -> Any:
+    def _compile(self, names: tuple[str, ...], formulas: tuple, compile_formulas: Any) -> Any:
         cls = type(self)
         # A formula that was assigned to a class of ours, or inherited, is not the one on disk under its name.
-        own = cls.point.__qualname__ == f"{cls.__qualname__}.point" and cls.point.__module__ == cls.__module__
-        built_in = own and cls.__module__.startswith(__package__ + ".")
+        built_in = cls.__module__.startswith(__package__ + ".") and all(
+            formula is None or formula.__qualname__ == f"{cls.__qualname__}.{formula.__name__}"
+            and formula.__module__ == cls.__module__
+            for formula in formulas
+        )
         if not built_in:
             self._check_point()
         try:
-            return compile_block(cls.point, names, owner=cls.__qualname__, on_disk=built_in)
+            return compile_formulas(*formulas, names, owner=cls.__qualname__, on_disk=built_in)
         except Exception as error:  # Numba raises many kinds for what it cannot compile
             lines = [line for line in str(error).splitlines() if line.strip()][:_LINES_OF_ERROR]
             raise TypeError(

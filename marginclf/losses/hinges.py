@@ -11,6 +11,45 @@ from sklearn.utils._param_validation import Interval
 from .base import Loss, clipped_half
 
 
+class Hinge(Loss):
+    """φ(m) = max(0, 1 − m): the loss of the support vector machine.
+
+    φ'(m) = −1 for m < 1 and 0 above, with a kink at 1: rows that end there are held by multipliers between 0 and 1.
+    There is no probability, as η would be a step. The optimum comes with a duality gap; where it leaves an interval of
+    intercepts, the fit takes the midpoint.
+
+    References
+    ----------
+    Cortes, Vapnik (1995), Support-vector networks, Machine Learning 20.
+
+    Examples
+    --------
+    >>> from marginclf.losses import Hinge
+    >>> print(Hinge().evaluate([0.0, 0.75, 1.0])[0])
+    [1.   0.25 0.  ]
+    """
+
+    name = "hinge"
+    formula = r"\max(0, 1 - m)"
+    source = "Cortes, Vapnik 1995"
+    probability = None  # type: ignore[assignment]
+
+    def point(self, m: float) -> tuple[float, float, float]:
+        t = 1.0 - m
+        if t <= 0.0:
+            return 0.0, 0.0, 0.0
+        return t, -1.0, 0.0
+
+    def prox(self, v: float, kappa: float) -> float:
+        """The u that minimises φ(u) + (u − v)²/(2 kappa)."""
+        if v >= 1.0:
+            return v
+        return min(v + kappa, 1.0)
+
+    def smoothed(self, gamma: float) -> Loss:
+        return SmoothHinge(gamma)
+
+
 class SquaredHinge(Loss):
     """φ(m) = max(0, 1 − m)².
 

@@ -14,6 +14,7 @@ from ..kernels.block import BLOCK_ROWS, scratch
 from ..kernels.classes import classes_scratch, evaluate_all
 from ..kernels.gram import GRAM_COLUMNS, gram, gram_scratch, gram_totals
 from ..losses.base import CompiledLoss
+from .compact import SweepRows
 
 _MIN_CHUNK_ROWS = 1024
 _MAX_CHUNKS = 32
@@ -42,6 +43,8 @@ class DesignMatrix:
     n_jobs : int
         Threads.
     """
+
+    sparse = False
 
     def __init__(self, rows: Any, shape: tuple[int, int], entries: int, block_rows: int, n_jobs: int) -> None:
         self.rows = rows
@@ -232,6 +235,18 @@ class DesignMatrix:
             # One and the same array on both sides: half the work, and a symmetric result.
             total += (block * np.sign(c[part])[:, None]).T @ block if signed else block.T @ block
         return total
+
+    def sweep_rows(self, order: np.ndarray) -> SweepRows:
+        """The rows as coordinate ascent visits them, in the given random order where they are copied."""
+        raise NotImplementedError
+
+    def row_gram(self, rows: np.ndarray, mean: np.ndarray | None) -> np.ndarray:
+        """Y Yᵀ of shape (m, m) for m of the rows less their mean, whose weights are given; None for no mean."""
+        raise NotImplementedError
+
+    def compact(self, rows: np.ndarray) -> Any:
+        """Some of the rows, rewritten for many passes over them; of sparse matrices only."""
+        raise NotImplementedError
 
     def take(self, rows: np.ndarray) -> DesignMatrix:
         """Some of the rows, in the same storage, for one thread."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..kernels.block import BLOCK_ROWS
 from .base import DesignMatrix, read_only
+from .compact import SweepRows
 
 _BLOCK_BYTES, _LEAST_ROWS = 1 << 14, 8
 """A block of rows stays in the first-level cache while the next one is fetched beside it; wide rows, in the second."""
@@ -26,6 +27,18 @@ class DenseMatrix(DesignMatrix):
         most, least = (_BLOCK_BYTES, _LEAST_ROWS) if by_rows else (_COLUMN_BLOCK_BYTES, _LEAST_COLUMN_PART)
         block_rows = int(np.clip(most // (X.itemsize * max(1, X.shape[1])), least, BLOCK_ROWS)) // 4 * 4
         super().__init__(self._X, X.shape, X.size, block_rows, n_jobs)
+
+    def sweep_rows(self, order: np.ndarray) -> SweepRows:
+        n, d = self.shape
+        rows = read_only(np.ascontiguousarray(self._X))
+        squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+        return SweepRows(rows, np.arange(n), 1, squares, np.zeros(n), d)
+
+    def row_gram(self, rows: np.ndarray, mean: np.ndarray | None) -> np.ndarray:
+        part = self._X[rows].astype(np.float64, order="C")
+        if mean is not None:
+            part -= mean @ part
+        return part @ part.T
 
     def take(self, rows: np.ndarray) -> DesignMatrix:
         # The layout as well: for another one, Numba would compile all passes anew.

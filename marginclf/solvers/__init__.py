@@ -8,12 +8,14 @@ import numpy as np
 
 from ..objective import Objective, Point
 from .closed_form import closed_form
+from .dual import dual
 from .direction import DIRECT_LIMIT
 from .lbfgs import lbfgs
+from .multipliers import multipliers
 from .newton import newton
 from .solution import Solution, Status
 
-SOLVERS: dict[str, Callable[..., Solution]] = {"lbfgs": lbfgs, "newton": newton}
+SOLVERS: dict[str, Callable[..., Solution]] = {"lbfgs": lbfgs, "newton": newton, "dual": dual}
 """The solvers that a user can name, beside "auto"."""
 
 _FEW_OPERATIONS = 1e6
@@ -21,7 +23,16 @@ _SPARSE = 0.1
 _PATIENCE = 300
 
 
-def solve(objective: Objective, w: np.ndarray, b: float, *, solver: str, tol: float, max_iter: int) -> Solution:
+def solve(
+    objective: Objective,
+    w: np.ndarray,
+    b: float,
+    *,
+    solver: str,
+    tol: float,
+    max_iter: int,
+    rng: np.random.RandomState | None = None,
+) -> Solution:
     """Minimise an objective by the named solver, or by the one that suits it.
 
     ``"auto"`` takes the closed form for an affine loss, Newton's method where it suits, and L-BFGS elsewhere; what
@@ -45,25 +56,46 @@ def solve(objective: Objective, w: np.ndarray, b: float, *, solver: str, tol: fl
     OverflowError
         If the gradient at zero, its square, the Hessian or the solution overflows.
     """
-    solution = _solve(objective, _start(objective, w, b), solver=solver, tol=tol, max_iter=max_iter)
+    solution = _solve(objective, _start(objective, w, b), solver=solver, tol=tol, max_iter=max_iter, rng=rng)
     if not (np.isfinite(solution.point.value) and np.isfinite(solution.point.w).all()):
         raise OverflowError("the solution overflows")
     return solution
 
 
-def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_iter: int) -> Solution:
+def _solve(
+    objective: Objective, start: Point, *, solver: str, tol: float, max_iter: int, rng: np.random.RandomState | None
+) -> Solution:
+    how = {"tol": tol, "max_iter": max_iter}
     if objective.loss.affine:
-        return closed_form(objective, start, tol=tol, max_iter=max_iter)
-    if solver != "auto":
-        return SOLVERS[solver](objective, start, tol=tol, max_iter=max_iter)
+        return closed_form(objective, start, **how)
     n, d = objective.matrix.shape
-    if newton_suits(n, d, objective.matrix.entries):
-        return newton(objective, start, tol=tol, max_iter=max_iter)
+    entries = objective.matrix.entries
+    finish = newton if objective.loss.smooth else multipliers
+    if solver == "dual" or (solver == "auto" and dual_suits(objective)):
+        first = dual(objective, start, rng=rng, **how)
+        if first.status.converged or first.n_iter >= max_iter:
+            return first
+        warm = {} if objective.loss.smooth else {"alpha": first.alpha}
+        return _continued(first, finish(objective, first.point, tol=tol, max_iter=max_iter - first.n_iter, **warm))
+    if solver == "newton" or not objective.loss.smooth or (solver == "auto" and newton_suits(n, d, entries)):
+        return finish(objective, start, **how)
+    if solver == "lbfgs":
+        return lbfgs(objective, start, **how)
     first = lbfgs(objective, start, tol=tol, max_iter=min(max_iter, _patience(d)))
     if first.n_iter >= max_iter or not _can_be_finished(objective, first):
         return first
     second = newton(objective, first.point, tol=tol, max_iter=max_iter - first.n_iter)
+    return _continued(first, second)
+
+
+def _continued(first: Solution, second: Solution) -> Solution:
     return Solution(second.point, second.status, first.n_iter + second.n_iter)
+
+
+def dual_suits(objective: Objective) -> bool:
+    """Whether coordinate ascent in the dual is likely to be the fastest; ``benchmarks/rule.py`` has the measurements."""
+    n, d = objective.matrix.shape
+    return objective.provable and d > DIRECT_LIMIT and objective.matrix.entries < _SPARSE * n * d
 
 
 def _patience(d: int) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.linalg import eigh, lapack
 
 from ..objective import Objective, Point
+from .row_space import row_space_step
 
 DIRECT_LIMIT = 1000
 """Columns up to which the Hessian is formed and factored."""
@@ -39,6 +40,9 @@ class Direction:
 
 def newton_direction(objective: Objective, point: Point) -> Direction:
     """−H⁻¹g at a point; where H is not positive definite, with H's curvatures made positive."""
+    step = _in_row_space(objective, point) if objective.provable else None
+    if step is not None:
+        return step
     centre, total = _centre(objective, point)
     if total is None:
         return _modified(objective, point)
@@ -55,6 +59,28 @@ def newton_direction(objective: Objective, point: Point) -> Direction:
         if total > 0.0:
             db -= point.slope / total
             decrement += 0.5 * point.slope**2 / total
+    return Direction(dw, db, decrement)
+
+
+def _in_row_space(objective: Objective, point: Point) -> Direction | None:
+    """The direction by way of the curved rows, where there are fewer of them than columns."""
+    d = len(point.w)
+    curved = np.flatnonzero(point.c)
+    m = len(curved)
+    if m == 0 or m >= d:
+        return None
+    direct = m <= DIRECT_LIMIT
+    if not direct and not (objective.matrix.sparse and 2 * m <= objective.matrix.shape[0]):
+        # Conjugate gradients run through the rows in either space; it pays only to leave many of them out.
+        return None
+    step = row_space_step(objective, point, curved, direct=direct, residual=_RESIDUAL)
+    if step is None:
+        return None
+    dw, db, missing = step
+    decrement = 0.5 * (missing - float(point.gradient @ dw))
+    if objective.fit_intercept:
+        db -= point.slope / point.curvature
+        decrement += 0.5 * point.slope**2 / point.curvature
     return Direction(dw, db, decrement)
 
 

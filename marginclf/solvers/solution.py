@@ -70,11 +70,14 @@ class Solution:
         How it ended.
     n_iter : int
         Iterations.
+    alpha : ndarray of shape (n,), optional
+        Dual variables C s y a of each row, from a solver that has them.
     """
 
     point: Point
     status: Status
     n_iter: int
+    alpha: np.ndarray | None = None
 
 
 def verdict(

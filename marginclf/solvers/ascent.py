@@ -1,0 +1,110 @@
+"""Coordinate ascent in the dual: the state, one sweep, and a forecast of how many it would take.
+
+The intercept is not penalised, so that the dual has the condition Σ α = 0. By the method of multipliers, the intercept
+is b + spring·Σ α at every moment, which pulls Σ α towards zero within a sweep as a penalised intercept would, and after
+every sweep b takes over what the spring held. A free intercept then costs no sweep more than none.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..kernels.ascent import sweep
+from ..objective import Objective, Point
+
+
+_HOLD = 8.0, 64.0
+"""How strong the spring is for few rows and for many, of which it is one more direction of large curvature."""
+
+_WINDOW = 6
+
+
+class Ascent:
+    """Dual variables of an objective, and the coefficients that they make.
+
+    Parameters
+    ----------
+    objective : Objective
+        F, of a convex loss and with a penalty.
+    start : Point
+        Where its coefficients are not zero, the dual variables start at the slopes there.
+    rng : RandomState
+        Draws the order of the visits.
+    """
+
+    def __init__(self, objective: Objective, start: Point, rng: np.random.RandomState) -> None:
+        n, _ = objective.matrix.shape
+        self._objective, self._rng = objective, rng
+        self._rows = objective.matrix.sweep_rows(rng.permutation(n).astype(np.uint32 if n < 1 << 32 else np.uint64))
+        self._v = objective.v[self._rows.order]
+        weights = np.abs(self._v)
+        self._kappa, self._diagonal = weights * self._rows.squares, weights * self._rows.diagonal
+        self._a, self._u, self._w = np.zeros(n), np.zeros(n), np.zeros(self._rows.n_columns)
+        self._idle = np.zeros((n, 2), dtype=np.int32)
+        self._loss = objective.loss.compiled_prox()
+        self._out, self._sums = np.empty(2), np.empty(3)
+        self.b = 0.0
+        self._balance = 0.0
+        self._spring = self._strength(weights) if objective.fit_intercept else 0.0
+        self._gains: list[float] = []
+
+    def _strength(self, weights: np.ndarray) -> float:
+        """The spring, so strong that Σ α answers by many times what pulls at it."""
+        _, _, (curvature,) = self._objective.loss.evaluate([0.0])
+        softness = 1.0 / curvature if curvature > 0.0 else 0.0
+        stiffness = self._kappa + max(softness, float(self._kappa.mean()) * 1e-3)
+        answer = float((weights / np.where(stiffness > 0.0, stiffness, 1.0)).sum())
+        hold = np.clip(0.25 * math.sqrt(len(weights)), *_HOLD)
+        return float(hold) / answer if answer > 0.0 else 0.0
+
+    def sweep(self) -> None:
+        """Visit every row once."""
+        rows, n = self._rows, len(self._v)
+        order = self._rng.permutation(-(-n // rows.run)).astype(np.uint32)
+        address, parameters, _ = self._loss
+        sweep(
+            rows.rows, order, rows.run, self._v, self._kappa, self._diagonal, self._a, self._u, self._idle, self._w,
+            self.b, self._balance, self._spring, address, parameters, self._out, self._sums,
+        )  # fmt: skip
+        gain, balance, _ = self._sums.tolist()
+        self._gains.append(gain)
+        if self._objective.fit_intercept:
+            self._balance = balance
+            self.b += self._spring * balance
+
+    def forecast(self) -> tuple[float, float]:
+        """How far the dual objective is from its maximum, about, and the factor by which a sweep reduces that."""
+        gains = self._gains[1:][-_WINDOW:]
+        if len(gains) < 2 or not gains[0] > 0.0:
+            return math.inf, 1.0
+        if not gains[-1] > 0.0:
+            return 0.0, 0.0
+        factor = (gains[-1] / gains[0]) ** (1.0 / (len(gains) - 1))
+        return (gains[-1] * factor / (1.0 - factor) if factor < 1.0 else math.inf), factor
+
+    def point(self) -> Point:
+        """The point that the dual variables make, with the duality gap as its proven suboptimality.
+
+        The dual bounds F only where Σ α = 0: every u is first shifted along b until that holds, which needs no pass
+        over X.
+        """
+        objective, v = self._objective, self._objective.v
+        z = np.empty(len(v))
+        z[self._rows.order] = np.where(self._v < 0.0, -self._u, self._u)
+        shift = objective.best_intercept(z, 0.0)
+        value, balance, r, _ = objective.matrix.pointwise(objective.compiled, v, z, shift)
+        w = objective.matrix.transposed_product(-r)
+        point = objective.at(w, self.b)
+        maximum = value - float(r @ z) - shift * balance - 0.5 * float(w @ w)
+        gap = max(point.value - maximum, 0.0)
+        point.suboptimality = point.relative(gap)
+        return point
+
+    @property
+    def alpha(self) -> np.ndarray:
+        """α of each row of X."""
+        alpha = np.empty(len(self._v))
+        alpha[self._rows.order] = self._v * self._a
+        return alpha

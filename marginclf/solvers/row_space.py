@@ -1,0 +1,107 @@
+"""The Newton direction in the space of the rows, where fewer of them are curved than there are columns.
+
+By the matrix inversion lemma, with Y the curved rows less their mean and D the diagonal of their c_i,
+
+    (I + Yᵀ D Y)⁻¹ g = g − Yᵀ D^½ (I + D^½ Y Yᵀ D^½)⁻¹ D^½ Y g.
+
+Rows without curvature drop out: for the relatives of the hinge those are most, and what is left of a wide sparse
+matrix is small enough to stay in the cache.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import lapack
+
+from ..objective import Objective, Point
+
+_MAX_PRODUCTS = 500
+
+
+def row_space_step(
+    objective: Objective, point: Point, rows: np.ndarray, *, direct: bool, residual: float
+) -> tuple[np.ndarray, float, float] | None:
+    """dw, the part of db that dw causes, and what truncation may hide of gᵀH⁻¹g.
+
+    None where the system cannot be factored. The slope in b is taken for zero, as it is after b has been minimised.
+
+    Parameters
+    ----------
+    objective : Objective
+        F, with a penalty.
+    point : Point
+        Where.
+    rows : ndarray of int
+        The rows with curvature.
+    direct : bool
+        Whether to factor; otherwise, conjugate gradients.
+    residual : float
+        Norm of the residual at which these stop, relative to the first.
+    """
+    matrix, g = objective.matrix, point.gradient
+    c = point.c[rows]
+    root = np.sqrt(c)
+    mean = c / c.sum() if objective.fit_intercept else None
+
+    def centred(t: np.ndarray) -> np.ndarray:
+        return t if mean is None else t - float(mean @ t)
+
+    def spread(q: np.ndarray) -> np.ndarray:
+        # The transpose of `centred`.
+        return q if mean is None else q - mean * float(q.sum())
+
+    def combination(q: np.ndarray) -> np.ndarray:
+        full = np.zeros(matrix.shape[0])
+        full[rows] = q
+        return matrix.transposed_product(full)
+
+    Xg = matrix.product(g)[rows]
+    right = root * centred(Xg)
+    if direct:
+        gram = matrix.row_gram(rows, mean)
+        system = root[:, None] * gram * root
+        system.flat[:: len(rows) + 1] += 1.0
+        if not np.isfinite(system).all():
+            raise OverflowError("the Hessian overflows")
+        _, solution, info = lapack.dposv(system, right, lower=True, overwrite_a=True)
+        if info != 0:
+            return None
+        missing = 0.0
+        q = spread(root * solution)
+    else:
+        compact = matrix.compact(rows)
+        solution, missing = _conjugate_gradients(
+            lambda p: p + root * centred(compact.gram_product(spread(root * p))),
+            right,
+            residual * float(np.linalg.norm(g)),
+        )
+        q = spread(root * solution)
+    dw = combination(q) - g
+    return dw, 0.0 if mean is None else -float(mean @ matrix.product(dw)[rows]), missing
+
+
+def _conjugate_gradients(product, right, enough):
+    """Stops when ‖D^½ Y ... ‖: the residual of the system in the columns, is at most ``enough``."""
+    solution = np.zeros_like(right)
+    left = right
+    p = left
+    rho = float(left @ left)
+    image_of_left = image = product(p)
+    its = 0
+    for its in range(_MAX_PRODUCTS):
+        # The residual in the columns is Yᵀ D^½ left, and its square leftᵀ (A − I) left.
+        missing = float(left @ image_of_left) - rho
+        if missing <= enough**2:
+            break
+        step = rho / float(p @ image)
+        solution = solution + step * p
+        left = left - step * image
+        rho, last = float(left @ left), rho
+        beta = rho / last
+        p = left + beta * p
+        before = image
+        image = product(p)
+        image_of_left = image - beta * before
+    if TRACE: print('   cg', its, len(right), missing**.5)
+    return solution, max(missing, 0.0)
+TRACE = False
