@@ -9,6 +9,7 @@ import numpy as np
 from joblib import effective_n_jobs
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from . import _report
@@ -231,14 +232,17 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
                 f"C=inf with loss={self.loss!r}: the loss is unbounded below and only a penalty gives it an optimum; "
                 "use a finite C"
             )
+        self._check_solver(loss)
         previous = self._previous_fit()
         X, classes, codes, weights = training_data(self, X, y, sample_weight, self.class_weight)
         starts = self._starts(previous, classes, X.shape[1])
         positive = [1] if len(classes) == 2 else list(range(len(classes)))
-        settings = Settings(self.C, self.fit_intercept, self.solver, self.tol, self.max_iter)
+        n_jobs = effective_n_jobs(self.n_jobs)
+        rng = check_random_state(0 if self.random_state is None else self.random_state)
+        settings = Settings(self.C, self.fit_intercept, self.solver, self.tol, self.max_iter, rng, n_jobs)
         solutions = []
         # What overflows is noticed where it matters: a trial step that is too long is shortened.
-        with np.errstate(over="ignore", invalid="ignore"), design_matrix(X, effective_n_jobs(self.n_jobs)) as matrix:
+        with np.errstate(over="ignore", invalid="ignore"), design_matrix(X, n_jobs) as matrix:
             problems = OneVsRest(matrix, loss, codes, weights, len(classes), settings)
             try:
                 for k, (solution, seconds) in zip(positive, problems.solve(positive, starts), strict=True):
@@ -257,6 +261,25 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         self.suboptimality_ = np.array([point.suboptimality for point in points])
         self.status_ = tuple(solution.status.value for solution in solutions)
         return self
+
+    def _check_solver(self, loss: Loss) -> None:
+        """That the solver asked for can minimise the loss asked for."""
+        if not loss.smooth and np.isinf(self.C):
+            raise ValueError(
+                f"C=inf with loss={self.loss!r}: without a penalty its optimum is that of a linear program, which need "
+                "not be unique; use a finite C"
+            )
+        if not loss.smooth and self.solver == "lbfgs":
+            raise ValueError(
+                f"solver='lbfgs' with loss={self.loss!r}: the loss has a kink, at which L-BFGS would stop away from the "
+                "optimum; use solver='auto', 'dual' or 'newton'"
+            )
+        if self.solver == "dual" and not (loss.convex and np.isfinite(self.C)):
+            why = "the loss is not convex" if not loss.convex else "C=inf is no penalty"
+            raise ValueError(
+                f"solver='dual' with loss={self.loss!r} and C={self.C!r}: there is no dual to ascend in, as {why}; use "
+                "solver='auto'"
+            )
 
     def _previous_fit(self) -> tuple | None:
         """Classes, feature names, coefficients and intercepts of the fit that a warm start continues."""

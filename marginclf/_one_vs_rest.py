@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from .losses import Logistic, Loss
 from .matrix import DesignMatrix
 from .objective import Objective, signed_weights
-from .solvers import Solution, newton_suits, solve
+from .solvers import Solution, dual_suits, newton_suits, solve
 from .solvers.side_by_side import Ask, side_by_side
 
 _COMPANION = Logistic()
@@ -29,6 +30,8 @@ class Settings(NamedTuple):
     solver: str
     tol: float
     max_iter: int
+    rng: np.random.RandomState
+    n_jobs: int
 
 
 class OneVsRest:
@@ -81,9 +84,38 @@ class OneVsRest:
             for solution in self._together(positive, starts):
                 yield solution, time.perf_counter() - began
             return
-        for k, start in zip(positive, starts, strict=True):
-            began = time.perf_counter()
-            yield self._solve(k, start), time.perf_counter() - began
+        # A seed for each class, so that it does not matter which of them runs when.
+        seeds = self._settings.rng.randint(np.iinfo(np.int32).max, size=len(positive))
+        threads = min(self._settings.n_jobs, len(positive))
+        if threads > 1 and self._ascends():
+            yield from self._side_by_side(positive, starts, seeds, threads)
+            return
+        for k, start, seed in zip(positive, starts, seeds, strict=True):
+            yield self._timed(self._matrix, k, start, seed)
+
+    def _ascends(self) -> bool:
+        """Whether the problems spend their time in coordinate ascent, which cannot share its passes."""
+        solver = self._settings.solver
+        suits = dual_suits(*self._matrix.shape, self._matrix.entries)
+        provable = self._loss.convex and np.isfinite(self._settings.C) and not self._loss.affine
+        return bool(provable) and (solver == "dual" or (solver == "auto" and suits))
+
+    def _side_by_side(
+        self, positive: Sequence[int], starts: Sequence[tuple | None], seeds: np.ndarray, threads: int
+    ) -> Iterator[tuple[Solution, float]]:
+        self._matrix.sweep_rows(np.random.RandomState(seeds[0]))  # once, for all of them
+
+        def run(k: int, start: tuple | None, seed: int) -> tuple[Solution, float]:
+            # Each thread has NumPy's error state of its own.
+            with np.errstate(over="ignore", invalid="ignore"):
+                return self._timed(self._matrix.alone(), k, start, seed)
+
+        with ThreadPoolExecutor(threads) as pool:
+            yield from pool.map(run, positive, starts, seeds)
+
+    def _timed(self, matrix: DesignMatrix, k: int, start: tuple | None, seed: int) -> tuple[Solution, float]:
+        began = time.perf_counter()
+        return self._solve(k, start, matrix=matrix, seed=seed), time.perf_counter() - began
 
     def _pays(self) -> bool:
         """Whether the problems spend their time in evaluations, and one pass for all is faster than one for each."""
@@ -99,10 +131,11 @@ class OneVsRest:
             and entries >= _LARGE
             and by_evaluations
             and self._loss.convex
+            and self._loss.smooth
             and not self._loss.affine
         )
 
-    def _objective(self, loss: Loss, k: int, evaluator: Any = None) -> Objective:
+    def _objective(self, matrix: DesignMatrix, loss: Loss, k: int, evaluator: Any = None) -> Objective:
         C, fit_intercept = self._settings.C, self._settings.fit_intercept
 
         def signed() -> np.ndarray:
@@ -111,17 +144,27 @@ class OneVsRest:
         # Side by side, a vector for each class would outweigh narrow data: it is made where it is needed.
         v = signed() if evaluator is None else signed
         return Objective(
-            self._matrix, loss, v, penalty=float(np.isfinite(C)), fit_intercept=fit_intercept, evaluator=evaluator
+            matrix, loss, v, penalty=float(np.isfinite(C)), fit_intercept=fit_intercept, evaluator=evaluator
         )
 
-    def _solve(self, k: int, start: tuple | None, evaluator: Any = None) -> Solution:
+    def _solve(
+        self,
+        k: int,
+        start: tuple | None,
+        evaluator: Any = None,
+        *,
+        matrix: DesignMatrix | None = None,
+        seed: int = 0,
+    ) -> Solution:
+        matrix = matrix or self._matrix
         how: dict[str, Any] = {key: getattr(self._settings, key) for key in ("solver", "tol", "max_iter")}
+        how["rng"] = np.random.RandomState(seed)
         w, b = start if start is not None else (np.zeros(self._matrix.shape[1]), 0.0)
         spent = 0
         if not self._loss.convex and start is None:
-            found = solve(self._objective(_COMPANION, k), w, b, **how)
+            found = solve(self._objective(matrix, _COMPANION, k), w, b, **how)
             w, b, spent = found.point.w, found.point.b, found.n_iter
-        solution = solve(self._objective(self._loss, k, evaluator), w, b, **how)
+        solution = solve(self._objective(matrix, self._loss, k, evaluator), w, b, **how)
         solution.point.release()
         return Solution(solution.point, solution.status, spent + solution.n_iter)
 

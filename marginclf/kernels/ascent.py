@@ -117,3 +117,11 @@ def sweep(rows, order, run, v, kappa, diagonal, a, u, idle, w, b, balance, sprin
     sums[0] = gain
     sums[1] = balance
     sums[2] = visited
+
+
+@kernel()
+def combine(rows, alpha, w):
+    """w += Σ α_i x_i."""
+    for i in range(alpha.size):
+        if alpha[i] != 0.0:
+            _add(rows, i, alpha[i], w)

@@ -45,6 +45,7 @@ class DesignMatrix:
     """
 
     sparse = False
+    _X: Any
 
     def __init__(self, rows: Any, shape: tuple[int, int], entries: int, block_rows: int, n_jobs: int) -> None:
         self.rows = rows
@@ -60,6 +61,7 @@ class DesignMatrix:
         self._work = scratch(self._chunks)
         self._sums = np.empty((self._chunks, 3))
         self._gradients = np.empty((self._chunks, d))
+        self._sweep_rows: list[SweepRows] = []
         self._gram_work: tuple[list[np.ndarray], np.ndarray] | None = None
         threads = min(n_jobs, self._chunks) if entries >= _THREADED_ENTRIES else 1
         self._shares = np.linspace(0, self._chunks, threads + 1).astype(int).tolist()
@@ -236,9 +238,20 @@ class DesignMatrix:
             total += (block * np.sign(c[part])[:, None]).T @ block if signed else block.T @ block
         return total
 
-    def sweep_rows(self, order: np.ndarray) -> SweepRows:
-        """The rows as coordinate ascent visits them, in the given random order where they are copied."""
+    def sweep_rows(self, rng: np.random.RandomState) -> SweepRows:
+        """The rows as coordinate ascent visits them; made once, in a random order where they are copied."""
+        if not self._sweep_rows:
+            self._sweep_rows.append(self._make_sweep_rows(rng))
+        return self._sweep_rows[0]
+
+    def _make_sweep_rows(self, rng: np.random.RandomState) -> SweepRows:
         raise NotImplementedError
+
+    def alone(self) -> DesignMatrix:
+        """The same matrix for one thread of its own: passes of one object cannot run side by side."""
+        other = type(self)(self._X, 1)
+        other._sweep_rows = self._sweep_rows
+        return other
 
     def row_gram(self, rows: np.ndarray, mean: np.ndarray | None) -> np.ndarray:
         """Y Yᵀ of shape (m, m) for m of the rows less their mean, whose weights are given; None for no mean."""

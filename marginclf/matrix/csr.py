@@ -32,9 +32,10 @@ class CSRMatrix(DesignMatrix):
         block_rows = int(np.clip(_BLOCK_ENTRIES // max(1, X.nnz // X.shape[0]), 16, BLOCK_ROWS))
         super().__init__((read_only(X.data), indices, indptr), X.shape, X.nnz, block_rows, n_jobs)
 
-    def sweep_rows(self, order: np.ndarray) -> SweepRows:
+    def _make_sweep_rows(self, rng: np.random.RandomState) -> SweepRows:
         # Neighbours of a random order are visited in a row, which memory is good at; the rows converge as fast as if
         # each was drawn by itself (and in one fixed order they would not).
+        order = rng.permutation(self.shape[0]).astype(np.uint32 if self.shape[0] < 1 << 32 else np.uint64)
         c = CompactRows(self.rows, self.shape[1], order)
         rows = c.values, c.columns, c.starts, c.stops
         return SweepRows(rows, order, _RUN, c.squares, c.diagonal, c.n_kept)

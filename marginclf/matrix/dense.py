@@ -28,7 +28,7 @@ class DenseMatrix(DesignMatrix):
         block_rows = int(np.clip(most // (X.itemsize * max(1, X.shape[1])), least, BLOCK_ROWS)) // 4 * 4
         super().__init__(self._X, X.shape, X.size, block_rows, n_jobs)
 
-    def sweep_rows(self, order: np.ndarray) -> SweepRows:
+    def _make_sweep_rows(self, rng: np.random.RandomState) -> SweepRows:
         n, d = self.shape
         rows = read_only(np.ascontiguousarray(self._X))
         squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from ..objective import Objective, Point
@@ -15,12 +13,14 @@ from .multipliers import multipliers
 from .newton import newton
 from .solution import Solution, Status
 
-SOLVERS: dict[str, Callable[..., Solution]] = {"lbfgs": lbfgs, "newton": newton, "dual": dual}
+SOLVERS = ("lbfgs", "newton", "dual")
 """The solvers that a user can name, beside "auto"."""
 
 _FEW_OPERATIONS = 1e6
 _SPARSE = 0.1
 _PATIENCE = 300
+_SWEEPS = 0.8
+"""Part of the iterations that may be sweeps: what they leave takes few Newton steps."""
 
 
 def solve(
@@ -35,8 +35,9 @@ def solve(
 ) -> Solution:
     """Minimise an objective by the named solver, or by the one that suits it.
 
-    ``"auto"`` takes the closed form for an affine loss, Newton's method where it suits, and L-BFGS elsewhere; what
-    L-BFGS leaves unproven, Newton's method finishes.
+    ``"auto"`` takes the closed form for an affine loss; coordinate ascent in the dual or Newton's method where they
+    suit, and L-BFGS elsewhere. What ascent or L-BFGS leave unproven, Newton's method finishes. For a loss with a kink,
+    the method of multipliers stands for Newton's and for L-BFGS.
 
     Parameters
     ----------
@@ -44,12 +45,14 @@ def solve(
         F.
     w, b : ndarray of shape (d,), float
         Where to start.
-    solver : {"auto", "lbfgs", "newton"}
+    solver : {"auto", "lbfgs", "newton", "dual"}
         The solver.
     tol : float
         Relative suboptimality at which to stop.
     max_iter : int
         Largest number of iterations, of all solvers together.
+    rng : RandomState, optional
+        For solvers that draw random numbers.
 
     Raises
     ------
@@ -71,8 +74,8 @@ def _solve(
     n, d = objective.matrix.shape
     entries = objective.matrix.entries
     finish = newton if objective.loss.smooth else multipliers
-    if solver == "dual" or (solver == "auto" and dual_suits(objective)):
-        first = dual(objective, start, rng=rng, **how)
+    if solver == "dual" or (solver == "auto" and objective.provable and dual_suits(n, d, entries)):
+        first = dual(objective, start, rng=rng, tol=tol, max_iter=max(1, int(_SWEEPS * max_iter)))
         if first.status.converged or first.n_iter >= max_iter:
             return first
         warm = {} if objective.loss.smooth else {"alpha": first.alpha}
@@ -92,10 +95,17 @@ def _continued(first: Solution, second: Solution) -> Solution:
     return Solution(second.point, second.status, first.n_iter + second.n_iter)
 
 
-def dual_suits(objective: Objective) -> bool:
-    """Whether coordinate ascent in the dual is likely to be the fastest; ``benchmarks/rule.py`` has the measurements."""
-    n, d = objective.matrix.shape
-    return objective.provable and d > DIRECT_LIMIT and objective.matrix.entries < _SPARSE * n * d
+def dual_suits(n: int, d: int, entries: int) -> bool:
+    """Whether coordinate ascent in the dual is likely to be the fastest; ``benchmarks/rule.py`` has the measurements.
+
+    A sweep costs an evaluation and gains what several steps in the primal do where rows share few columns.
+
+    Parameters
+    ----------
+    n, d, entries : int
+        Rows, columns and stored entries.
+    """
+    return d > DIRECT_LIMIT and entries < _SPARSE * n * d
 
 
 def _patience(d: int) -> int:
@@ -136,4 +146,4 @@ def _start(objective: Objective, w: np.ndarray, b: float) -> Point:
     return point if finite else objective.origin()
 
 
-__all__ = ["SOLVERS", "Solution", "Status", "newton_suits", "solve"]
+__all__ = ["SOLVERS", "Solution", "Status", "dual_suits", "newton_suits", "solve"]

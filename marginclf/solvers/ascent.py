@@ -11,14 +11,14 @@ import math
 
 import numpy as np
 
-from ..kernels.ascent import sweep
+from ..kernels.ascent import combine, sweep
 from ..objective import Objective, Point
-
 
 _HOLD = 8.0, 64.0
 """How strong the spring is for few rows and for many, of which it is one more direction of large curvature."""
 
-_WINDOW = 6
+_WINDOW = 16
+"""Sweeps from whose gains the rest is forecast."""
 
 
 class Ascent:
@@ -37,16 +37,22 @@ class Ascent:
     def __init__(self, objective: Objective, start: Point, rng: np.random.RandomState) -> None:
         n, _ = objective.matrix.shape
         self._objective, self._rng = objective, rng
-        self._rows = objective.matrix.sweep_rows(rng.permutation(n).astype(np.uint32 if n < 1 << 32 else np.uint64))
+        self._rows = objective.matrix.sweep_rows(rng)
         self._v = objective.v[self._rows.order]
         weights = np.abs(self._v)
         self._kappa, self._diagonal = weights * self._rows.squares, weights * self._rows.diagonal
         self._a, self._u, self._w = np.zeros(n), np.zeros(n), np.zeros(self._rows.n_columns)
+        if start.w.any() and objective.loss.smooth:
+            # Near an optimum the slopes there are nearly the dual variables.
+            z = start.z[self._rows.order] + start.b
+            self._u[:] = np.where(self._v < 0.0, -z, z)
+            alpha = -start.r[self._rows.order]
+            np.divide(alpha, self._v, out=self._a, where=self._v != 0.0)
+            combine(self._rows.rows, alpha, self._w)
         self._idle = np.zeros((n, 2), dtype=np.int32)
         self._loss = objective.loss.compiled_prox()
         self._out, self._sums = np.empty(2), np.empty(3)
-        self.b = 0.0
-        self._balance = 0.0
+        self.b, self._balance = start.b, float(self._v @ self._a)
         self._spring = self._strength(weights) if objective.fit_intercept else 0.0
         self._gains: list[float] = []
 

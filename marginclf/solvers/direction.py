@@ -12,11 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh, lapack
 
+from ..matrix import DesignMatrix
 from ..objective import Objective, Point
 from .row_space import row_space_step
 
 DIRECT_LIMIT = 1000
 """Columns up to which the Hessian is formed and factored."""
+
+_FEW_CURVED = 0.25
+"""Part of the rows up to which a copy of the curved ones is worth its making."""
 
 _MAX_PRODUCTS = 200
 _RESIDUAL = 1e-2
@@ -40,17 +44,22 @@ class Direction:
 
 def newton_direction(objective: Objective, point: Point) -> Direction:
     """−H⁻¹g at a point; where H is not positive definite, with H's curvatures made positive."""
-    step = _in_row_space(objective, point) if objective.provable else None
+    curved = np.flatnonzero(point.c)
+    step = _in_row_space(objective, point, curved) if objective.provable else None
     if step is not None:
         return step
-    centre, total = _centre(objective, point)
+    matrix, c = objective.matrix, point.c
+    if 0 < len(curved) <= _FEW_CURVED * len(c):
+        # The Hessian is theirs alone.
+        matrix, c = matrix.take(curved), c[curved]
+    centre, total = _centre(objective, point, matrix, c)
     if total is None:
         return _modified(objective, point)
     gradient = point.gradient if centre is None else point.gradient - point.slope * centre
     if len(gradient) <= DIRECT_LIMIT:
-        dw, missing = _factored(objective, point, gradient, centre, total), 0.0
+        dw, missing = _factored(objective.penalty, matrix, c, gradient, centre, total), 0.0
     else:
-        dw, missing = _conjugate_gradients(objective, point, gradient, centre, total)
+        dw, missing = _conjugate_gradients(objective.penalty, matrix, c, gradient, centre, total)
     if dw is None:
         return _modified(objective, point)
     db, decrement = 0.0, 0.5 * (missing - float(gradient @ dw))
@@ -62,16 +71,19 @@ def newton_direction(objective: Objective, point: Point) -> Direction:
     return Direction(dw, db, decrement)
 
 
-def _in_row_space(objective: Objective, point: Point) -> Direction | None:
-    """The direction by way of the curved rows, where there are fewer of them than columns."""
-    d = len(point.w)
-    curved = np.flatnonzero(point.c)
+def _in_row_space(objective: Objective, point: Point, curved: np.ndarray) -> Direction | None:
+    """The direction by way of the curved rows, where that is less work than by way of the columns."""
+    n, d = objective.matrix.shape
     m = len(curved)
     if m == 0 or m >= d:
         return None
     direct = m <= DIRECT_LIMIT
-    if not direct and not (objective.matrix.sparse and 2 * m <= objective.matrix.shape[0]):
-        # Conjugate gradients run through the rows in either space; it pays only to leave many of them out.
+    if direct:
+        # Gram matrix and factor, and on this side three passes more over all rows.
+        if d <= DIRECT_LIMIT and 6 * n * d + m * m * (d + m / 3) >= d * d * (m + d / 3):
+            return None
+    elif not (objective.matrix.sparse and 2 * m <= n):
+        # Conjugate gradients run through the rows on either side; it pays only to leave many of them out.
         return None
     step = row_space_step(objective, point, curved, direct=direct, residual=_RESIDUAL)
     if step is None:
@@ -84,17 +96,19 @@ def _in_row_space(objective: Objective, point: Point) -> Direction | None:
     return Direction(dw, db, decrement)
 
 
-def _centre(objective: Objective, point: Point) -> tuple[np.ndarray | None, float | None]:
+def _centre(
+    objective: Objective, point: Point, matrix: DesignMatrix, c: np.ndarray
+) -> tuple[np.ndarray | None, float | None]:
     """Mean of the rows weighted by c, and Σ c; a total of None says that b cannot be eliminated."""
     if not objective.fit_intercept:
         return None, 0.0
-    total = float(point.c.sum())
+    total = float(c.sum())
     if objective.loss.convex and total == 0.0:
         # No row is curved. Any centre is right then, and one amid the rows keeps them near their decision values.
         return _mean(objective, point), 0.0
-    if not total > 1e-8 * float(np.abs(point.c).sum()):
+    if not total > 1e-8 * float(np.abs(c).sum()):
         return None, None
-    return objective.matrix.transposed_product(point.c) / total, total
+    return matrix.transposed_product(c) / total, total
 
 
 def _finite(hessian: np.ndarray) -> np.ndarray:
@@ -104,11 +118,11 @@ def _finite(hessian: np.ndarray) -> np.ndarray:
 
 
 def _factored(
-    objective: Objective, point: Point, gradient: np.ndarray, centre: np.ndarray | None, total: float
+    penalty: float, matrix: DesignMatrix, c: np.ndarray, gradient: np.ndarray, centre: np.ndarray | None, total: float
 ) -> np.ndarray | None:
     """By Cholesky; None where the Hessian is not positive definite to rounding."""
-    hessian = _finite(objective.matrix.gram(point.c, centre))
-    if not objective.penalty:
+    hessian = _finite(matrix.gram(c, centre))
+    if not penalty:
         # Nothing keeps the Hessian away from singular: a column that is constant, or depends on others, has to be
         # noticed here, or rounding decides its coefficient.
         spread = hessian.diagonal().copy()
@@ -117,26 +131,25 @@ def _factored(
         scale = np.sqrt(spread)
         factor, solution, info = lapack.dposv(hessian / scale / scale[:, None], gradient / scale, lower=True)
         return -solution / scale if info == 0 and factor.diagonal().min() > _DEPENDENT else None
-    hessian.flat[:: len(hessian) + 1] += objective.penalty
+    hessian.flat[:: len(hessian) + 1] += penalty
     _, solution, info = lapack.dposv(hessian, gradient, lower=True, overwrite_a=True)
     return -solution if info == 0 else None
 
 
 def _conjugate_gradients(
-    objective: Objective, point: Point, gradient: np.ndarray, centre: np.ndarray | None, total: float
+    penalty: float, matrix: DesignMatrix, c: np.ndarray, gradient: np.ndarray, centre: np.ndarray | None, total: float
 ) -> tuple[np.ndarray, float]:
     """Truncated and preconditioned by the diagonal. At the first direction of negative curvature it stops.
 
     Also returns what the truncation may hide of gᵀH⁻¹g: rᵀH⁻¹r for the last residual r, at most ‖r‖² / penalty.
     """
-    matrix, penalty = objective.matrix, objective.penalty
 
     def hessian_product(p: np.ndarray) -> np.ndarray:
-        product, total = matrix.hessian_product(point.c, p, 0.0 if centre is None else -float(centre @ p))
+        product, total = matrix.hessian_product(c, p, 0.0 if centre is None else -float(centre @ p))
         product += penalty * p
         return product if centre is None else product - centre * total
 
-    diagonal = _finite(matrix.squared_product(point.c)) + penalty
+    diagonal = _finite(matrix.squared_product(c)) + penalty
     if centre is not None:
         diagonal -= total * centre**2
     # Columns without curvature, or with the wrong sign, are left as they are.

@@ -16,15 +16,17 @@ from .ascent import Ascent
 from .multipliers import certified
 from .solution import Solution, Status
 
-_PATIENCE = 400
-"""Sweeps that are worth waiting for where Newton's method could go on instead, for a smooth loss ..."""
+_PATIENCE = 1000
+"""Sweeps that are worth waiting for where Newton's method could go on instead, for a smooth loss."""
 
-_KINKED_PATIENCE = 150
-"""... and for one with a kink, where a sweep cannot see how rows at the kink depend on each other."""
+_IDENTIFIED = 1e-10
+"""For a loss with a kink, the forecast of what the dual objective can still gain, relative to F, at which sweeps end:
+by then they have found which rows lie at the kink, and how these depend on each other is nothing that a sweep can see.
+"""
 
 _EVERY = 10
 _ROUNDING = 1e-14
-"""Forecast of the dual gain, relative to F, below which sweeps add up rounding, of float32 values for sparse data."""
+"""The same forecast, below which sweeps add up rounding, of float32 values for sparse data."""
 
 
 def dual(
@@ -51,27 +53,32 @@ def dual(
         With the dual variables; MAX_ITER also where the sweeps have become a poor choice.
     """
     smooth = objective.loss.smooth
+    if smooth and start.w.any() and start.suboptimality <= tol:
+        return Solution(start, Status.PROVEN, 0)
     # F falls with the dual's distance to its maximum, or where the loss has a kink with the root of that.
-    power, patience = (1.0, _PATIENCE) if smooth else (0.5, _KINKED_PATIENCE)
+    power = 1.0 if smooth else 0.5
     ascent = Ascent(objective, start, np.random.RandomState(0) if rng is None else rng)
     scale, excess = abs(start.value), 1.0
     for n_iter in range(1, max_iter + 1):
         ascent.sweep()
         left, factor = ascent.forecast()
         left /= scale
-        enough = (tol / excess) ** (1.0 / power)
-        done = left <= max(enough, _ROUNDING) or n_iter == max_iter
-        if not done and (n_iter % _EVERY or _sweeps(left, factor, enough) <= patience):
+        enough = (tol / excess) ** (1.0 / power) if excess > 0.0 else math.inf
+        if smooth:
+            hopeless = left <= _ROUNDING or (n_iter % _EVERY == 0 and _sweeps(left, factor, enough) > _PATIENCE)
+        else:
+            hopeless = left <= _IDENTIFIED
+        if not (left <= enough or hopeless or n_iter in (_EVERY, max_iter)):
             continue
         point = ascent.point() if smooth else certified(objective, ascent.alpha, ascent.b)
-        if point.suboptimality <= tol:
-            return Solution(point, Status.PROVEN, n_iter, ascent.alpha)
+        status = Status.PROVEN if point.suboptimality <= tol else Status.MAX_ITER
         # The forecast is checked against what could be proved.
         left, scale = left * scale / abs(point.value), abs(point.value)
-        excess = max(1.0, point.suboptimality / left**power) if left > 0.0 else math.inf
-        hopeless = left <= _ROUNDING or _sweeps(left, factor, (tol / excess) ** (1.0 / power)) > patience
-        if n_iter == max_iter or hopeless:
-            return Solution(point, Status.MAX_ITER, n_iter, ascent.alpha)
+        excess = point.suboptimality / left**power if left > 0.0 else math.inf
+        if smooth and hopeless and excess > 0.0:
+            hopeless = left <= _ROUNDING or _sweeps(left, factor, tol / excess) > _PATIENCE
+        if status.converged or hopeless or n_iter == max_iter:
+            return Solution(point, status, n_iter, ascent.alpha)
     raise AssertionError("unreachable")
 
 

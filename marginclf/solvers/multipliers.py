@@ -23,14 +23,17 @@ from ..objective import Objective, Point
 from .direction import DIRECT_LIMIT, newton_direction
 from .solution import Solution, Status
 
-_WIDEST, _WARM, _NARROWEST, _NARROWER = 1.0, 0.1, 1e-9, 0.125
-"""Width at the start, with multipliers given, at the end, and from round to round."""
+_WIDEST, _NARROWEST, _NARROWER = 1.0, 1e-9, 0.125
+"""Width at the start, at the end, and from round to round."""
 
-_FEW = 8
-"""Steps in a round up to which the next is narrower."""
+_FEW, _FEW_LONG = 8, 2
+"""Steps in a round up to which the next is narrower: where the Hessian is factored, and where it is not."""
 
 _SHARE = 0.1
 """Part of what the multipliers leave to which the smooth problem is solved."""
+
+_RECONCILED = 1 << 22
+"""Entries of the rows at the kink up to which their multipliers are corrected to combine to w."""
 
 _ROUNDS, _ROUNDING = 3, 1e-15
 """Rounds without progress that end the method, and the relative gap that does."""
@@ -42,30 +45,89 @@ class _Round:
     def __init__(self, objective: Objective, alpha: np.ndarray, gamma: float) -> None:
         self._objective, self._gamma = objective, gamma
         self._weights = np.abs(objective.v)
-        self._before = np.divide(alpha, self._weights, out=np.zeros_like(alpha), where=self._weights > 0.0)
+        self._before = self._multipliers(alpha)
         self.smooth = Objective(
             objective.matrix, objective.loss.smoothed(gamma), objective.v,
             penalty=objective.penalty, fit_intercept=objective.fit_intercept, offset=-gamma * self._before,
         )  # fmt: skip
 
-    def margin_values(self, point: Point) -> np.ndarray:
-        """X w, without the offset."""
-        return point.z + self._gamma * self._before
+    def _multipliers(self, alpha: np.ndarray) -> np.ndarray:
+        """y a of each row; 0 for rows without weight."""
+        return np.divide(alpha, self._weights, out=np.zeros_like(alpha), where=self._weights > 0.0)
 
     def slack(self, point: Point) -> float:
-        """Σ C s (φ(m) + φ*(−a) + a m) for the new a, which with ½ ‖∇‖² of the smooth problem is the duality gap.
+        """Σ C s (φ(m) + φ*(−a) + a m) for the new a: with the miss, the duality gap.
 
         With u where the envelope's minimum is, −a ∈ ∂φ(u), φ*(−a) = −a u − φ(u) and φ(u) = φ_γ − ½ γ a².
         """
         objective, gamma = self._objective, self._gamma
-        value, _, _, _ = objective.matrix.pointwise(
-            objective.compiled, objective.v, self.margin_values(point), point.b
-        )
+        value, _, _, _ = objective.matrix.pointwise(objective.compiled, objective.v, self.decisions(point), point.b)
         alpha = -point.r
-        after = np.divide(alpha, self._weights, out=np.zeros_like(alpha), where=self._weights > 0.0)
-        # a (m − u), with u = m − γ a_before + γ a; its sign is that of y² = 1.
-        drift = gamma * float(alpha @ (self._before - 0.5 * after))
+        # a (m − u) with u = m − γ a_before + γ a.
+        drift = gamma * float(alpha @ (self._before - 0.5 * self._multipliers(alpha)))
         return value - point.loss_value + drift
+
+    def decisions(self, point: Point) -> np.ndarray:
+        """X w, without the offset."""
+        return point.z + self._gamma * self._before
+
+    def answer(self, point: Point, *, reconcile: bool = False) -> tuple[Point, np.ndarray, bool]:
+        """The point as one of F itself, with the duality gap as its proven suboptimality; the new α; whether the gap is
+        more than the multipliers leave.
+        """
+        z = self.decisions(point)
+        alpha, slack, miss = -point.r, self.slack(point), _miss(point)
+        if reconcile and miss + self._imbalance(point, z, alpha) > _SHARE * slack:
+            alpha, slack, miss = self._reconciled(point, alpha, slack, miss)
+        answer = Point(self._objective, point.w, self._objective.best_intercept(z, point.b), z=z)
+        rest = miss + self._imbalance(point, z, alpha)
+        answer.suboptimality = answer.relative(max(slack, 0.0) + rest)
+        return answer, alpha, rest > slack
+
+    def _imbalance(self, point: Point, z: np.ndarray, alpha: np.ndarray) -> float:
+        """What the gap may hide because Σ α is not quite zero, where b is too large to be more exact."""
+        if not self._objective.fit_intercept:
+            return 0.0
+        return abs(float(alpha.sum())) * (abs(point.b) + float(np.abs(z).max(initial=0.0)))
+
+    def _reconciled(self, point: Point, alpha: np.ndarray, slack: float, miss: float) -> tuple:
+        """The multipliers of rows at the kink, corrected so that they combine to w.
+
+        What they are read from, margins divided by γ, carries the rounding of the margins. At a kink any a between the
+        slopes on both sides will do, so that they may be chosen by what they have to combine to instead.
+        """
+        objective, gamma = self._objective, self._gamma
+        after = self._multipliers(alpha)
+        sign = np.sign(objective.v)
+        z = self.decisions(point) + point.b
+        u = sign * (z - gamma * self._before + gamma * after)
+        step = 4.0 * np.finfo(float).eps * np.maximum(np.abs(u), 1.0)
+        least, most = (-objective.loss.evaluate(u + side * step)[1] for side in (1.0, -1.0))
+        kink = np.flatnonzero((point.c > 0.0) & (most > least))
+        d = len(point.w)
+        if not 0 < len(kink) * d <= _RECONCILED:
+            return alpha, slack, miss
+        rows = np.empty((len(kink), d))
+        objective.matrix.take(kink).copy_rows(slice(0, len(kink)), rows)
+        excess, mean = (float(alpha.sum()), rows.mean(axis=0)) if objective.fit_intercept else (0.0, 0.0)
+        # Less their mean, for which the sum of the corrections is known: what Σ α lacks to be zero.
+        rows -= mean
+        scale = np.linalg.norm(rows, axis=0)
+        scale[scale == 0.0] = 1.0
+        equations, right = (rows / scale).T, (point.gradient + excess * mean) / scale
+        if objective.fit_intercept:
+            equations, right = np.vstack([equations, np.ones(len(kink))]), np.append(right, -excess)
+        correction = np.zeros(len(kink))
+        for _ in range(2):  # the second refines the first
+            correction += np.linalg.lstsq(equations, right - equations @ correction)[0]
+        corrected = (alpha[kink] + correction) / objective.v[kink]
+        left = point.gradient + excess * mean - rows.T @ correction
+        if (corrected < least[kink]).any() or (corrected > most[kink]).any() or not left @ left <= 2.0 * miss:
+            return alpha, slack, miss
+        alpha = alpha.copy()
+        alpha[kink] += correction
+        slack += float(correction @ (z - sign * u)[kink])
+        return alpha, slack, 0.5 * float(left @ left)
 
 
 def certified(objective: Objective, alpha: np.ndarray, b: float) -> Point:
@@ -74,14 +136,7 @@ def certified(objective: Objective, alpha: np.ndarray, b: float) -> Point:
     The dual bounds F only where Σ α = 0: what the multipliers of one round would become satisfies that.
     """
     this = _Round(objective, alpha, _WIDEST)
-    return _answer(objective, this, this.smooth.at(objective.matrix.transposed_product(alpha), b))
-
-
-def _answer(objective: Objective, this: _Round, point: Point) -> Point:
-    z = this.margin_values(point)
-    answer = Point(objective, point.w, objective.best_intercept(z, point.b), z=z)
-    answer.suboptimality = answer.relative(max(this.slack(point), 0.0) + _miss(point))
-    return answer
+    return this.answer(this.smooth.at(objective.matrix.transposed_product(alpha), b))[0]
 
 
 def multipliers(
@@ -103,7 +158,7 @@ def multipliers(
     alpha : ndarray of shape (n,), optional
         Dual variables to start from.
     """
-    gamma = _WIDEST if alpha is None else _WARM
+    gamma = _WIDEST
     alpha = np.zeros_like(objective.v) if alpha is None else alpha
     w, b = start.w, start.b
     best: Point | None = None
@@ -115,21 +170,24 @@ def multipliers(
         while n_iter < max_iter and not (steps and _miss(point) <= _SHARE * this.slack(point)):
             further = _newton_step(this.smooth, point)
             steps, n_iter = steps + 1, n_iter + 1
-            if not further.value < point.value:
+            gain = point.value - further.value
+            point = further if gain > 0.0 else point
+            if not gain > _ROUNDING * abs(point.value):
                 break
-            point = further
-        alpha, w, b = -point.r, point.w, point.b
-        answer = _answer(objective, this, point)
-        idle = 0 if best is None or answer.suboptimality <= 0.5 * best.suboptimality else idle + 1
+        answer, alpha, spoilt = this.answer(point, reconcile=to_rounding)
+        w, b = point.w, point.b
+        better = best is None or answer.suboptimality <= 0.5 * best.suboptimality
+        # Margins that lie close together are told apart by a narrow zone only: no progress before is no sign.
+        idle = 0 if better else idle + int(spoilt or gamma == _NARROWEST or not to_rounding)
         if best is None or not answer.suboptimality > best.suboptimality:
             best = answer
         met = best.suboptimality <= tol
-        if best.suboptimality <= _ROUNDING or (met and (idle or not to_rounding)):
+        if best.suboptimality <= _ROUNDING or (met and (not better or not to_rounding)):
             return Solution(best, Status.PROVEN, n_iter, alpha)
         if n_iter >= max_iter or idle >= _ROUNDS:
             stuck = Status.LINE_SEARCH if idle >= _ROUNDS else Status.MAX_ITER
             return Solution(best, Status.PROVEN if met else stuck, n_iter, alpha)
-        if steps <= _FEW:
+        if steps <= (_FEW if to_rounding else _FEW_LONG):
             gamma = max(gamma * _NARROWER, _NARROWEST)
 
 

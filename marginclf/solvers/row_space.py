@@ -10,6 +10,8 @@ matrix is small enough to stay in the cache.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.linalg import lapack
 
@@ -70,6 +72,7 @@ def row_space_step(
         q = spread(root * solution)
     else:
         compact = matrix.compact(rows)
+        # Without a preconditioner: the columns that occur in one row only are in the diagonal already.
         solution, missing = _conjugate_gradients(
             lambda p: p + root * centred(compact.gram_product(spread(root * p))),
             right,
@@ -80,28 +83,28 @@ def row_space_step(
     return dw, 0.0 if mean is None else -float(mean @ matrix.product(dw)[rows]), missing
 
 
-def _conjugate_gradients(product, right, enough):
-    """Stops when ‖D^½ Y ... ‖: the residual of the system in the columns, is at most ``enough``."""
+def _conjugate_gradients(
+    product: Callable[[np.ndarray], np.ndarray], right: np.ndarray, enough: float
+) -> tuple[np.ndarray, float]:
+    """Until the residual in the columns is at most ``enough``; also returns the square of it.
+
+    That is Yᵀ D^½ r for the residual r in the rows. It can be far larger, and its square is rᵀ(A − I)r for the matrix A
+    of the system, which comes without a further product.
+    """
     solution = np.zeros_like(right)
-    left = right
-    p = left
-    rho = float(left @ left)
-    image_of_left = image = product(p)
-    its = 0
-    for its in range(_MAX_PRODUCTS):
-        # The residual in the columns is Yᵀ D^½ left, and its square leftᵀ (A − I) left.
-        missing = float(left @ image_of_left) - rho
+    residual = p = right
+    rho = float(residual @ residual)
+    image = image_of_residual = product(p)
+    missing = 0.0
+    for _ in range(_MAX_PRODUCTS):
+        missing = max(float(residual @ image_of_residual) - rho, 0.0)
         if missing <= enough**2:
             break
         step = rho / float(p @ image)
         solution = solution + step * p
-        left = left - step * image
-        rho, last = float(left @ left), rho
-        beta = rho / last
-        p = left + beta * p
-        before = image
-        image = product(p)
-        image_of_left = image - beta * before
-    if TRACE: print('   cg', its, len(right), missing**.5)
-    return solution, max(missing, 0.0)
-TRACE = False
+        residual = residual - step * image
+        rho, last = float(residual @ residual), rho
+        p = residual + (rho / last) * p
+        before, image = image, product(p)
+        image_of_residual = image - (rho / last) * before
+    return solution, missing
