@@ -238,8 +238,9 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         starts = self._starts(previous, classes, X.shape[1])
         positive = [1] if len(classes) == 2 else list(range(len(classes)))
         n_jobs = effective_n_jobs(self.n_jobs)
-        rng = check_random_state(0 if self.random_state is None else self.random_state)
-        settings = Settings(self.C, self.fit_intercept, self.solver, self.tol, self.max_iter, rng, n_jobs)
+        # One seed for all classes: each is fitted as it would be alone.
+        seed = check_random_state(0 if self.random_state is None else self.random_state).randint(1 << 31)
+        settings = Settings(self.C, self.fit_intercept, self.solver, self.tol, self.max_iter, seed, n_jobs)
         solutions = []
         # What overflows is noticed where it matters: a trial step that is too long is shortened.
         with np.errstate(over="ignore", invalid="ignore"), design_matrix(X, n_jobs) as matrix:
@@ -271,8 +272,8 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
             )
         if not loss.smooth and self.solver == "lbfgs":
             raise ValueError(
-                f"solver='lbfgs' with loss={self.loss!r}: the loss has a kink, at which L-BFGS would stop away from the "
-                "optimum; use solver='auto', 'dual' or 'newton'"
+                f"solver='lbfgs' with loss={self.loss!r}: the loss has a kink, at which L-BFGS would stop away "
+                "from the optimum; use solver='auto', 'dual' or 'newton'"
             )
         if self.solver == "dual" and not (loss.convex and np.isfinite(self.C)):
             why = "the loss is not convex" if not loss.convex else "C=inf is no penalty"

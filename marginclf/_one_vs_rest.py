@@ -30,8 +30,8 @@ class Settings(NamedTuple):
     solver: str
     tol: float
     max_iter: int
-    rng: np.random.RandomState
-    n_jobs: int
+    seed: int = 0
+    n_jobs: int = 1
 
 
 class OneVsRest:
@@ -84,14 +84,12 @@ class OneVsRest:
             for solution in self._together(positive, starts):
                 yield solution, time.perf_counter() - began
             return
-        # A seed for each class, so that it does not matter which of them runs when.
-        seeds = self._settings.rng.randint(np.iinfo(np.int32).max, size=len(positive))
         threads = min(self._settings.n_jobs, len(positive))
         if threads > 1 and self._ascends():
-            yield from self._side_by_side(positive, starts, seeds, threads)
+            yield from self._side_by_side(positive, starts, threads)
             return
-        for k, start, seed in zip(positive, starts, seeds, strict=True):
-            yield self._timed(self._matrix, k, start, seed)
+        for k, start in zip(positive, starts, strict=True):
+            yield self._timed(self._matrix, k, start)
 
     def _ascends(self) -> bool:
         """Whether the problems spend their time in coordinate ascent, which cannot share its passes."""
@@ -101,21 +99,21 @@ class OneVsRest:
         return bool(provable) and (solver == "dual" or (solver == "auto" and suits))
 
     def _side_by_side(
-        self, positive: Sequence[int], starts: Sequence[tuple | None], seeds: np.ndarray, threads: int
+        self, positive: Sequence[int], starts: Sequence[tuple | None], threads: int
     ) -> Iterator[tuple[Solution, float]]:
-        self._matrix.sweep_rows(np.random.RandomState(seeds[0]))  # once, for all of them
+        self._matrix.sweep_rows(self._settings.seed)  # once, for all of them
 
-        def run(k: int, start: tuple | None, seed: int) -> tuple[Solution, float]:
+        def run(k: int, start: tuple | None) -> tuple[Solution, float]:
             # Each thread has NumPy's error state of its own.
             with np.errstate(over="ignore", invalid="ignore"):
-                return self._timed(self._matrix.alone(), k, start, seed)
+                return self._timed(self._matrix.alone(), k, start)
 
         with ThreadPoolExecutor(threads) as pool:
-            yield from pool.map(run, positive, starts, seeds)
+            yield from pool.map(run, positive, starts)
 
-    def _timed(self, matrix: DesignMatrix, k: int, start: tuple | None, seed: int) -> tuple[Solution, float]:
+    def _timed(self, matrix: DesignMatrix, k: int, start: tuple | None) -> tuple[Solution, float]:
         began = time.perf_counter()
-        return self._solve(k, start, matrix=matrix, seed=seed), time.perf_counter() - began
+        return self._solve(k, start, matrix=matrix), time.perf_counter() - began
 
     def _pays(self) -> bool:
         """Whether the problems spend their time in evaluations, and one pass for all is faster than one for each."""
@@ -154,11 +152,9 @@ class OneVsRest:
         evaluator: Any = None,
         *,
         matrix: DesignMatrix | None = None,
-        seed: int = 0,
     ) -> Solution:
         matrix = matrix or self._matrix
-        how: dict[str, Any] = {key: getattr(self._settings, key) for key in ("solver", "tol", "max_iter")}
-        how["rng"] = np.random.RandomState(seed)
+        how: dict[str, Any] = {key: getattr(self._settings, key) for key in ("solver", "tol", "max_iter", "seed")}
         w, b = start if start is not None else (np.zeros(self._matrix.shape[1]), 0.0)
         spent = 0
         if not self._loss.convex and start is None:

@@ -114,6 +114,10 @@ class Exact:
     def optimum(self, w, b):
         """(F*, w*, b*) by Newton's method from (w, b), for a convex loss."""
         theta = self.theta(w, b)
+        if self.reference.jumps:
+            theta = self._at_the_kinks(theta)
+            assert theta is not None, "no set of rows at the kink passes for the optimum's"
+            return self.value(theta), theta[: self.columns], theta[self.columns] if self.fit_intercept else mp.zero
         value = self.value(theta)
         for _ in range(100):
             gradient, hessian = self.derivatives(theta)
@@ -132,6 +136,52 @@ class Exact:
                 t /= 2
             theta, value = trial, found
         raise AssertionError("Newton's method in 60 digits does not converge from here")
+
+    def _at_the_kinks(self, theta):
+        """The optimum of a loss of two lines, from a point so near that it shows which rows lie at the kink.
+
+        Those rows have margins of exactly one and multipliers a between the slopes, the others have the slopes: a
+        linear system, whose solution is checked to be all that an optimum has to be. How near is near is tried.
+        """
+        (kink,) = self.reference.jumps
+        rows = list(self._margins(theta))
+        near = sorted(range(len(rows)), key=lambda i: abs(rows[i][3] - kink))
+        found = (self._with_kinks_at(theta, rows, kink, near[:count]) for count in range(len(theta) + 1))
+        return next((optimum for optimum in found if optimum is not None), None)
+
+    def _with_kinks_at(self, theta, rows, kink, at):
+        size = len(theta)
+        fixed = mp.matrix(size, 1)
+        for i, (row, sign, weight, m, piece) in enumerate(rows):
+            if i not in at:
+                for j in range(size):
+                    fixed[j] -= weight * sign * piece.slope(m) * row[j]
+        # Unknown are theta and the α of the rows at the kink: w = Σ α x, 0 = Σ α, margins at the kink.
+        system, right = mp.zeros(size + len(at)), mp.matrix(size + len(at), 1)
+        for j in range(size):
+            system[j, j] = mp.one if j < self.columns else mp.zero
+            right[j] = fixed[j]
+            for k, i in enumerate(at):
+                system[j, size + k] = -rows[i][0][j]
+                system[size + k, j] = rows[i][1] * rows[i][0][j]
+        for k in range(len(at)):
+            right[size + k] = kink
+        if at or not self.fit_intercept:
+            try:
+                found = mp.lu_solve(system, right)
+            except ZeroDivisionError:
+                return None
+            theta = [found[j] for j in range(size)]
+            alpha = [found[size + k] for k in range(len(at))]
+        else:
+            # Multipliers at their bounds only: b is free within an interval, and the point's own will do.
+            if abs(fixed[size - 1]) > mp.mpf(10) ** -40:
+                return None
+            theta, alpha = [*fixed[: size - 1], theta[size - 1]], []
+        bounded = all(0 <= alpha[k] * rows[i][1] <= rows[i][2] for k, i in enumerate(at))
+        margins = [m for *_, m, _ in self._margins(theta)]
+        sides = all(i in at or (m < kink) == (rows[i][3] < kink) for i, m in enumerate(margins))
+        return theta if bounded and sides else None
 
     def excess(self, model):
         """(F − F*)/|F| of a fitted model, for a convex loss."""

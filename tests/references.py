@@ -4,6 +4,7 @@
 without a formula here makes those tests fail with a sentence that says so.
 """
 
+import itertools
 from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
@@ -38,7 +39,26 @@ LOSS_CASES: list[tuple[str, Loss]] = [
 LOSSES = [pytest.param(loss, id=name) for name, loss in LOSS_CASES]
 """The same for ``pytest.mark.parametrize("loss", LOSSES)``."""
 
+SMOOTH = [pytest.param(loss, id=name) for name, loss in LOSS_CASES if loss.smooth]
 CONVEX = [pytest.param(loss, id=name) for name, loss in LOSS_CASES if loss.convex]
+KINKED = [pytest.param(loss, id=name) for name, loss in LOSS_CASES if not loss.smooth]
+
+
+def takes(solver: str, loss: Loss, C: float = 1.0) -> bool:
+    """Whether a solver is there for a loss: a dual needs a convex loss and a penalty, L-BFGS a smooth one."""
+    if solver == "dual":
+        return loss.convex and np.isfinite(C)
+    return loss.smooth if solver == "lbfgs" else (loss.smooth or np.isfinite(C))
+
+
+def with_solvers(cases: list, solvers: tuple) -> list:
+    """Every loss with every solver that takes it."""
+    return [
+        pytest.param(case.values[0], solver, id=f"{case.id}-{solver}")
+        for case in cases
+        for solver in solvers
+        if takes(solver, case.values[0])
+    ]
 
 
 class Piece(NamedTuple):
@@ -60,6 +80,13 @@ class Reference(NamedTuple):
     def kinks(self) -> tuple[mpmath.mpf, ...]:
         """Margins at which the curvature jumps."""
         return tuple(piece.upper for piece in self.pieces[:-1])
+
+    @property
+    def jumps(self) -> tuple[mpmath.mpf, ...]:
+        """Margins at which the slope jumps."""
+        return tuple(
+            a.upper for a, b in itertools.pairwise(self.pieces) if abs(a.slope(a.upper) - b.slope(a.upper)) > 1e-30
+        )
 
     def piece(self, m: mpmath.mpf) -> Piece:
         return next(piece for piece in self.pieces if m <= piece.upper)
@@ -214,6 +241,7 @@ def _generalized_cross_entropy(q):
 _BUILDERS: dict[str, Callable[..., Reference]] = {
     "logistic": _logistic,
     "linear": lambda: Reference((_line(mp.inf, mp.mpf(0), -_ONE),)),
+    "hinge": lambda: Reference((_line(_ONE, _ONE, -_ONE), _NOTHING)),
     "squared_hinge": lambda: Reference((_parabola(_ONE, _ONE), _NOTHING)),
     "smooth_hinge": _smooth_hinge,
     "modified_huber": _modified_huber,

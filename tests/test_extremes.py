@@ -6,11 +6,12 @@ import warnings
 import numpy as np
 import pytest
 from messages import mentions
-from references import CONVEX, LOSSES
+from references import CONVEX, LOSSES, with_solvers
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from marginclf import MarginLinearClassifier
+from marginclf.solvers import SOLVERS
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
@@ -48,9 +49,8 @@ def test_values_whose_squares_overflow(loss, fit_intercept, size, storage):
     )
 
 
-@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
 @pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("loss", "solver"), with_solvers(LOSSES, SOLVERS))
 def test_never_nan(loss, fit_intercept, solver):
     model = MarginLinearClassifier(loss, fit_intercept=fit_intercept, solver=solver)
     for size in (1e140, 1e150, 1e152, 1e153, 1e154, 1e155, 1e160, 1e200, 1e307):

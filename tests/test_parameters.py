@@ -96,7 +96,10 @@ def test_joblib_workers(loss):
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"loss": "hinge"}, ["hinge", "kink", "squared_hinge", "SmoothHinge", "LinearSVC"]),
+        ({"loss": "hinge", "solver": "lbfgs"}, ["lbfgs", "hinge", "kink", "auto", "dual"]),
+        ({"loss": "hinge", "C": np.inf}, ["C=inf", "hinge", "finite"]),
+        ({"loss": "savage", "solver": "dual"}, ["dual", "savage", "convex", "auto"]),
+        ({"solver": "dual", "C": np.inf}, ["dual", "inf", "penalty", "auto"]),
         ({"loss": "perceptron"}, ["perceptron", "w = 0", "smooth_hinge"]),
         ({"loss": "logistc"}, ["'logistc'", "did you mean 'logistic'"]),
         ({"loss": "smoothhinge"}, ["'smoothhinge'", "did you mean 'smooth_hinge'"]),

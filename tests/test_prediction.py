@@ -156,7 +156,7 @@ def test_no_probability(loss, fitted):
     assert hasattr(model.set_params(loss="logistic"), "predict_proba")
 
 
-@pytest.mark.parametrize("loss", ["no such loss", "hinge", SmoothHinge(gamma=-1.0), 3])
+@pytest.mark.parametrize("loss", ["no such loss", "perceptron", SmoothHinge(gamma=-1.0), 3])
 def test_asking_for_a_method_of_an_unknown_loss_is_no_error(loss):
     assert not hasattr(MarginLinearClassifier(loss), "predict_proba")
     assert "MarginLinearClassifier" in repr(MarginLinearClassifier(loss))

@@ -108,7 +108,7 @@ ALWAYS = {
     "columns of y": (FRAME, np.zeros((150, 2), int), {}, ["(150, 2)"]),
     "C": (FRAME, NAMES, {"C": -1.0}, ["C", "-1.0"]),
     "C, features": (X[:, :3], NAMES, {"C": -1.0}, ["C", "-1.0"]),
-    "loss": (FRAME, NAMES, {"loss": "hinge"}, ["hinge"]),
+    "loss": (FRAME, NAMES, {"loss": "perceptron"}, ["perceptron"]),
     "class_weight": (FRAME, NAMES, {"class_weight": {"no": -1.0}}, ["class_weight", "-1.0"]),
     "overflow": (X * 1e200, NAMES, {}, ["overflow"]),
     "C times the weights": (FRAME, NAMES, {"C": 1e307}, ["C=1e+307", "overflow"]),

@@ -147,8 +147,11 @@ class Loss(BaseEstimator):
         cls = type(self)
         # A formula that was assigned to a class of ours, or inherited, is not the one on disk under its name.
         built_in = cls.__module__.startswith(__package__ + ".") and all(
-            formula is None or formula.__qualname__ == f"{cls.__qualname__}.{formula.__name__}"
-            and formula.__module__ == cls.__module__
+            formula is None
+            or (
+                formula.__qualname__ == f"{cls.__qualname__}.{formula.__name__}"
+                and formula.__module__ == cls.__module__
+            )
             for formula in formulas
         )
         if not built_in:

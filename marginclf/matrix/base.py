@@ -45,7 +45,6 @@ class DesignMatrix:
     """
 
     sparse = False
-    _X: Any
 
     def __init__(self, rows: Any, shape: tuple[int, int], entries: int, block_rows: int, n_jobs: int) -> None:
         self.rows = rows
@@ -238,10 +237,10 @@ class DesignMatrix:
             total += (block * np.sign(c[part])[:, None]).T @ block if signed else block.T @ block
         return total
 
-    def sweep_rows(self, rng: np.random.RandomState) -> SweepRows:
+    def sweep_rows(self, seed: int) -> SweepRows:
         """The rows as coordinate ascent visits them; made once, in a random order where they are copied."""
         if not self._sweep_rows:
-            self._sweep_rows.append(self._make_sweep_rows(rng))
+            self._sweep_rows.append(self._make_sweep_rows(np.random.RandomState(seed)))
         return self._sweep_rows[0]
 
     def _make_sweep_rows(self, rng: np.random.RandomState) -> SweepRows:
@@ -249,9 +248,7 @@ class DesignMatrix:
 
     def alone(self) -> DesignMatrix:
         """The same matrix for one thread of its own: passes of one object cannot run side by side."""
-        other = type(self)(self._X, 1)
-        other._sweep_rows = self._sweep_rows
-        return other
+        raise NotImplementedError
 
     def row_gram(self, rows: np.ndarray, mean: np.ndarray | None) -> np.ndarray:
         """Y Yᵀ of shape (m, m) for m of the rows less their mean, whose weights are given; None for no mean."""

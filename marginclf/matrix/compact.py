@@ -8,6 +8,9 @@ import numpy as np
 
 from ..kernels.compact import count_columns, n_buckets, rank_columns, rewrite, row_gram_product
 
+_LEAST, _MOST = 1e-20, 1e30
+"""Largest magnitudes for which float32 loses nothing but digits."""
+
 
 class SweepRows(NamedTuple):
     """Rows as coordinate ascent visits them.
@@ -37,8 +40,8 @@ class SweepRows(NamedTuple):
 class CompactRows:
     """Some rows of a CSR matrix in the order of their visits; see :mod:`marginclf.kernels.compact`.
 
-    The values are kept in float32. That is half the traffic, and what is lost is a relative 6e-8 of each value, which
-    the methods that are finished by exact passes never notice.
+    The values are kept in float32, unless they are of a size that it does not hold. That is half the traffic, and what
+    is lost is a relative 6e-8 of each value, which methods that are finished by exact passes never notice.
 
     Parameters
     ----------
@@ -72,7 +75,9 @@ class CompactRows:
         ends = ends.astype(np.uint32 if size < 1 << 32 else np.uint64)
         self.starts = np.concatenate([np.zeros(1, dtype=ends.dtype), ends[:-1]])
         self.stops = np.empty_like(self.starts)
-        self.values, self.columns = np.empty(size, dtype=np.float32), np.empty(size, dtype=np.uint32)
+        largest = float(np.abs(data).max(initial=0.0))
+        kind = np.float32 if _LEAST <= largest <= _MOST else data.dtype
+        self.values, self.columns = np.empty(size, dtype=kind), np.empty(size, dtype=np.uint32)
         self.squares, self.diagonal = np.empty(m), np.empty(m)
         rewrite(
             data, indices, indptr, order, 0, m, self._ranks, self.n_kept,

@@ -51,6 +51,11 @@ class CSRMatrix(DesignMatrix):
             gram -= (gram @ mean)[:, None]
         return gram
 
+    def alone(self) -> DesignMatrix:
+        other = CSRMatrix(self._X, 1)
+        other._sweep_rows = self._sweep_rows
+        return other
+
     def take(self, rows: np.ndarray) -> DesignMatrix:
         return CSRMatrix(self._X[rows], 1)
 

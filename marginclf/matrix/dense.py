@@ -40,6 +40,11 @@ class DenseMatrix(DesignMatrix):
             part -= mean @ part
         return part @ part.T
 
+    def alone(self) -> DesignMatrix:
+        other = DenseMatrix(self._X, 1)
+        other._sweep_rows = self._sweep_rows
+        return other
+
     def take(self, rows: np.ndarray) -> DesignMatrix:
         # The layout as well: for another one, Numba would compile all passes anew.
         return DenseMatrix(np.asarray(self._X[rows], order="C" if self._X.flags.c_contiguous else "F"), 1)

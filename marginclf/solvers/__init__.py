@@ -6,8 +6,8 @@ import numpy as np
 
 from ..objective import Objective, Point
 from .closed_form import closed_form
-from .dual import dual
 from .direction import DIRECT_LIMIT
+from .dual import dual
 from .lbfgs import lbfgs
 from .multipliers import multipliers
 from .newton import newton
@@ -31,7 +31,7 @@ def solve(
     solver: str,
     tol: float,
     max_iter: int,
-    rng: np.random.RandomState | None = None,
+    seed: int = 0,
 ) -> Solution:
     """Minimise an objective by the named solver, or by the one that suits it.
 
@@ -51,7 +51,7 @@ def solve(
         Relative suboptimality at which to stop.
     max_iter : int
         Largest number of iterations, of all solvers together.
-    rng : RandomState, optional
+    seed : int, default=0
         For solvers that draw random numbers.
 
     Raises
@@ -59,39 +59,39 @@ def solve(
     OverflowError
         If the gradient at zero, its square, the Hessian or the solution overflows.
     """
-    solution = _solve(objective, _start(objective, w, b), solver=solver, tol=tol, max_iter=max_iter, rng=rng)
+    solution = _solve(objective, _start(objective, w, b), solver=solver, tol=tol, max_iter=max_iter, seed=seed)
     if not (np.isfinite(solution.point.value) and np.isfinite(solution.point.w).all()):
         raise OverflowError("the solution overflows")
     return solution
 
 
-def _solve(
-    objective: Objective, start: Point, *, solver: str, tol: float, max_iter: int, rng: np.random.RandomState | None
-) -> Solution:
-    how = {"tol": tol, "max_iter": max_iter}
-    if objective.loss.affine:
-        return closed_form(objective, start, **how)
+def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_iter: int, seed: int) -> Solution:
     n, d = objective.matrix.shape
     entries = objective.matrix.entries
-    finish = newton if objective.loss.smooth else multipliers
+    if objective.loss.affine:
+        return closed_form(objective, start, tol=tol, max_iter=max_iter)
     if solver == "dual" or (solver == "auto" and objective.provable and dual_suits(n, d, entries)):
-        first = dual(objective, start, rng=rng, tol=tol, max_iter=max(1, int(_SWEEPS * max_iter)))
-        if first.status.converged or first.n_iter >= max_iter:
-            return first
-        warm = {} if objective.loss.smooth else {"alpha": first.alpha}
-        return _continued(first, finish(objective, first.point, tol=tol, max_iter=max_iter - first.n_iter, **warm))
-    if solver == "newton" or not objective.loss.smooth or (solver == "auto" and newton_suits(n, d, entries)):
-        return finish(objective, start, **how)
+        first = dual(objective, start, tol=tol, max_iter=max(1, int(_SWEEPS * max_iter)), seed=seed)
+        return first if first.status.converged else _finished(objective, first, tol=tol, max_iter=max_iter)
+    if not objective.loss.smooth:
+        return multipliers(objective, start, tol=tol, max_iter=max_iter)
+    if solver == "newton" or (solver == "auto" and newton_suits(n, d, entries)):
+        return newton(objective, start, tol=tol, max_iter=max_iter)
     if solver == "lbfgs":
-        return lbfgs(objective, start, **how)
+        return lbfgs(objective, start, tol=tol, max_iter=max_iter)
     first = lbfgs(objective, start, tol=tol, max_iter=min(max_iter, _patience(d)))
-    if first.n_iter >= max_iter or not _can_be_finished(objective, first):
+    return _finished(objective, first, tol=tol, max_iter=max_iter) if _can_be_finished(objective, first) else first
+
+
+def _finished(objective: Objective, first: Solution, *, tol: float, max_iter: int) -> Solution:
+    """What another solver left, taken on by Newton's method or the method of multipliers."""
+    if first.n_iter >= max_iter:
         return first
-    second = newton(objective, first.point, tol=tol, max_iter=max_iter - first.n_iter)
-    return _continued(first, second)
-
-
-def _continued(first: Solution, second: Solution) -> Solution:
+    rest = max_iter - first.n_iter
+    if objective.loss.smooth:
+        second = newton(objective, first.point, tol=tol, max_iter=rest)
+    else:
+        second = multipliers(objective, first.point, tol=tol, max_iter=rest, alpha=first.alpha)
     return Solution(second.point, second.status, first.n_iter + second.n_iter)
 
 

@@ -30,17 +30,19 @@ class Ascent:
         F, of a convex loss and with a penalty.
     start : Point
         Where its coefficients are not zero, the dual variables start at the slopes there.
-    rng : RandomState
-        Draws the order of the visits.
+    seed : int
+        Of the order of the visits.
     """
 
-    def __init__(self, objective: Objective, start: Point, rng: np.random.RandomState) -> None:
+    def __init__(self, objective: Objective, start: Point, seed: int) -> None:
         n, _ = objective.matrix.shape
-        self._objective, self._rng = objective, rng
-        self._rows = objective.matrix.sweep_rows(rng)
+        self._objective, self._rng = objective, np.random.RandomState(seed)
+        self._rows = objective.matrix.sweep_rows(seed)
         self._v = objective.v[self._rows.order]
         weights = np.abs(self._v)
         self._kappa, self._diagonal = weights * self._rows.squares, weights * self._rows.diagonal
+        if not np.isfinite(self._kappa).all():
+            raise OverflowError("the squared norm of a row overflows")
         self._a, self._u, self._w = np.zeros(n), np.zeros(n), np.zeros(self._rows.n_columns)
         if start.w.any() and objective.loss.smooth:
             # Near an optimum the slopes there are nearly the dual variables.

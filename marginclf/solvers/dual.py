@@ -1,15 +1,13 @@
 """Coordinate ascent in the dual, until the duality gap is at most tol or another method is the better choice.
 
 A sweep costs as much as an evaluation of the objective and, on sparse wide data, gains as much as several steps of any
-method in the primal. What the gap will be after how many sweeps is forecast from the gains of the last ones, and checked
-when the forecast says that it is worth its three passes over X.
+method in the primal. What the gap will be after how many sweeps is forecast from the gains of the last ones, and
+checked when the forecast says that it is worth its three passes over X.
 """
 
 from __future__ import annotations
 
 import math
-
-import numpy as np
 
 from ..objective import Objective, Point
 from .ascent import Ascent
@@ -29,9 +27,7 @@ _ROUNDING = 1e-14
 """The same forecast, below which sweeps add up rounding, of float32 values for sparse data."""
 
 
-def dual(
-    objective: Objective, start: Point, *, tol: float, max_iter: int, rng: np.random.RandomState | None = None
-) -> Solution:
+def dual(objective: Objective, start: Point, *, tol: float, max_iter: int, seed: int = 0) -> Solution:
     """Maximise the dual of an objective.
 
     Parameters
@@ -44,8 +40,8 @@ def dual(
         Relative suboptimality at which to stop, as proven.
     max_iter : int
         Largest number of sweeps.
-    rng : RandomState, optional
-        Draws the order of the visits.
+    seed : int, default=0
+        Of the order of the visits.
 
     Returns
     -------
@@ -57,7 +53,7 @@ def dual(
         return Solution(start, Status.PROVEN, 0)
     # F falls with the dual's distance to its maximum, or where the loss has a kink with the root of that.
     power = 1.0 if smooth else 0.5
-    ascent = Ascent(objective, start, np.random.RandomState(0) if rng is None else rng)
+    ascent = Ascent(objective, start, seed)
     scale, excess = abs(start.value), 1.0
     for n_iter in range(1, max_iter + 1):
         ascent.sweep()

@@ -71,9 +71,9 @@ class _Round:
         """X w, without the offset."""
         return point.z + self._gamma * self._before
 
-    def answer(self, point: Point, *, reconcile: bool = False) -> tuple[Point, np.ndarray, bool]:
-        """The point as one of F itself, with the duality gap as its proven suboptimality; the new α; whether the gap is
-        more than the multipliers leave.
+    def answer(self, point: Point, *, reconcile: bool = False) -> tuple[Point, np.ndarray, float]:
+        """The point as one of F itself, with the duality gap as its proven suboptimality; the new α; and the part of
+        the gap that the multipliers leave, where rounding makes up most of it, or infinity.
         """
         z = self.decisions(point)
         alpha, slack, miss = -point.r, self.slack(point), _miss(point)
@@ -82,7 +82,7 @@ class _Round:
         answer = Point(self._objective, point.w, self._objective.best_intercept(z, point.b), z=z)
         rest = miss + self._imbalance(point, z, alpha)
         answer.suboptimality = answer.relative(max(slack, 0.0) + rest)
-        return answer, alpha, rest > slack
+        return answer, alpha, answer.relative(max(slack, 0.0)) if rest > slack else np.inf
 
     def _imbalance(self, point: Point, z: np.ndarray, alpha: np.ndarray) -> float:
         """What the gap may hide because Σ α is not quite zero, where b is too large to be more exact."""
@@ -162,6 +162,8 @@ def multipliers(
     alpha = np.zeros_like(objective.v) if alpha is None else alpha
     w, b = start.w, start.b
     best: Point | None = None
+    least = np.inf
+    start.require_finite()
     n_iter = idle = 0
     to_rounding = len(w) <= DIRECT_LIMIT
     while True:
@@ -174,19 +176,28 @@ def multipliers(
             point = further if gain > 0.0 else point
             if not gain > _ROUNDING * abs(point.value):
                 break
-        answer, alpha, spoilt = this.answer(point, reconcile=to_rounding)
+        answer, alpha, slack = this.answer(point, reconcile=to_rounding)
         w, b = point.w, point.b
-        better = best is None or answer.suboptimality <= 0.5 * best.suboptimality
+        left, spoilt = answer.suboptimality, np.isfinite(slack)
+        if spoilt and to_rounding:
+            # In the units of badly scaled columns the bound is far above what Newton's method says is left.
+            left = min(left, slack + answer.relative(abs(newton_direction(this.smooth, point).decrement)))
+        better = best is None or left <= 0.5 * least
         # Margins that lie close together are told apart by a narrow zone only: no progress before is no sign.
         idle = 0 if better else idle + int(spoilt or gamma == _NARROWEST or not to_rounding)
-        if best is None or not answer.suboptimality > best.suboptimality:
-            best = answer
+        if best is None or not left > least:
+            best, least = answer, left
         met = best.suboptimality <= tol
         if best.suboptimality <= _ROUNDING or (met and (not better or not to_rounding)):
             return Solution(best, Status.PROVEN, n_iter, alpha)
         if n_iter >= max_iter or idle >= _ROUNDS:
-            stuck = Status.LINE_SEARCH if idle >= _ROUNDS else Status.MAX_ITER
-            return Solution(best, Status.PROVEN if met else stuck, n_iter, alpha)
+            if met:
+                status = Status.PROVEN
+            elif least <= tol:
+                status = Status.LIMIT_OF_PRECISION
+            else:
+                status = Status.LINE_SEARCH if idle >= _ROUNDS else Status.MAX_ITER
+            return Solution(best, status, n_iter, alpha)
         if steps <= (_FEW if to_rounding else _FEW_LONG):
             gamma = max(gamma * _NARROWER, _NARROWEST)
 
@@ -199,6 +210,11 @@ def _newton_step(smooth: Objective, point: Point) -> Point:
     direction = newton_direction(smooth, point)
     dw, db = direction.dw, direction.db
     q = smooth.matrix.product(dw)
-    t = smooth.line_minimum(point.z + point.b, q + db, float(point.w @ dw), float(dw @ dw))
+    change = q + db
+    # Steps of the search are of the order of 1, and so must be the changes that they make to decision values.
+    unit = float(np.abs(change).max(initial=0.0)) or 1.0
+    dw_unit = dw / unit
+    linear, quadratic = float(point.w @ dw_unit), float(dw_unit @ dw_unit)
+    t = smooth.line_minimum(point.z + point.b, change / unit, linear, quadratic) / unit
     z = point.z + t * q
     return Point(smooth, point.w + t * dw, smooth.best_intercept(z, point.b + t * db), z=z)

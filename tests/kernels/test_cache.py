@@ -41,7 +41,7 @@ def entries(cache):
 
 
 def entry(cache, name):
-    (path,) = (path for key, path in entries(cache).items() if f"{name}-" in key)
+    (path,) = (path for key, path in entries(cache).items() if f".{name}-" in f".{key}")
     return path
 
 

