@@ -120,7 +120,7 @@ class OneVsRest:
         n, d = self._matrix.shape
         entries = self._matrix.entries
         by_evaluations = self._settings.solver == "lbfgs" or (
-            self._settings.solver == "auto" and not newton_suits(n, d, entries)
+            self._settings.solver == "auto" and not newton_suits(n, d, entries) and not self._ascends()
         )
         dense = entries == n * d
         return (

@@ -67,7 +67,7 @@ def rewrite(data, indices, indptr, order, first, last, ranks, kept, starts, stop
         position = starts[k]
         square = alone = 0.0
         for p in range(indptr[i], indptr[i + 1]):
-            x = float(data[p])
+            x = 1.0 * data[p]  # float64, which float() does not make of float32 here
             rank = ranks[indices[p]]
             square += x * x
             alone += x * x if rank >= kept else 0.0

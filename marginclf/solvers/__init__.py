@@ -98,14 +98,17 @@ def _finished(objective: Objective, first: Solution, *, tol: float, max_iter: in
 def dual_suits(n: int, d: int, entries: int) -> bool:
     """Whether coordinate ascent in the dual is likely to be the fastest; ``benchmarks/rule.py`` has the measurements.
 
-    A sweep costs an evaluation and gains what several steps in the primal do where rows share few columns.
+    A sweep costs an evaluation and gains what several steps in the primal do, where rows share few columns or are
+    fewer than these.
 
     Parameters
     ----------
     n, d, entries : int
         Rows, columns and stored entries.
     """
-    return d > DIRECT_LIMIT and entries < _SPARSE * n * d
+    if entries < _SPARSE * n * d:
+        return d > DIRECT_LIMIT
+    return d > n and not newton_suits(n, d, entries)
 
 
 def _patience(d: int) -> int:

@@ -176,6 +176,8 @@ def multipliers(
             point = further if gain > 0.0 else point
             if not gain > _ROUNDING * abs(point.value):
                 break
+        # Steps were added up on the decision values: what is claimed is about those of w itself.
+        point = this.smooth.at(point.w, point.b)
         answer, alpha, slack = this.answer(point, reconcile=to_rounding)
         w, b = point.w, point.b
         left, spoilt = answer.suboptimality, np.isfinite(slack)
