@@ -22,7 +22,7 @@ from .solvers import SOLVERS
 
 
 class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
-    r"""Linear classification with any smooth margin loss and an L2 penalty.
+    r"""Linear classification with any margin loss and an L2 penalty.
 
     Minimises
 
@@ -42,7 +42,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
     C : float, default=1.0
         Inverse strength of the penalty, positive, as in scikit-learn. ``numpy.inf`` is no penalty: F is then the first
         sum without C, nothing can be proved about its optimum, and coefficients that grow without bound are named as
-        such.
+        such. ``loss="hinge"`` needs a penalty.
     fit_intercept : bool, default=True
         Whether to fit b; otherwise it is 0.
     class_weight : dict or "balanced", default=None
@@ -54,18 +54,21 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         far smaller. Small problems go on to rounding.
     max_iter : int, default=1000
         Largest number of iterations.
-    solver : {"auto", "lbfgs", "newton"}, default="auto"
-        "auto" takes Newton's method where the data is small, or sparse and wide, and L-BFGS elsewhere, and lets
-        Newton's method finish what L-BFGS leaves unproven. "lbfgs" runs in coordinates in which scales, offsets and
+    solver : {"auto", "lbfgs", "newton", "dual"}, default="auto"
+        "auto" takes Newton's method where the data is small, "dual" where it is sparse and wide or has fewer rows than
+        columns, and L-BFGS elsewhere. Newton's method finishes what they leave unproven; for a loss with a kink
+        ("hinge"), the method of multipliers does, and starts where the data is neither. "dual" is coordinate ascent in
+        the dual, for convex losses with a finite C. "lbfgs" runs in coordinates in which scales, offsets and
         correlations of the columns are taken out, as far as a sample of the rows shows them; the optimum is the same. A
         loss with the same slope everywhere ("linear") is solved in closed form whatever is asked for.
     warm_start : bool, default=False
         Start from the previous fit. For a convex loss the optimum is the same.
     random_state : int, RandomState or None, default=None
-        Seed of solvers that draw random numbers; those of this version draw none. Other than in scikit-learn, None is
-        one fixed seed (0), so that results are reproducible by default.
+        Seed of the order in which "dual" visits the rows. Other than in scikit-learn, None is one fixed seed (0), so
+        that results are reproducible by default.
     n_jobs : int or None, default=None
-        Threads for the passes over the rows; None is one, −1 all. The results are the same bits for any number.
+        Threads for the passes over the rows, or for several classes side by side; None is one, −1 all. The results are
+        the same bits for any number.
     verbose : int, default=0
         1 prints how the fit of each class ended.
 
@@ -86,7 +89,8 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
     objective_ : ndarray of shape (1,) or (n_classes,)
         F at the solution.
     suboptimality_ : ndarray of shape (1,) or (n_classes,)
-        Proven bound on (F − F*)/\|F\|: ½‖∇_w F‖²/\|F\|, which holds for every convex loss with b at its own minimum.
+        Proven bound on (F − F*)/\|F\|: ½‖∇_w F‖²/\|F\|, which holds for every smooth convex loss with b at its own
+        minimum, or the duality gap, for "hinge" and from "dual".
         0 for a closed form; NaN where nothing can be proved (no penalty, or a loss that is not convex).
     status_ : tuple of str
         How each fit ended, in a sentence.

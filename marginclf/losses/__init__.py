@@ -53,7 +53,7 @@ def catalogue() -> dict[str, type[Loss]]:
     --------
     >>> from marginclf.losses import catalogue
     >>> list(catalogue())[:3]
-    ['logistic', 'linear', 'squared_hinge']
+    ['logistic', 'linear', 'hinge']
     """
     return {cls.name: cls for cls in _CLASSES}
 
