@@ -38,6 +38,7 @@ _LOOKS = {
     "marginclf auto": Look(_BLACK, "o"),
     "marginclf lbfgs": Look(_BLACK, "s", "--"),
     "marginclf newton": Look(_BLACK, "^", ":"),
+    "marginclf dual": Look(_BLACK, "D", "-."),
     "LogisticRegression as it comes": Look(_ORANGE, "*", ""),
     "LogisticRegression lbfgs": Look(_ORANGE, "o"),
     "LogisticRegression newton-cg": Look(_ORANGE, "s", "--"),

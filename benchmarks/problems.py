@@ -49,6 +49,7 @@ def _benchopt(n: int, d: int, shrink: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 _TALL = partial(_dense, 200_000, 50, seed=1)
+_NOISY = partial(_dense, 50_000, 50, seed=8)
 _TEXT = partial(_text, 60_000, 350_000, per_row=33.0, seed=6)
 _TEXT_20 = partial(_text, 11_000, 60_000, per_row=80.0, seed=7, classes=20)
 
@@ -82,6 +83,19 @@ PROBLEMS = (
     ),
     Problem("loss-squared-hinge-no-intercept", _TALL, loss="squared_hinge", fit_intercept=False),
     Problem("text-squared-hinge-no-intercept", _TEXT, loss="squared_hinge", fit_intercept=False),
-    # Hinge waits for a solver of its own in marginclf; until then this problem is left out.
-    Problem("loss-hinge-no-intercept", partial(_dense, 50_000, 50, seed=8), "hinge", 0.01, fit_intercept=False),
+    *(
+        Problem(f"text-{loss.replace('_', '-')}", _TEXT, loss=loss)
+        for loss in ("squared_hinge", "squared", "smooth_hinge", "modified_huber", "exponential", "dwd", "lum")
+    ),
+    Problem("text-squared-hinge-C100-no-intercept", _TEXT, "squared_hinge", 100.0, fit_intercept=False),
+    Problem("text-hinge-no-intercept", _TEXT, "hinge", fit_intercept=False),
+    Problem("text-hinge-C100-no-intercept", _TEXT, "hinge", 100.0, fit_intercept=False),
+    *(
+        Problem(f"text-20-classes-{loss.replace('_', '-')}-no-intercept", _TEXT_20, loss=loss, fit_intercept=False)
+        for loss in ("hinge", "squared_hinge")
+    ),
+    *(
+        Problem(f"noisy-50k-{loss.replace('_', '-')}-no-intercept", _NOISY, loss, 0.01, fit_intercept=False)
+        for loss in ("hinge", "squared_hinge")
+    ),
 )

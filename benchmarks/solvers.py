@@ -58,6 +58,7 @@ class Solver:
     max_features: int | None = None  # more would need a d × d matrix that does not fit into memory
     several_classes: bool = False  # takes more than two classes itself, one against the rest
     coefficients: Callable[[Any], tuple[Any, Any]] = lambda model: (model.coef_, model.intercept_)
+    kinks: bool = True  # takes the hinge, where losses is None
     reaches: float = 1e-7  # how close the tightest rung comes on the small problems of ``run.py --check``
 
     @property
@@ -65,17 +66,16 @@ class Solver:
         return self.package == OURS
 
     def takes(self, loss: str, fit_intercept: bool, d: int) -> bool:
-        known = has_loss(loss) if self.losses is None else loss in self.losses
+        known = has_loss(loss, kinks=self.kinks) if self.losses is None else loss in self.losses
         return known and (self.intercept or not fit_intercept) and (self.max_features is None or d <= self.max_features)
 
 
-def has_loss(loss: str) -> bool:
-    """Whether marginclf has the loss."""
+def has_loss(loss: str, *, kinks: bool = True) -> bool:
+    """Whether marginclf has the loss, with kinks or only as a smooth one."""
     try:
-        get_loss(loss)
+        return get_loss(loss).smooth or kinks
     except (TypeError, ValueError, NotImplementedError):
         return False
-    return True
 
 
 def run(solver: Solver, task: Task, value: Any) -> list[Any]:
@@ -104,7 +104,7 @@ def _marginclf(solver: str) -> Solver:
         return model.fit(task.X, task.y)
 
     ladder = (None,) if solver == "as it comes" else (1e-2, 1e-4, 1e-6, 1e-8, 1e-12)
-    return Solver(f"marginclf {solver}", fit, ladder, None, package=OURS, several_classes=True)
+    return Solver(f"marginclf {solver}", fit, ladder, None, package=OURS, several_classes=True, kinks=solver != "lbfgs")
 
 
 def _logistic_regression(solver: str, ladder: tuple[float | None, ...], *, dual: bool = False, **facts: Any) -> Solver:
