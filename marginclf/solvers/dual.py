@@ -20,7 +20,10 @@ _PATIENCE = 1000
 _IDENTIFIED = 1e-10
 """For a loss with a kink, the forecast of what the dual objective can still gain, relative to F, at which sweeps end:
 by then they have found which rows lie at the kink, and how these depend on each other is nothing that a sweep can see.
+Unless few more are enough.
 """
+
+_FEW = 40
 
 _EVERY = 10
 _ROUNDING = 1e-14
@@ -63,7 +66,7 @@ def dual(objective: Objective, start: Point, *, tol: float, max_iter: int, seed:
         if smooth:
             hopeless = left <= _ROUNDING or (n_iter % _EVERY == 0 and _sweeps(left, factor, enough) > _PATIENCE)
         else:
-            hopeless = left <= _IDENTIFIED
+            hopeless = left <= _IDENTIFIED and (left <= _ROUNDING or _sweeps(left, factor, enough) > _FEW)
         if not (left <= enough or hopeless or n_iter in (_EVERY, max_iter)):
             continue
         point = ascent.point() if smooth else certified(objective, ascent.alpha, ascent.b)
