@@ -66,6 +66,15 @@ def _skglm(name: str) -> Solver:
     return Solver(f"skglm {name}", fit, _GRADIENT, package="skglm", intercept=name != "LBFGS")
 
 
+def _skglm_svc() -> Solver:
+    def fit(task: Task, tol: float) -> Any:
+        from skglm import LinearSVC
+
+        return LinearSVC(task.C, max_iter=MAX_ITER, tol=tol, fit_intercept=False).fit(task.X, task.y)
+
+    return Solver("skglm LinearSVC", fit, (1e-2, 1e-4, 1e-6), ("hinge",), "skglm", intercept=False, reaches=1e-4)
+
+
 def _snapml(*, dual: bool) -> Solver:
     def fit(task: Task, tol: float) -> Any:
         from snapml import LogisticRegression
@@ -78,6 +87,31 @@ def _snapml(*, dual: bool) -> Solver:
 
     ladder = (1e-1, 1e-2, 1e-3, 1e-4, 1e-6)
     return Solver(f"snapml {'dual' if dual else 'primal'}", fit, ladder, package="snapml", intercept=False)
+
+
+def _snapml_svm() -> Solver:
+    def fit(task: Task, tol: float) -> Any:
+        from snapml import SupportVectorMachine
+
+        model = SupportVectorMachine(
+            "hinge", regularizer=1.0 / task.C, tol=tol, max_iter=MAX_ITER, n_jobs=task.threads, random_state=0
+        )
+        return model.fit(task.X, task.y)
+
+    ladder = (1e-2, 1e-3, 1e-4, 1e-6)
+    return Solver("snapml SVM", fit, ladder, ("hinge",), "snapml", intercept=False, reaches=1e-4)
+
+
+def _rehline() -> Solver:
+    def fit(task: Task, tol: float) -> Any:
+        from rehline import plqERM_Ridge
+
+        return plqERM_Ridge({"name": "svm"}, C=task.C, tol=tol, max_iter=MAX_ITER).fit(task.X, task.y)
+
+    return Solver(
+        "rehline", fit, (1e-2, 1e-4, 1e-6), ("hinge",), "rehline",
+        intercept=False, coefficients=lambda model: (model.coef_, 0.0), reaches=1e-4,
+    )  # fmt: skip
 
 
 def _glum(solver: str, max_iter: int, **facts: Any) -> Solver:
@@ -117,13 +151,17 @@ _PEERS = (
     _scipy(),
     _skglm("LBFGS"),
     _skglm("ProxNewton"),
+    _skglm_svc(),
     _snapml(dual=False),
     _snapml(dual=True),
+    _snapml_svm(),
+    _rehline(),
     _glum("irls-ls", 200, max_features=_D_BY_D),
     _glum("lbfgs", MAX_ITER),
     _liblinear(0, "logistic", "primal"),
     _liblinear(2, "squared_hinge", "SVC primal"),
     _liblinear(1, "squared_hinge", "SVC dual", intercept=False),
+    _liblinear(3, "hinge", "SVC hinge", intercept=False),
 )
 
 # Those that compile come before those that run into the time limit: a process that is ended has to compile again.

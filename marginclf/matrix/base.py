@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -22,6 +22,22 @@ _THREADED_ENTRIES = 1 << 18
 """Below this, a pass is over before another thread has started."""
 
 _GRAM_NUMBERS = 1 << 18
+
+
+class Chunks(NamedTuple):
+    """How the rows are cut for a pass.
+
+    Attributes
+    ----------
+    rows, number : int
+        Rows in a chunk, and how many chunks there are.
+    shares : list of int
+        Thread t takes the chunks from ``shares[t]`` to ``shares[t + 1]``.
+    """
+
+    rows: int
+    number: int
+    shares: list[int]
 
 
 class DesignMatrix:
@@ -50,20 +66,16 @@ class DesignMatrix:
         self.rows = rows
         self.shape = shape
         self.entries = entries
-        n, d = shape
-        # Each chunk has a gradient of its own: there must be few of them where these outweigh the data.
-        most = max(1, min(_MAX_CHUNKS, entries // max(1, 4 * d)))
-        size = max(_MIN_CHUNK_ROWS, -(-n // most))
-        self._chunk_rows = -(-size // BLOCK_ROWS) * BLOCK_ROWS
-        self._chunks = -(-n // self._chunk_rows)
-        self._block_rows = block_rows
+        d = shape[1]
+        self.block_rows = block_rows
+        self._n_jobs = n_jobs
+        self._chunk_rows, self._chunks, self._shares = self.chunks(d)
         self._work = scratch(self._chunks)
         self._sums = np.empty((self._chunks, 3))
         self._gradients = np.empty((self._chunks, d))
         self._sweep_rows: list[SweepRows] = []
         self._gram_work: tuple[list[np.ndarray], np.ndarray] | None = None
-        threads = min(n_jobs, self._chunks) if entries >= _THREADED_ENTRIES else 1
-        self._shares = np.linspace(0, self._chunks, threads + 1).astype(int).tolist()
+        threads = len(self._shares) - 1
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def __enter__(self) -> Self:
@@ -75,13 +87,29 @@ class DesignMatrix:
         if self._pool is not None:
             self._pool.shutdown()
 
-    def _run(self, share: Callable[[int, int], None]) -> None:
-        if self._pool is None:
-            share(0, self._chunks)
+    def chunks(self, width: int) -> Chunks:
+        """How to cut the rows for a pass that leaves ``width`` numbers a chunk."""
+        n, _ = self.shape
+        # There must be few chunks where these outweigh the data.
+        most = max(1, min(_MAX_CHUNKS, self.entries // max(1, 4 * width)))
+        size = max(_MIN_CHUNK_ROWS, -(-n // most))
+        rows = -(-size // BLOCK_ROWS) * BLOCK_ROWS
+        number = -(-n // rows)
+        threads = min(self._n_jobs, number) if self.entries >= _THREADED_ENTRIES else 1
+        return Chunks(rows, number, np.linspace(0, number, threads + 1).astype(int).tolist())
+
+    def run(self, share: Callable[[int, int], None], shares: list[int]) -> None:
+        """Call ``share`` for every thread's run of chunks; which thread it is does not matter to the sums."""
+        bounds = list(zip(shares, shares[1:], strict=False))
+        if self._pool is None or len(bounds) == 1:
+            for first, last in bounds:
+                share(first, last)
             return
-        # Each thread takes one run of chunks; which thread it is does not matter to the sums.
-        for done in [self._pool.submit(share, *bounds) for bounds in zip(self._shares, self._shares[1:], strict=False)]:
+        for done in [self._pool.submit(share, first, last) for first, last in bounds]:
             done.result()
+
+    def _run(self, share: Callable[[int, int], None]) -> None:
+        self.run(share, self._shares)
 
     def evaluate(
         self, loss: CompiledLoss, v: np.ndarray, w: np.ndarray, b: float
@@ -103,7 +131,7 @@ class DesignMatrix:
         self._run(
             lambda first, last: passes.evaluate(
                 self.rows, v, w, b, address, parameters, first, last,
-                self._chunk_rows, self._block_rows, self._work, self._sums, self._gradients,
+                self._chunk_rows, self.block_rows, self._work, self._sums, self._gradients,
             )
         )  # fmt: skip
         value, slope, curvature = self._sums.sum(axis=0)
@@ -147,7 +175,7 @@ class DesignMatrix:
         self._run(
             lambda first, last: evaluate_all(
                 self.rows, codes, weights, positive, w, b, address, parameters, first, last,
-                self._chunk_rows, self._block_rows, works[self._shares.index(first)], sums, gradients,
+                self._chunk_rows, self.block_rows, works[self._shares.index(first)], sums, gradients,
             )
         )  # fmt: skip
         return sums.sum(axis=0), gradients.sum(axis=0)
@@ -169,14 +197,14 @@ class DesignMatrix:
     def product(self, w: np.ndarray) -> np.ndarray:
         """X w, of shape (n,)."""
         z = np.empty(self.shape[0])
-        self._run(lambda first, last: passes.product(self.rows, w, first, last, self._chunk_rows, self._block_rows, z))
+        self._run(lambda first, last: passes.product(self.rows, w, first, last, self._chunk_rows, self.block_rows, z))
         return z
 
     def transposed_product(self, r: np.ndarray) -> np.ndarray:
         """Xᵀ r, of shape (d,)."""
         self._run(
             lambda first, last: passes.transposed_product(
-                self.rows, r, first, last, self._chunk_rows, self._block_rows, self._gradients
+                self.rows, r, first, last, self._chunk_rows, self.block_rows, self._gradients
             )
         )
         return self._gradients.sum(axis=0)
@@ -186,7 +214,7 @@ class DesignMatrix:
         self._run(
             lambda first, last: passes.hessian_product(
                 self.rows, c, p, shift, first, last,
-                self._chunk_rows, self._block_rows, self._work, self._sums, self._gradients,
+                self._chunk_rows, self.block_rows, self._work, self._sums, self._gradients,
             )
         )  # fmt: skip
         return self._gradients.sum(axis=0), float(self._sums[:, 0].sum())
@@ -195,7 +223,7 @@ class DesignMatrix:
         """(X²)ᵀ r with the square taken elementwise, of shape (d,)."""
         self._run(
             lambda first, last: passes.squared_product(
-                self.rows, r, first, last, self._chunk_rows, self._block_rows, self._gradients
+                self.rows, r, first, last, self._chunk_rows, self.block_rows, self._gradients
             )
         )
         return self._gradients.sum(axis=0)

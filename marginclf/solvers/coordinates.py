@@ -137,7 +137,7 @@ def coordinates(objective: Objective, start: Point) -> Coordinates:
         hessian[constant] = hessian[:, constant] = 0.0
         hessian[constant, constant] = _spread(objective)[2][constant]
     hessian.flat[:: d + 1] += objective.penalty
-    factor = _cholesky(hessian)
+    factor = cholesky(hessian)
     if factor is None:
         return _diagonal(objective, start)
     return Coordinates(start, factor, mean, total, fit_intercept=objective.fit_intercept)
@@ -193,10 +193,11 @@ def _mean_curvature(loss: Loss) -> float:
     return 0.5 * abs(float(slopes[1] - slopes[0])) or 1.0
 
 
-def _cholesky(hessian: np.ndarray) -> np.ndarray | None:
+def cholesky(hessian: np.ndarray) -> np.ndarray | None:
+    """The lower factor in Fortran order; None where there is none."""
     if not np.isfinite(hessian).all():
         return None
-    scale = _scale(hessian.diagonal())
+    scale = usable_scale(hessian.diagonal())
     hessian = hessian / scale / scale[:, None]
     # For columns that depend on each other in the sample, and for those at rest, whose diagonal is zero now.
     hessian.flat[:: len(hessian) + 1] = 1.0 + _JITTER
@@ -204,7 +205,7 @@ def _cholesky(hessian: np.ndarray) -> np.ndarray | None:
     return factor * scale[:, None] if info == 0 else None
 
 
-def _scale(diagonal: np.ndarray) -> np.ndarray:
+def usable_scale(diagonal: np.ndarray) -> np.ndarray:
     """Root of the diagonal. A column without curvature or penalty is constant, a second intercept: it stays at rest."""
     scale = np.sqrt(diagonal)
     scale[~((scale > 0.0) & (scale < math.inf))] = _AT_REST
@@ -213,7 +214,7 @@ def _scale(diagonal: np.ndarray) -> np.ndarray:
 
 def _diagonal(objective: Objective, start: Point) -> Coordinates:
     total, mean, spread = _spread(objective)
-    factor = _scale(spread + objective.penalty)
+    factor = usable_scale(spread + objective.penalty)
     return Coordinates(start, factor, mean, total, fit_intercept=objective.fit_intercept)
 
 

@@ -12,7 +12,8 @@ from .coordinates import Coordinates, coordinates
 from .direction import newton_direction
 from .solution import Solution, Status, verdict
 
-_NO_PROGRESS = 4.0 * np.finfo(float).eps
+OPTIONS = {"ftol": 4.0 * np.finfo(float).eps, "gtol": 0.0, "maxls": 40}
+"""L-BFGS-B's own tests are switched off as far as they go: they say nothing about the distance to the optimum."""
 
 _SETTLED = 1e-6
 """What b may leave to gain, as a fraction of tol: it then adds nothing to the bound that could be seen."""
@@ -43,8 +44,7 @@ def lbfgs(objective: Objective, start: Point, *, tol: float, max_iter: int) -> S
         jac=True,
         method="L-BFGS-B",
         callback=run.callback,
-        # Its own tests are switched off as far as they go: they say nothing about the distance to the optimum.
-        options={"maxiter": max_iter, "maxfun": 20 * max_iter, "ftol": _NO_PROGRESS, "gtol": 0.0, "maxls": 40},
+        options={**OPTIONS, "maxiter": max_iter, "maxfun": 20 * max_iter},
     )
     if run.solution is not None:
         return run.solution

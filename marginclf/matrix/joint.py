@@ -1,0 +1,147 @@
+"""The passes over the rows with one column of coefficients for each class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..kernels import joint
+from ..kernels.block import BLOCK_ROWS
+from ..losses.base import CompiledLoss
+from .base import DesignMatrix
+
+
+class JointPasses:
+    """A design matrix and K columns of coefficients, for the joint margin of K classes.
+
+    Coefficients are arrays of the shape that the storage reads fastest, (K, d) or (d, P) with zeros in columns K to P;
+    they may be added and scaled as they are, and :meth:`by_class` is a view of shape (K, d).
+
+    Parameters
+    ----------
+    matrix : DesignMatrix
+        The rows.
+    codes : ndarray of int of shape (n,)
+        Class of each row, from 0 to K − 1.
+    weights : ndarray of shape (n,) or (1,)
+        C s.
+    n_classes : int
+        K.
+    """
+
+    def __init__(self, matrix: DesignMatrix, codes: np.ndarray, weights: np.ndarray, n_classes: int) -> None:
+        self.matrix, self.codes, self.weights, self.n_classes = matrix, codes, weights, n_classes
+        lanes = -(-n_classes // joint.LANES) * joint.LANES
+        d = matrix.shape[1]
+        self.shape = (d, lanes) if matrix.sparse else (n_classes, d)
+        self._chunks = matrix.chunks(self.shape[0] * self.shape[1])
+        self._work = [joint.joint_scratch(n_classes) for _ in self._chunks.shares[1:]]
+        self._gradients: np.ndarray | None = None
+
+    def zeros(self) -> np.ndarray:
+        """Coefficients of zero."""
+        return np.zeros(self.shape)
+
+    def by_class(self, w: np.ndarray) -> np.ndarray:
+        """Coefficients as (K, d)."""
+        return w.T[: self.n_classes] if self.matrix.sparse else w
+
+    def _pass(self, kernel: Any, loss: CompiledLoss, *at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Run a pass that leaves sums and something of the shape of the coefficients."""
+        address, parameters, _ = loss
+        chunks = self._chunks
+        if self._gradients is None:
+            self._gradients = np.empty((chunks.number, *self.shape))
+        sums, gradients = np.empty((chunks.number, 1 + self.n_classes)), self._gradients
+
+        def share(first: int, last: int, work: np.ndarray) -> None:
+            kernel(
+                self.matrix.rows, self.codes, self.weights, *at, address, parameters, first, last,
+                chunks.rows, self.matrix.block_rows, work, sums, gradients,
+            )  # fmt: skip
+
+        self._run(share)
+        return sums.sum(axis=0), gradients.sum(axis=0)
+
+    def _run(self, share: Callable[[int, int, np.ndarray], None]) -> None:
+        shares = self._chunks.shares
+        self.matrix.run(lambda first, last: share(first, last, self._work[shares.index(first)]), shares)
+
+    def evaluate(self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Σ C s φ, its gradient in w and its slopes in b, in one pass."""
+        sums, gradient = self._pass(joint.evaluate_joint, loss, w, b)
+        return float(sums[0]), gradient, sums[1:]
+
+    def hessian_product(
+        self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray, p: np.ndarray, p_b: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The Hessian of Σ C s φ at (w, b) times (p, p_b), in one pass."""
+        sums, product = self._pass(joint.hessian_product_joint, loss, w, b, p, p_b)
+        return product, sums[1:]
+
+    def diagonal(self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The diagonal of that Hessian, in w and in b, in one pass."""
+        sums, diagonal = self._pass(joint.diagonal_joint, loss, w, b)
+        return diagonal, sums[1:]
+
+    def intercepts(self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Σ C s φ, its slopes and its Hessian (K, K) in b alone."""
+        address, parameters, _ = loss
+        k, chunks = self.n_classes, self._chunks
+        sums = np.empty((chunks.number, 1 + k + k * k))
+
+        def share(first: int, last: int, work: np.ndarray) -> None:
+            joint.intercepts_joint(
+                self.matrix.rows, self.codes, self.weights, w, b, address, parameters, first, last,
+                chunks.rows, self.matrix.block_rows, work, sums,
+            )  # fmt: skip
+
+        self._run(share)
+        total = sums.sum(axis=0)
+        return float(total[0]), total[1 : 1 + k], total[1 + k :].reshape(k, k)
+
+    def decisions(self, w: np.ndarray, b: np.ndarray, start: int, stop: int) -> np.ndarray:
+        """Decision values of some of the rows, of shape (K, stop − start)."""
+        z = np.empty((self.n_classes, stop - start))
+        line = self._work[0][-1]
+        for first in range(start, stop, self.matrix.block_rows):
+            last = min(first + self.matrix.block_rows, stop)
+            part = np.empty((self.n_classes, last - first))
+            joint.decisions_joint(self.matrix.rows, first, last - first, w, b, line, part)
+            z[:, first - start : last - start] = part
+        return z
+
+    def second_derivatives(self, loss: CompiledLoss, z: np.ndarray, start: int) -> tuple[float, np.ndarray, np.ndarray]:
+        """:func:`second_derivatives` of the rows from ``start`` on."""
+        rows = slice(start, start + z.shape[1])
+        weights = self.weights if self.weights.size == 1 else self.weights[rows]
+        return second_derivatives(loss, self.codes[rows], weights, z)
+
+
+def second_derivatives(
+    loss: CompiledLoss, codes: np.ndarray, weights: np.ndarray, z: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Σ C s φ, its slopes (K, m) and its Hessians in the decision values (K, m) of m rows.
+
+    The Hessians have the shape (K(K + 1)/2, m), in the order of :func:`pairs`.
+    """
+    address, parameters, _ = loss
+    k, m = z.shape
+    first, second, value = np.empty((k, m)), np.empty((k * (k + 1) // 2, m)), 0.0
+    work = joint.joint_scratch(k)
+    for start in range(0, m, BLOCK_ROWS):
+        size = min(BLOCK_ROWS, m - start)
+        slopes, hessians = np.empty((k, size)), np.empty((len(second), size))
+        part = np.array(z[:, start : start + size], order="C")
+        value += joint.curvatures_joint(part, codes, weights, address, parameters, start, size, work, slopes, hessians)
+        first[:, start : start + size], second[:, start : start + size] = slopes, hessians
+    return value, first, second
+
+
+def pairs(k: int) -> np.ndarray:
+    """Where in a lower triangle, row by row, the pair (i, j) or (j, i) is: of shape (k, k)."""
+    i, j = np.indices((k, k))
+    i, j = np.maximum(i, j), np.minimum(i, j)
+    return i * (i + 1) // 2 + j

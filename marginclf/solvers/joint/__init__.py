@@ -1,0 +1,81 @@
+"""Solvers for the joint margin of many classes, and the rule that chooses between them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...joint import JointObjective, JointPoint
+from ..solution import Solution, Status
+from .direction import direct
+from .lbfgs import joint_lbfgs
+from .newton import joint_newton
+
+_FEW_OPERATIONS = 2e7
+_PATIENCE = 300
+
+
+def solve_joint(
+    objective: JointObjective, w: np.ndarray, b: np.ndarray, *, solver: str, tol: float, max_iter: int, seed: int = 0
+) -> Solution:
+    """Minimise a joint objective by the named solver, or by the one that suits it.
+
+    Parameters
+    ----------
+    objective : JointObjective
+        F.
+    w, b : ndarray of shape (K, d), (K,)
+        Where to start.
+    solver : {"auto", "lbfgs", "newton"}
+        The solver.
+    tol : float
+        Relative suboptimality at which to stop.
+    max_iter : int
+        Largest number of iterations.
+    seed : int, default=0
+        For solvers that draw random numbers.
+
+    Raises
+    ------
+    OverflowError
+        If the gradient at zero, its square, the Hessian or the solution overflows.
+    """
+    solution = _solve(objective, _start(objective, w, b), solver=solver, tol=tol, max_iter=max_iter, seed=seed)
+    point = solution.point
+    if not (np.isfinite(point.value) and np.isfinite(point.w).all() and np.isfinite(point.b).all()):
+        raise OverflowError("the solution overflows")
+    return solution
+
+
+def _solve(
+    objective: JointObjective, start: JointPoint, *, solver: str, tol: float, max_iter: int, seed: int
+) -> Solution:
+    how = {"tol": tol, "max_iter": max_iter}
+    if solver == "newton" or (solver == "auto" and (_small(objective) or objective.matrix.sparse)):
+        return joint_newton(objective, start, **how)
+    if solver == "lbfgs":
+        return joint_lbfgs(objective, start, **how)
+    first = joint_lbfgs(objective, start, tol=tol, max_iter=min(max_iter, _PATIENCE))
+    if first.status.converged or first.status is Status.SEPARABLE or first.n_iter >= max_iter:
+        return first
+    second = joint_newton(objective, first.point, tol=tol, max_iter=max_iter - first.n_iter)
+    return Solution(second.point, second.status, first.n_iter + second.n_iter)
+
+
+def _small(objective: JointObjective) -> bool:
+    n, d = objective.matrix.shape
+    size = objective.n_classes * (d + 1)
+    return direct(objective) and n * size * size // 4 + size**3 // 3 <= _FEW_OPERATIONS
+
+
+def _start(objective: JointObjective, w: np.ndarray, b: np.ndarray) -> JointPoint:
+    if not w.any():
+        return objective.origin()
+    inside = objective.passes.zeros()
+    objective.passes.by_class(inside)[...] = w
+    point = objective.at(inside, b)
+    flat = point.gradient.ravel()
+    # A warm start may lie where the loss overflows; zero does not.
+    return point if np.isfinite(point.value) and np.isfinite(flat @ flat) else objective.origin()
+
+
+__all__ = ["solve_joint"]

@@ -1,0 +1,94 @@
+"""SciPy's L-BFGS-B for the joint objective, in preconditioned coordinates and stopped by the proven bound."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+
+from ...joint import JointObjective
+from ..lbfgs import OPTIONS
+from ..solution import Solution, Status
+from .coordinates import Coordinates, JointCoordinates
+from .direction import joint_direction
+from .newton import joint_verdict
+
+_PROMISING = 1e-2
+
+_FIRST_STAGE, _LONGER = 12, 3
+"""Iterations in the coordinates of the start, and by how much the next stage is longer: curvatures change on the way."""
+
+
+def joint_lbfgs(objective: JointObjective, start: Any, *, tol: float, max_iter: int) -> Solution:
+    """Minimise a joint objective; see :func:`marginclf.solvers.lbfgs.lbfgs` for the parameters."""
+    maker = Coordinates(objective)
+    point, n_iter, stage = start, 0, _FIRST_STAGE
+    while True:
+        run = _Run(objective, maker.around(point), tol, n_iter)
+        last = n_iter + stage >= max_iter or maker.whole
+        limit = max_iter - n_iter if last else stage
+        result = minimize(
+            run.value_gradient,
+            np.zeros(run.coordinates.size),
+            jac=True,
+            method="L-BFGS-B",
+            callback=run.callback,
+            options={**OPTIONS, "maxiter": limit, "maxfun": 20 * limit},
+        )
+        if run.solution is not None:
+            return run.solution
+        ended = run.n_iter - n_iter < limit
+        n_iter, point = run.n_iter, objective.evaluate(*run.coordinates.point(result.x))
+        if last or (ended and stage > _FIRST_STAGE):
+            break
+        stage *= _LONGER
+    point = objective.at(point.w, point.b)
+    status = joint_verdict(objective, point, joint_direction(objective, point), tol, settled=True, stalled=True)
+    if status is None:
+        status = Status.MAX_ITER if n_iter >= max_iter else Status.LINE_SEARCH
+    return Solution(point, status, n_iter)
+
+
+class _Run:
+    """What one run remembers between SciPy's calls."""
+
+    def __init__(self, objective: JointObjective, coordinates: JointCoordinates, tol: float, n_iter: int) -> None:
+        self.objective, self.coordinates, self.tol = objective, coordinates, tol
+        self.n_iter = n_iter
+        self.solution: Solution | None = None
+        self._last = coordinates.origin
+        self._decrement = self._next_check = np.inf
+
+    def value_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        self._last = self.objective.evaluate(*self.coordinates.point(theta)) if theta.any() else self.coordinates.origin
+        gradient = self.coordinates.gradient(self._last)
+        self._decrement = self.coordinates.decrement(gradient)
+        return self._last.value, gradient
+
+    def callback(self, intermediate_result: Any) -> None:
+        self.n_iter += 1
+        point = self._last
+        if self.objective.provable:
+            centred = self.coordinates.centred(point).ravel()
+            self._attempt(0.5 * float(centred @ centred), self.tol)
+        else:
+            self._attempt(self._decrement, _PROMISING * self.tol)
+        if self.solution is not None:
+            raise StopIteration
+
+    def _attempt(self, amount: float, tol: float) -> None:
+        """Conclude where it can succeed: it costs a pass or two."""
+        amount = self._last.relative(amount)
+        if amount > min(tol, self._next_check):
+            return
+        self._next_check = 0.25 * amount
+        point = self.objective.at(self._last.w, self._last.b)
+        if self.objective.provable:
+            if point.suboptimality <= self.tol:
+                self.solution = Solution(point, Status.PROVEN, self.n_iter)
+            return
+        direction = joint_direction(self.objective, point)
+        status = joint_verdict(self.objective, point, direction, self.tol, settled=True, stalled=True)
+        if status is not None:
+            self.solution = Solution(point, status, self.n_iter)

@@ -1,0 +1,122 @@
+"""Newton's method for the joint objective, run to rounding where the Hessian is factored."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...joint import JointObjective, JointPoint
+from ..solution import Solution, Status
+from .direction import JointDirection, direct, joint_direction
+
+_SUFFICIENT = 1e-4
+_BACKTRACKS = 40
+_PROGRESS = 0.25
+_LAST = 1e-14
+_UNREPRESENTABLE = 4.0 * np.finfo(float).eps
+_RUNAWAY, _NOTHING = 0.02, 1e-11
+_PROMISING = 2.0
+
+
+def joint_newton(
+    objective: JointObjective, start: JointPoint, *, tol: float, max_iter: int, to_rounding: bool = True
+) -> Solution:
+    """Minimise a joint objective; see :func:`marginclf.solvers.newton.newton` for the parameters."""
+    start.require_finite()
+    factored = direct(objective)
+    previous = point = start
+    met, last = None, np.inf
+    for n_iter in range(max_iter + 1):
+        if met is None and not factored and objective.provable and point.suboptimality <= _PROMISING * tol:
+            # The bound needs b at its minimum, and may then spare a direction.
+            point = objective.at(point.w, point.b)
+            if point.suboptimality <= tol:
+                return Solution(point, Status.PROVEN, n_iter)
+        direction = joint_direction(objective, point)
+        status = joint_verdict(objective, point, direction, tol, settled=factored, stalled=not to_rounding)
+        if met is not None and not (status and direction.decrement <= _PROGRESS * last):
+            # Rounding has been reached: whichever of the last two points is better.
+            return Solution(previous if status is None or direction.decrement > last else point, met, n_iter)
+        if status is Status.SEPARABLE:
+            further = objective.evaluate(point.w + direction.dw, point.b + direction.db)
+            return Solution(further if further.value < point.value else point, status, n_iter + 1)
+        if status is not None and (not to_rounding or not factored or not status.converged):
+            return Solution(point, status, n_iter)
+        if status is not None and direction.decrement <= 0.0:
+            return Solution(point, status, n_iter)
+        if n_iter == max_iter:
+            return Solution(point, status or Status.MAX_ITER, n_iter)
+        trial = _moved(objective, point, direction, 1.0, exact=factored)
+        if status is None and not trial.value <= point.value - _SUFFICIENT * direction.decrement:
+            better = _line_search(objective, point, direction, trial, exact=factored)
+            if better is None:
+                lost = direction.decrement <= lost_in_rounding(objective, point)
+                return Solution(point, Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH, n_iter)
+            trial = better
+        if status is not None and point.relative(direction.decrement) <= _LAST and not trial.suboptimality > tol:
+            return Solution(trial, Status.PROVEN if trial.suboptimality <= tol else status, n_iter + 1)
+        previous, point, met, last = point, trial, status, direction.decrement
+    raise AssertionError("unreachable")
+
+
+def joint_verdict(
+    objective: JointObjective,
+    point: JointPoint,
+    direction: JointDirection,
+    tol: float,
+    *,
+    settled: bool,
+    stalled: bool = False,
+) -> Status | None:
+    """The status of a point where a solver may stop; None where it must go on.
+
+    ``settled`` says that b is at its minimum, which the bound needs; the rest is that of
+    :func:`marginclf.solvers.solution.verdict`.
+    """
+    if settled and point.suboptimality <= tol:
+        return Status.PROVEN
+    enough = tol if stalled or not objective.loss.convex else 0.0
+    small = point.relative(direction.decrement) <= max(enough, _UNREPRESENTABLE)
+    small = small or abs(point.value) <= _UNREPRESENTABLE**2 * float(objective.class_weights().sum())
+    if objective.provable:
+        return Status.LIMIT_OF_PRECISION if small else None
+    if objective.separates(point.w, point.b) or objective.separates(direction.dw, direction.db):
+        return Status.SEPARABLE
+    if not small:
+        return None
+    if objective.largest_change(point, direction.dw, direction.db) > _RUNAWAY:
+        # A step that gains next to nothing may be one of many towards an optimum at infinity.
+        if point.relative(direction.decrement) > _NOTHING:
+            return None
+        return Status.SEPARABLE if objective.loss.convex else Status.RUNS_OFF
+    return Status.LIMIT_OF_PRECISION if objective.loss.convex else Status.STATIONARY
+
+
+def lost_in_rounding(objective: JointObjective, point: JointPoint) -> float:
+    """What rounding the decision values may change of F, about."""
+    largest = objective.largest_decision(point.w, point.b)
+    return 16.0 * np.finfo(float).eps * (1.0 + largest) * max(abs(point.value), float(np.abs(point.slope).sum()))
+
+
+def _moved(
+    objective: JointObjective, point: JointPoint, direction: JointDirection, t: float, *, exact: bool
+) -> JointPoint:
+    w, b = point.w + t * direction.dw, point.b + t * direction.db
+    return objective.at(w, b) if exact else objective.evaluate(w, b)
+
+
+def _line_search(
+    objective: JointObjective, point: JointPoint, direction: JointDirection, full: JointPoint, *, exact: bool
+) -> JointPoint | None:
+    """A lower point along the direction, by parabolas through the values seen; None where there is none."""
+    t, trial = 1.0, full
+    slope = -2.0 * direction.decrement
+    for _ in range(_BACKTRACKS):
+        bend = trial.value - point.value - slope * t
+        best = -0.5 * slope * t * t / bend if math.isfinite(bend) and bend > 0.0 else 0.0
+        t = min(max(best, 0.1 * t), 0.5 * t)
+        trial = _moved(objective, point, direction, t, exact=exact)
+        if trial.value <= point.value + _SUFFICIENT * t * slope:
+            return trial
+    return None
