@@ -13,12 +13,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from . import _report
+from ._joint import fit_jointly
 from ._one_vs_rest import OneVsRest, Settings
 from ._prediction import LinearPrediction
 from ._validation import training_data, unusable_data
 from .losses import Loss, get_loss
 from .matrix import design_matrix
-from .solvers import SOLVERS
+from .solvers import SOLVERS, Solution
 
 
 class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
@@ -29,8 +30,8 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
     .. math:: F(w, b) = C \sum_i s_i \, \varphi(y_i (x_i \cdot w + b)) + \tfrac12 \|w\|^2
 
     over the coefficients w and the intercept b, which is never penalised. s are the sample weights with class weights
-    folded in, y is −1 or +1, and φ is the loss. With more than two classes, one such problem is solved for each class
-    against the rest.
+    folded in, y is −1 or +1, and φ is the loss. More than two classes have one such problem each, against the rest, or
+    one joint margin :math:`m = z_y - \log \sum_{k \ne y} e^{z_k}` in place of :math:`y z`.
 
     Parameters
     ----------
@@ -49,6 +50,11 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         Weights of the classes, multiplied with the sample weights. "balanced" gives every class the same total;
         its counts include the sample weights. With more than two classes they are weights of the classes in y, not of
         a class and its rest.
+    multi_class : {"ovr", "joint"}, default="ovr"
+        What to do with more than two classes; two are always one binary problem. "ovr" fits each class against the rest.
+        "joint" minimises C Σ s φ(z_y − log Σ_{k≠y} exp z_k) + ½‖W‖² over all classes at once, with Σ b = 0: softmax
+        regression for ``loss="logistic"``, and its like for every loss that never increases. "squared", "tangent" and
+        "linear" have no joint form.
     tol : float, default=1e-8
         Relative suboptimality (F − F*)/\|F\| at which to stop, as proven (``suboptimality_``); the true one is often
         far smaller. Small problems go on to rounding.
@@ -124,6 +130,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         "C": [Interval(Real, 0.0, None, closed="right")],
         "fit_intercept": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
+        "multi_class": [StrOptions({"ovr", "joint"})],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions({"auto", *SOLVERS})],
@@ -140,6 +147,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         C: float = 1.0,
         fit_intercept: bool = True,
         class_weight: dict | str | None = None,
+        multi_class: str = "ovr",
         tol: float = 1e-8,
         max_iter: int = 1000,
         solver: str = "auto",
@@ -152,6 +160,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         self.C = C
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
+        self.multi_class = multi_class
         self.tol = tol
         self.max_iter = max_iter
         self.solver = solver
@@ -239,28 +248,36 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         self._check_solver(loss)
         previous = self._previous_fit()
         X, classes, codes, weights = training_data(self, X, y, sample_weight, self.class_weight)
-        starts = self._starts(previous, classes, X.shape[1])
+        joint = self.multi_class == "joint" and len(classes) > 2
+        starts = self._starts(previous, classes, X.shape[1], joint)
+        if joint:
+            loss.require_joint()
         positive = [1] if len(classes) == 2 else list(range(len(classes)))
         n_jobs = effective_n_jobs(self.n_jobs)
         # One seed for all classes: each is fitted as it would be alone.
         seed = check_random_state(0 if self.random_state is None else self.random_state).randint(1 << 31)
         settings = Settings(self.C, self.fit_intercept, self.solver, self.tol, self.max_iter, seed, n_jobs)
-        solutions = []
+        solutions: list[Solution] = []
         # What overflows is noticed where it matters: a trial step that is too long is shortened.
         with np.errstate(over="ignore", invalid="ignore"), design_matrix(X, n_jobs) as matrix:
-            problems = OneVsRest(matrix, loss, codes, weights, len(classes), settings)
             try:
-                for k, (solution, seconds) in zip(positive, problems.solve(positive, starts), strict=True):
+                if joint:
+                    found = fit_jointly(matrix, loss, codes, weights, len(classes), settings, starts)
+                    labels, results = ["all classes"], iter([found])
+                else:
+                    labels = [f"class {classes[k]}" for k in positive]
+                    results = OneVsRest(matrix, loss, codes, weights, len(classes), settings).solve(positive, starts)
+                for label, (solution, seconds) in zip(labels, results, strict=True):
                     solutions.append(solution)
                     if self.verbose:
-                        print(_report.line(classes[k], solution, seconds))
+                        print(_report.line(label, solution, seconds))
             except OverflowError:
                 raise unusable_data(self, X, weights, self.C) from None
-        _report.warn_if_unfinished(self, solutions, classes[positive].tolist())
+        _report.warn_if_unfinished(self, solutions, classes[positive].tolist()[: len(solutions)])
         points = [solution.point for solution in solutions]
         self.classes_ = classes
-        self.coef_ = np.array([point.w for point in points])
-        self.intercept_ = np.array([point.b for point in points])
+        self.coef_ = points[0].w if joint else np.array([point.w for point in points])
+        self.intercept_ = points[0].b if joint else np.array([point.b for point in points])
         self.n_iter_ = np.array([max(1, solution.n_iter) for solution in solutions], dtype=np.int32)
         self.objective_ = np.array([point.value for point in points])
         self.suboptimality_ = np.array([point.suboptimality for point in points])
@@ -293,9 +310,9 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
         return self.classes_, getattr(self, "feature_names_in_", None), coef, self.intercept_
 
-    def _starts(self, previous: tuple | None, classes: np.ndarray, d: int) -> list:
+    def _starts(self, previous: tuple | None, classes: np.ndarray, d: int, joint: bool) -> Any:
         if previous is None:
-            return [None] * (1 if len(classes) == 2 else len(classes))
+            return None if joint else [None] * (1 if len(classes) == 2 else len(classes))
         old_classes, old_names, coef, intercept = previous
         remedy = "fit a new estimator, or set warm_start=False"
         if not np.array_equal(old_classes, classes):
@@ -306,6 +323,8 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         if old_names is not None and names is not None and not np.array_equal(old_names, names):
             raise ValueError(f"warm_start: X has other feature names than the previous fit; {remedy}")
         starts = intercept if self.fit_intercept else np.zeros_like(intercept)
+        if joint:
+            return coef.copy(), starts.copy()
         return [(w.copy(), float(b)) for w, b in zip(coef, starts, strict=True)]
 
     def __sklearn_tags__(self) -> Any:

@@ -15,7 +15,7 @@ from .objective import Objective, signed_weights
 from .solvers import Solution, dual_suits, newton_suits, solve
 from .solvers.side_by_side import Ask, side_by_side
 
-_COMPANION = Logistic()
+COMPANION = Logistic()
 """The convex loss at whose optimum a fit of a non-convex loss starts."""
 
 _WIDE, _LARGE = 128, 1 << 20
@@ -158,7 +158,7 @@ class OneVsRest:
         w, b = start if start is not None else (np.zeros(self._matrix.shape[1]), 0.0)
         spent = 0
         if not self._loss.convex and start is None:
-            found = solve(self._objective(matrix, _COMPANION, k), w, b, **how)
+            found = solve(self._objective(matrix, COMPANION, k), w, b, **how)
             w, b, spent = found.point.w, found.point.b, found.n_iter
         solution = solve(self._objective(matrix, self._loss, k, evaluator), w, b, **how)
         solution.point.release()

@@ -16,9 +16,10 @@ from .losses import Loss, get_loss
 
 def _has_probability(estimator: LinearPrediction) -> bool:
     loss = get_loss(estimator.loss)
-    if loss.probability is None:
+    joint = estimator._is_joint()
+    if loss.probability is None or (joint and loss.joint_probability is None):
         raise AttributeError(
-            f"loss={estimator.loss!r} has no probability. Use decision_function for the ranking of samples, wrap the "
+            f"loss={estimator.loss!r} has no probability{' for many classes at once' if joint else ''}. Use decision_function for the ranking of samples, wrap the "
             "classifier in sklearn.calibration.CalibratedClassifierCV, or choose a loss that has one, such as "
             "'logistic'"
         )
@@ -29,9 +30,14 @@ class LinearPrediction:
     """The methods of a fitted linear classifier: what it predicts from ``coef_``, ``intercept_`` and its loss."""
 
     loss: str | Loss
+    multi_class: str
     coef_: Any
     intercept_: np.ndarray
     classes_: np.ndarray
+
+    def _is_joint(self) -> bool:
+        """Whether there are, or may be, more than two classes with one joint margin."""
+        return self.multi_class == "joint" and len(getattr(self, "classes_", ())) != 2
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Decision values z = X·w + b.
@@ -79,10 +85,11 @@ class LinearPrediction:
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of the classes, by the function η of the loss.
 
-        Available where the loss has a probability. With more than two classes, the probabilities of each class
-        against the rest are divided by their sum; where all are zero, every class gets the same. Where the largest
-        ones tie, that of the predicted class is larger by the last bit. With class weights they are probabilities of
-        the reweighted population.
+        Available where the loss has a probability. With more than two classes and one joint margin, they follow from
+        the expected loss (:meth:`marginclf.losses.Loss.joint_probability`); of classes that were fitted against the
+        rest, the probabilities are divided by their sum, and where all are zero, every class gets the same. Where the
+        largest ones tie, that of the predicted class is larger by the last bit. With class weights they are
+        probabilities of the reweighted population.
 
         Parameters
         ----------
@@ -95,11 +102,15 @@ class LinearPrediction:
             Probabilities, in the order of ``classes_``.
         """
         z = self.decision_function(X)
-        eta = get_loss(self.loss).probability(z)
+        loss = get_loss(self.loss)
         if z.ndim == 1:
+            eta = loss.probability(z)
             z = np.column_stack([-z, z])
             proba = np.column_stack([1.0 - eta, eta])
+        elif self._is_joint():
+            proba = loss.joint_probability(z)
         else:
+            eta = loss.probability(z)
             eta[eta.sum(axis=1) == 0.0] = 1.0
             proba = eta / eta.sum(axis=1, keepdims=True)
         rows, predicted = np.arange(len(z)), z.argmax(axis=1)

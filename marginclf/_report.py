@@ -11,11 +11,11 @@ from sklearn.exceptions import ConvergenceWarning
 from .solvers import Solution
 
 
-def line(label: Any, solution: Solution, seconds: float) -> str:
-    """How the fit of one class ended."""
+def line(label: str, solution: Solution, seconds: float) -> str:
+    """How the fit of one class, or of all, ended."""
     point = solution.point
     return (
-        f"[marginclf] class {label}: {solution.n_iter} iterations, {seconds:.3f} s, objective {point.value:.10g}, "
+        f"[marginclf] {label}: {solution.n_iter} iterations, {seconds:.3f} s, objective {point.value:.10g}, "
         f"suboptimality at most {point.suboptimality:.1e}. {solution.status.value}"
     )
 

@@ -109,6 +109,35 @@ class Loss(BaseEstimator):
         """Whether the slope is the same at every margin, so that nothing but a penalty holds the coefficients."""
         return self.curvature_bounds() == (0.0, 0.0)
 
+    def increases_at(self) -> float | None:
+        """A margin at which φ increases; None where it never does, as far as a grid of margins shows."""
+        grid = np.geomspace(1e-3, 1e3, 121)
+        grid = np.concatenate([-grid[::-1], [0.0], grid])
+        slopes = self.evaluate(grid)[1]
+        return float(grid[slopes > 0.0].min()) if (slopes > 0.0).any() else None
+
+    def require_joint(self) -> None:
+        """Check that the loss has a form with one joint margin for many classes.
+
+        Raises
+        ------
+        ValueError
+            If it has none, with the reason.
+        """
+        if self.affine:
+            why = (
+                "of a loss with the same slope everywhere, the joint margin makes another problem, which is unbounded "
+                "as soon as a class holds half of the weight"
+            )
+        elif (margin := self.increases_at()) is not None:
+            why = f"the joint margin needs a loss that never increases, and this one does at margin {margin:.3g}"
+        else:
+            return
+        raise ValueError(
+            f"multi_class='joint' with loss={self!r}: {why}; use multi_class='ovr', or a loss such as 'logistic' or "
+            "'squared_hinge'"
+        )
+
     def validate(self) -> None:
         """Check the values of the parameters.
 
@@ -220,6 +249,45 @@ class Loss(BaseEstimator):
             eta = opposite / (slope + opposite)
         # 0/0 and ∞/∞ far from zero: the limit is a step. A slope of zero over a negative one is −0: it is printed.
         return np.clip(np.where(np.isnan(eta), np.heaviside(z, 0.5), eta), 0.0, 1.0) + 0.0
+
+    def joint_probability(self, z: Any) -> np.ndarray:
+        """Probabilities of K classes from their decision values, for a fit with one joint margin.
+
+        η_k ∝ p_k (1 − p_k) / (−φ'(m_k)) with p the softmax of z and m_k = log(p_k / (1 − p_k)): where the expected
+        loss at a point is smallest. A class with m_k > 0 and φ'(m_k) = 0 has probability 1.
+        ``None`` in place of this method says that the loss has no such probability.
+
+        Parameters
+        ----------
+        z : array-like of shape (n, K)
+            Decision values.
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+            Probabilities; each row adds up to 1.
+        """
+        z = np.asarray(z, dtype=np.float64)
+        rows, first = np.arange(len(z)), z.argmax(axis=1)
+        top, second = z[rows, first, None], np.partition(z, -2, axis=1)[:, -2, None]
+        # log Σ e^z over the others. Seen from the largest, all that it outshines is its rest; seen from itself, the
+        # second is the largest.
+        e = np.exp(z - top)
+        e[rows, first] = 0.0
+        others = top + np.log1p(np.maximum(e.sum(axis=1, keepdims=True) - e, 0.0))
+        e = np.exp(np.minimum(z - second, 0.0))
+        e[rows, first] = 0.0
+        others[rows, first] = second[:, 0] + np.log(e.sum(axis=1))
+        m = z - others
+        slopes = self.evaluate(m)[1]
+        with np.errstate(divide="ignore"):
+            # log p (1 − p) = −|m| − 2 log(1 + e^−|m|).
+            log_eta = -np.abs(m) - 2.0 * np.log1p(np.exp(-np.abs(m))) - np.log(-slopes)
+        certain = (m > 0.0) & (slopes == 0.0)
+        log_eta[certain.any(axis=1)] = -np.inf
+        log_eta[certain] = 0.0
+        eta = np.exp(log_eta - log_eta.max(axis=1, keepdims=True))
+        return eta / eta.sum(axis=1, keepdims=True)
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.get_params() == other.get_params()  # type: ignore[attr-defined]

@@ -34,6 +34,9 @@ class Savage(Loss):
     source = "Masnadi-Shirazi, Vasconcelos 2008"
     convex = False
 
+    # With three classes, the minimum of the expected loss lies at infinity.
+    joint_probability = None  # type: ignore[assignment]
+
     def point(self, m: float) -> tuple[float, float, float]:
         t = exp(-2.0 * abs(m))
         d = 1.0 + t
@@ -101,6 +104,7 @@ class Sigmoid(Loss):
     source = "Mason, Baxter, Bartlett, Frean 1999"
     convex = False
     probability = None  # type: ignore[assignment]
+    joint_probability = None  # type: ignore[assignment]
 
     def point(self, m: float) -> tuple[float, float, float]:
         t = exp(-abs(m))

@@ -1,0 +1,68 @@
+"""One joint problem for all classes."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from ._one_vs_rest import COMPANION, Settings
+from .joint import JointObjective
+from .losses import Loss
+from .matrix import DesignMatrix
+from .solvers import Solution
+from .solvers.joint import solve_joint
+
+
+def fit_jointly(
+    matrix: DesignMatrix,
+    loss: Loss,
+    codes: np.ndarray,
+    weights: np.ndarray | None,
+    n_classes: int,
+    settings: Settings,
+    start: tuple[np.ndarray, np.ndarray] | None,
+) -> tuple[Solution, float]:
+    """The solution, with W of shape (K, d), and the seconds that it took.
+
+    Parameters
+    ----------
+    matrix : DesignMatrix
+        The rows.
+    loss : Loss
+        φ.
+    codes : ndarray of int of shape (n,)
+        Class of each row.
+    weights : ndarray of shape (n,) or None
+        s; None for ones.
+    n_classes : int
+        How many classes there are.
+    settings : Settings
+        The rest.
+    start : tuple or None
+        Where to start, as (W, b); None for zero.
+    """
+    began = time.perf_counter()
+    C = settings.C if np.isfinite(settings.C) else 1.0
+    scaled = np.full(1, float(C)) if weights is None else C * weights
+    if weights is not None:
+        # Rows of weight 0 may have any code.
+        codes = np.minimum(codes, n_classes - 1)
+    how = {key: getattr(settings, key) for key in ("solver", "tol", "max_iter", "seed")}
+
+    def objective(loss: Loss) -> JointObjective:
+        penalty = float(np.isfinite(settings.C))
+        return JointObjective(
+            matrix, loss, codes, scaled, n_classes, penalty=penalty, fit_intercept=settings.fit_intercept
+        )
+
+    w, b = start if start is not None else (np.zeros((n_classes, matrix.shape[1])), np.zeros(n_classes))
+    spent = 0
+    if not loss.convex and start is None:
+        companion = objective(COMPANION)
+        found = solve_joint(companion, w, b, **how)
+        w, b, spent = companion.passes.by_class(found.point.w), found.point.b, found.n_iter
+    problem = objective(loss)
+    solution = solve_joint(problem, w, b, **how)
+    solution.point.w = problem.passes.by_class(solution.point.w)
+    return Solution(solution.point, solution.status, spent + solution.n_iter), time.perf_counter() - began
