@@ -46,6 +46,8 @@ class JointObjective:
         1 for the penalty ½‖W‖², 0 for none.
     fit_intercept : bool
         Whether b is free; otherwise it is 0.
+    shifts : ndarray of shape (n,), optional
+        Added to the margins.
     """
 
     def __init__(
@@ -58,8 +60,9 @@ class JointObjective:
         *,
         penalty: float,
         fit_intercept: bool,
+        shifts: np.ndarray | None = None,
     ) -> None:
-        self.passes = JointPasses(matrix, codes, weights, n_classes)
+        self.passes = JointPasses(matrix, codes, weights, n_classes, shifts)
         self.matrix, self.loss, self.penalty, self.fit_intercept = matrix, loss, penalty, fit_intercept
         self.n_classes = n_classes
         self.compiled = loss.compiled()
@@ -68,6 +71,14 @@ class JointObjective:
     def provable(self) -> bool:
         """Whether the gradient at a point bounds its suboptimality: F is then 1-strongly convex in W."""
         return self.loss.convex and self.penalty > 0.0
+
+    def with_loss(self, loss: Loss, shifts: np.ndarray | None = None) -> JointObjective:
+        """The same data with another loss, and with numbers added to the margins."""
+        passes = self.passes
+        return JointObjective(
+            self.matrix, loss, passes.codes, passes.weights, self.n_classes,
+            penalty=self.penalty, fit_intercept=self.fit_intercept, shifts=shifts,
+        )  # fmt: skip
 
     def class_weights(self) -> np.ndarray:
         """Σ C s of each class."""
@@ -86,7 +97,7 @@ class JointObjective:
 
             def see(b: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
                 z = np.repeat(b[:, None], k, axis=1)
-                value, first, second = second_derivatives(self.compiled, codes, weights, z)
+                value, first, second = second_derivatives(self.compiled, codes, weights, z, np.zeros(1))
                 return value, first.sum(axis=1), second.sum(axis=1)[pairs(k)]
 
             b = minimised(see, b)
@@ -160,9 +171,10 @@ class JointObjective:
         """F with some of the rows, their weights multiplied by ``scale`` to stand for all."""
         passes = self.passes
         weights = passes.weights[rows] * scale if passes.weights.size > 1 else passes.weights[0] * scale
+        shifts = passes.shifts[rows] if passes.shifts.size > 1 else None
         return JointObjective(
             self.matrix.take(rows), self.loss, passes.codes[rows], weights, self.n_classes,
-            penalty=self.penalty, fit_intercept=self.fit_intercept,
+            penalty=self.penalty, fit_intercept=self.fit_intercept, shifts=shifts,
         )  # fmt: skip
 
     def largest_decision(self, w: np.ndarray, b: np.ndarray) -> float:

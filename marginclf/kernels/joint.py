@@ -122,8 +122,10 @@ def _squares_dense(X, start, n, r, g):
 
 
 @njit(**_INLINE)
-def _margins(z, codes, weights, start, n, q, m, v, address, parameters, top, values, slopes, curvatures):
+def _margins(z, codes, weights, shifts, start, n, q, m, v, address, parameters, top, values, slopes, curvatures):
     """From decision values: q to ``q`` (0 for the class itself), margins, and the loss at them, times C s.
+
+    ``weights`` is of length 1 where all rows have the same, ``shifts`` where nothing is added to the margins.
 
     Returns the sum of C s φ.
     """
@@ -144,6 +146,8 @@ def _margins(z, codes, weights, start, n, q, m, v, address, parameters, top, val
     for i in range(n):
         total = m[i]
         m[i] = z[codes[start + i], i] - top[i] - math.log(total)
+        if shifts.size > 1:
+            m[i] += shifts[start + i]
         top[i] = 1.0 / total
         v[i] = weights[start + i] if weights.size > 1 else weights[0]
     for k in range(n_classes):
@@ -158,7 +162,7 @@ def _margins(z, codes, weights, start, n, q, m, v, address, parameters, top, val
 
 @kernel(**_SUMS)
 def evaluate_joint(
-    rows, codes, weights, w, b, address, parameters, first, last, chunk_rows, block_rows, work, sums, gradients
+    rows, codes, weights, shifts, w, b, address, parameters, first, last, chunk_rows, block_rows, work, sums, gradients
 ):
     """Value and gradient in one pass: per chunk, Σ C s φ and the slopes in b to ``sums``, the rest to ``gradients``."""
     n, n_classes = codes.size, b.size
@@ -178,7 +182,7 @@ def evaluate_joint(
             size = min(block_rows, stop - start)
             _scores(rows, start, size, w, b, z, line)
             sums[chunk, 0] += _margins(
-                z, codes, weights, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
+                z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
             )
             for k in range(n_classes):
                 total = 0.0
@@ -191,7 +195,7 @@ def evaluate_joint(
 
 @kernel(**_SUMS)
 def hessian_product_joint(
-    rows, codes, weights, w, b, p, p_b, address, parameters, first, last, chunk_rows, block_rows, work, sums, gradients
+    rows, codes, weights, shifts, w, b, p, p_b, address, parameters, first, last, chunk_rows, block_rows, work, sums, gradients
 ):
     """The Hessian times the direction (p, p_b) in one pass: per chunk, the part in b to ``sums[1:]``."""
     n, n_classes = codes.size, b.size
@@ -211,7 +215,7 @@ def hessian_product_joint(
             size = min(block_rows, stop - start)
             _scores(rows, start, size, w, b, z, line)
             _scores(rows, start, size, p, p_b, u, line)
-            _margins(z, codes, weights, start, size, q, m, v, address, parameters, top, values, slopes, curvatures)
+            _margins(z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures)
             # The mean of u over q, and the change of the margin.
             for i in range(size):
                 top[i] = 0.0
@@ -232,7 +236,7 @@ def hessian_product_joint(
 
 @kernel(**_SUMS)
 def diagonal_joint(
-    rows, codes, weights, w, b, address, parameters, first, last, chunk_rows, block_rows, work, sums, gradients
+    rows, codes, weights, shifts, w, b, address, parameters, first, last, chunk_rows, block_rows, work, sums, gradients
 ):
     """The diagonal of the Hessian in w; per chunk, that in b to ``sums[1:]``."""
     n, n_classes = codes.size, b.size
@@ -251,7 +255,7 @@ def diagonal_joint(
         for start in range(chunk * chunk_rows, stop, block_rows):
             size = min(block_rows, stop - start)
             _scores(rows, start, size, w, b, z, line)
-            _margins(z, codes, weights, start, size, q, m, v, address, parameters, top, values, slopes, curvatures)
+            _margins(z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures)
             for k in range(n_classes):
                 total = 0.0
                 for i in range(size):
@@ -263,7 +267,7 @@ def diagonal_joint(
 
 
 @kernel(**_SUMS)
-def curvatures_joint(z, codes, weights, address, parameters, start, n, work, first, second):
+def curvatures_joint(z, codes, weights, shifts, address, parameters, start, n, work, first, second):
     """Slopes and Hessians in z of ``n`` rows with decision values (K, n), which are overwritten.
 
     ``first`` is (K, n); ``second`` has one row for each pair of classes l ≤ k, in the order of a lower triangle. Returns
@@ -273,7 +277,7 @@ def curvatures_joint(z, codes, weights, address, parameters, start, n, work, fir
     q = work[n_classes : 2 * n_classes]
     m, v, top = work[3 * n_classes], work[3 * n_classes + 1], work[3 * n_classes + 2]
     values, slopes, curvatures = work[3 * n_classes + 3], work[3 * n_classes + 4], work[3 * n_classes + 5]
-    value = _margins(z, codes, weights, start, n, q, m, v, address, parameters, top, values, slopes, curvatures)
+    value = _margins(z, codes, weights, shifts, start, n, q, m, v, address, parameters, top, values, slopes, curvatures)
     for k in range(n_classes):
         for i in range(n):
             own = codes[start + i] == k
@@ -292,7 +296,7 @@ def curvatures_joint(z, codes, weights, address, parameters, start, n, work, fir
 
 @kernel(**_SUMS)
 def intercepts_joint(
-    rows, codes, weights, w, b, address, parameters, first, last, chunk_rows, block_rows, work, sums
+    rows, codes, weights, shifts, w, b, address, parameters, first, last, chunk_rows, block_rows, work, sums
 ):
     """What b alone sees: per chunk, Σ C s φ, the slopes in b and the K × K Hessian in b, one after the other."""
     n, n_classes = codes.size, b.size
@@ -309,7 +313,7 @@ def intercepts_joint(
             size = min(block_rows, stop - start)
             _scores(rows, start, size, w, b, z, line)
             total[0] += _margins(
-                z, codes, weights, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
+                z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
             )
             for k in range(n_classes):
                 slope = spread = 0.0
@@ -332,3 +336,29 @@ def intercepts_joint(
 def decisions_joint(rows, start, n, w, b, line, z):
     """z[k, i] = x_(start+i) · w_k + b_k for i < n."""
     _scores(rows, start, n, w, b, z, line)
+
+
+@kernel(**_SUMS)
+def margins_joint(rows, codes, w, b, first, last, chunk_rows, block_rows, work, margins):
+    """The margin of every row."""
+    n, n_classes = codes.size, b.size
+    z, top, total = work[:n_classes], work[3 * n_classes], work[3 * n_classes + 1]
+    line = work[3 * n_classes + 6]
+    for chunk in range(first, last):
+        stop = min((chunk + 1) * chunk_rows, n)
+        for start in range(chunk * chunk_rows, stop, block_rows):
+            size = min(block_rows, stop - start)
+            _scores(rows, start, size, w, b, z, line)
+            for i in range(size):
+                top[i] = -math.inf
+                total[i] = 0.0
+            for k in range(n_classes):
+                for i in range(size):
+                    other = z[k, i] if codes[start + i] != k else -math.inf
+                    top[i] = other if other > top[i] else top[i]
+            for k in range(n_classes):
+                for i in range(size):
+                    e = exp(z[k, i] - top[i])
+                    total[i] += e if codes[start + i] != k else 0.0
+            for i in range(size):
+                margins[start + i] = z[codes[start + i], i] - top[i] - math.log(total[i])

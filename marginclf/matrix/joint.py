@@ -29,9 +29,19 @@ class JointPasses:
         C s.
     n_classes : int
         K.
+    shifts : ndarray of shape (n,), optional
+        Added to the margins.
     """
 
-    def __init__(self, matrix: DesignMatrix, codes: np.ndarray, weights: np.ndarray, n_classes: int) -> None:
+    def __init__(
+        self,
+        matrix: DesignMatrix,
+        codes: np.ndarray,
+        weights: np.ndarray,
+        n_classes: int,
+        shifts: np.ndarray | None = None,
+    ) -> None:
+        self.shifts = np.zeros(1) if shifts is None else shifts
         self.matrix, self.codes, self.weights, self.n_classes = matrix, codes, weights, n_classes
         lanes = -(-n_classes // joint.LANES) * joint.LANES
         d = matrix.shape[1]
@@ -58,7 +68,7 @@ class JointPasses:
 
         def share(first: int, last: int, work: np.ndarray) -> None:
             kernel(
-                self.matrix.rows, self.codes, self.weights, *at, address, parameters, first, last,
+                self.matrix.rows, self.codes, self.weights, self.shifts, *at, address, parameters, first, last,
                 chunks.rows, self.matrix.block_rows, work, sums, gradients,
             )  # fmt: skip
 
@@ -94,13 +104,24 @@ class JointPasses:
 
         def share(first: int, last: int, work: np.ndarray) -> None:
             joint.intercepts_joint(
-                self.matrix.rows, self.codes, self.weights, w, b, address, parameters, first, last,
+                self.matrix.rows, self.codes, self.weights, self.shifts, w, b, address, parameters, first, last,
                 chunks.rows, self.matrix.block_rows, work, sums,
             )  # fmt: skip
 
         self._run(share)
         total = sums.sum(axis=0)
         return float(total[0]), total[1 : 1 + k], total[1 + k :].reshape(k, k)
+
+    def margins(self, w: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """m of every row, of shape (n,), without the shifts."""
+        margins = np.empty(self.matrix.shape[0])
+        self._run(
+            lambda first, last, work: joint.margins_joint(
+                self.matrix.rows, self.codes, w, b, first, last,
+                self._chunks.rows, self.matrix.block_rows, work, margins,
+            )
+        )  # fmt: skip
+        return margins
 
     def decisions(self, w: np.ndarray, b: np.ndarray, start: int, stop: int) -> np.ndarray:
         """Decision values of some of the rows, of shape (K, stop − start)."""
@@ -116,12 +137,12 @@ class JointPasses:
     def second_derivatives(self, loss: CompiledLoss, z: np.ndarray, start: int) -> tuple[float, np.ndarray, np.ndarray]:
         """:func:`second_derivatives` of the rows from ``start`` on."""
         rows = slice(start, start + z.shape[1])
-        weights = self.weights if self.weights.size == 1 else self.weights[rows]
-        return second_derivatives(loss, self.codes[rows], weights, z)
+        weights, shifts = (a if a.size == 1 else a[rows] for a in (self.weights, self.shifts))
+        return second_derivatives(loss, self.codes[rows], weights, z, shifts)
 
 
 def second_derivatives(
-    loss: CompiledLoss, codes: np.ndarray, weights: np.ndarray, z: np.ndarray
+    loss: CompiledLoss, codes: np.ndarray, weights: np.ndarray, z: np.ndarray, shifts: np.ndarray
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Σ C s φ, its slopes (K, m) and its Hessians in the decision values (K, m) of m rows.
 
@@ -135,7 +156,9 @@ def second_derivatives(
         size = min(BLOCK_ROWS, m - start)
         slopes, hessians = np.empty((k, size)), np.empty((len(second), size))
         part = np.array(z[:, start : start + size], order="C")
-        value += joint.curvatures_joint(part, codes, weights, address, parameters, start, size, work, slopes, hessians)
+        value += joint.curvatures_joint(
+            part, codes, weights, shifts, address, parameters, start, size, work, slopes, hessians
+        )
         first[:, start : start + size], second[:, start : start + size] = slopes, hessians
     return value, first, second
 

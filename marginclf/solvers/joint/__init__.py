@@ -8,6 +8,7 @@ from ...joint import JointObjective, JointPoint
 from ..solution import Solution, Status
 from .direction import direct
 from .lbfgs import joint_lbfgs
+from .multipliers import joint_multipliers
 from .newton import joint_newton
 
 _FEW_OPERATIONS = 2e7
@@ -50,6 +51,8 @@ def _solve(
     objective: JointObjective, start: JointPoint, *, solver: str, tol: float, max_iter: int, seed: int
 ) -> Solution:
     how = {"tol": tol, "max_iter": max_iter}
+    if not objective.loss.smooth:
+        return joint_multipliers(objective, start, **how)
     if solver == "newton" or (solver == "auto" and (_small(objective) or objective.matrix.sparse)):
         return joint_newton(objective, start, **how)
     if solver == "lbfgs":

@@ -49,7 +49,7 @@ def joint_newton(
             return Solution(point, status or Status.MAX_ITER, n_iter)
         trial = _moved(objective, point, direction, 1.0, exact=factored)
         if status is None and not trial.value <= point.value - _SUFFICIENT * direction.decrement:
-            better = _line_search(objective, point, direction, trial, exact=factored)
+            better = line_search(objective, point, direction, trial, exact=factored)
             if better is None:
                 lost = direction.decrement <= lost_in_rounding(objective, point)
                 return Solution(point, Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH, n_iter)
@@ -106,7 +106,7 @@ def _moved(
     return objective.at(w, b) if exact else objective.evaluate(w, b)
 
 
-def _line_search(
+def line_search(
     objective: JointObjective, point: JointPoint, direction: JointDirection, full: JointPoint, *, exact: bool
 ) -> JointPoint | None:
     """A lower point along the direction, by parabolas through the values seen; None where there is none."""

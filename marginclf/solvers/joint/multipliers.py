@@ -1,0 +1,120 @@
+"""The method of multipliers for the joint margin and losses with a kink; :mod:`marginclf.solvers.multipliers` says how.
+
+The kink is one of φ, a function of one number a row: the multipliers are as many as there are rows, whatever K is. With
+a = −φ_γ'(m − γ a_before) and b at its minimum, the dual variables C s a (e_y − q) add up to zero, and
+
+    F − D = Σ C s (φ(m) + φ*(−a) + a m) + ½ ‖∇F_γ‖²
+
+is the duality gap, as α·z = C s a (m + H(q)) and the conjugate of φ(m(z)) at −α is φ*(−a) − a H(q), with H the entropy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...joint import JointObjective, JointPoint
+from ..solution import Solution, Status
+from .direction import direct, joint_direction
+from .newton import line_search
+
+_WIDEST, _NARROWEST, _NARROWER = 1.0, 1e-9, 0.125
+_FEW, _FEW_LONG = 8, 3
+_SHARE = 0.1
+_ROUNDS, _ROUNDING = 3, 1e-15
+
+
+class _Round:
+    """One smooth problem: multipliers and width."""
+
+    def __init__(self, objective: JointObjective, a: np.ndarray, gamma: float) -> None:
+        self._objective, self._gamma, self._before = objective, gamma, a
+        self.smooth = objective.with_loss(objective.loss.smoothed(gamma), -gamma * a)
+        n = objective.matrix.shape[0]
+        self._weights = np.array(np.broadcast_to(objective.passes.weights, n))
+
+    def certified(self, point: JointPoint) -> tuple[float, float, np.ndarray]:
+        """Σ C s (φ + φ*(−a) + a m), Σ C s φ, and the new multipliers a."""
+        objective, smooth, gamma, weights = self._objective, self.smooth, self._gamma, self._weights
+        margins = objective.passes.margins(point.w, point.b)
+        value, _, _, _ = objective.matrix.pointwise(objective.compiled, weights, margins, 0.0)
+        envelope, _, r, _ = objective.matrix.pointwise(
+            smooth.compiled, weights, margins - gamma * self._before, 0.0
+        )
+        a = np.divide(-r, weights, out=np.zeros_like(r), where=weights > 0.0)
+        slack = value - envelope - gamma * float(r @ (self._before - 0.5 * a))
+        return max(slack, 0.0), value, a
+
+
+def joint_multipliers(
+    objective: JointObjective, start: JointPoint, *, tol: float, max_iter: int, a: np.ndarray | None = None
+) -> Solution:
+    """Minimise a joint objective whose loss has a kink.
+
+    Parameters
+    ----------
+    objective : JointObjective
+        F, of a convex loss with a kink and with a penalty.
+    start : JointPoint
+        Where to start.
+    tol : float
+        Relative duality gap at which to stop; where the Hessian is factored, rounds go on to rounding.
+    max_iter : int
+        Largest number of Newton steps.
+    a : ndarray of shape (n,), optional
+        Multipliers to start from.
+    """
+    start.require_finite()
+    gamma, w, b = _WIDEST, start.w, start.b
+    a = np.zeros(objective.matrix.shape[0]) if a is None else a
+    best: JointPoint | None = None
+    least, n_iter, idle = np.inf, 0, 0
+    to_rounding = direct(objective)
+    while True:
+        this = _Round(objective, a, gamma)
+        point, steps = this.smooth.at(w, b), 0
+        while n_iter < max_iter and not (steps and _miss(point) <= _SHARE * this.certified(point)[0]):
+            further = _newton_step(this.smooth, point)
+            steps, n_iter = steps + 1, n_iter + 1
+            if further is None:
+                break
+            gain, point = point.value - further.value, further
+            if not gain > _ROUNDING * abs(point.value):
+                break
+        point = this.smooth.at(point.w, point.b)
+        slack, value, a = this.certified(point)
+        w, b = point.w, point.b
+        flat = w.ravel()
+        answer = JointPoint(objective, w, b, value + 0.5 * float(flat @ flat), point.gradient, point.slope)
+        # What the gap may hide because Σ α is not quite zero, where b is too large to be more exact.
+        imbalance = float(np.abs(point.slope).sum()) * float(np.abs(b).max(initial=0.0))
+        answer.suboptimality = answer.relative(slack + _miss(point) + imbalance)
+        left = answer.suboptimality
+        better = best is None or left <= 0.5 * least
+        idle = 0 if better else idle + 1
+        if best is None or left < least:
+            best, least = answer, left
+        met = best.suboptimality <= tol
+        if best.suboptimality <= _ROUNDING or (met and (not better or not to_rounding)):
+            return Solution(best, Status.PROVEN, n_iter)
+        if n_iter >= max_iter or idle >= _ROUNDS:
+            if met:
+                return Solution(best, Status.PROVEN, n_iter)
+            return Solution(best, Status.LINE_SEARCH if idle >= _ROUNDS else Status.MAX_ITER, n_iter)
+        if steps <= (_FEW if to_rounding else _FEW_LONG):
+            gamma = max(gamma * _NARROWER, _NARROWEST)
+
+
+def _miss(point: JointPoint) -> float:
+    flat = point.gradient.ravel()
+    return 0.5 * float(flat @ flat)
+
+
+def _newton_step(smooth: JointObjective, point: JointPoint) -> JointPoint | None:
+    direction = joint_direction(smooth, point)
+    if not direction.decrement > 0.0:
+        return None
+    w, b = point.w + direction.dw, point.b + direction.db
+    full = smooth.at(w, b)
+    if full.value < point.value - 1e-4 * direction.decrement:
+        return full
+    return line_search(smooth, point, direction, full, exact=True)
