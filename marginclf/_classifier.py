@@ -51,10 +51,10 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         its counts include the sample weights. With more than two classes they are weights of the classes in y, not of
         a class and its rest.
     multi_class : {"ovr", "joint"}, default="ovr"
-        What to do with more than two classes; two are always one binary problem. "ovr" fits each class against the rest.
-        "joint" minimises C Σ s φ(z_y − log Σ_{k≠y} exp z_k) + ½‖W‖² over all classes at once, with Σ b = 0: softmax
-        regression for ``loss="logistic"``, and its like for every loss that never increases. "squared", "tangent" and
-        "linear" have no joint form.
+        What to do with more than two classes; two are always one binary problem. "ovr" fits each class against the
+        rest. "joint" minimises C Σ s φ(z_y − log Σ_{k≠y} exp z_k) + ½‖W‖² over all classes at once, with Σ b = 0:
+        softmax regression for ``loss="logistic"``, and its like for every loss that never increases. "squared",
+        "tangent" and "linear" have no joint form.
     tol : float, default=1e-8
         Relative suboptimality (F − F*)/\|F\| at which to stop, as proven (``suboptimality_``); the true one is often
         far smaller. Small problems go on to rounding.

@@ -19,7 +19,8 @@ def _has_probability(estimator: LinearPrediction) -> bool:
     joint = estimator._is_joint()
     if loss.probability is None or (joint and loss.joint_probability is None):
         raise AttributeError(
-            f"loss={estimator.loss!r} has no probability{' for many classes at once' if joint else ''}. Use decision_function for the ranking of samples, wrap the "
+            f"loss={estimator.loss!r} has no probability{' for many classes at once' if joint else ''}. Use "
+            "decision_function for the ranking of samples, wrap the "
             "classifier in sklearn.calibration.CalibratedClassifierCV, or choose a loss that has one, such as "
             "'logistic'"
         )

@@ -7,8 +7,8 @@ With decision values z_1 … z_K of a row of class y, the margin and its derivat
 where q is the softmax over the other classes. The loss is called on a block of margins as in the binary passes.
 
 Coefficients lie as the storage reads them: (K, d) for a dense X, and for CSR (d, P) with P the number of classes
-rounded up to a multiple of ``LANES``, so that a stored entry meets the coefficients of all classes side by side. A block
-of decision values is (K, B) in both cases.
+rounded up to a multiple of ``LANES``, so that a stored entry meets the coefficients of all classes side by side. A
+block of decision values is (K, B) in both cases.
 """
 
 from __future__ import annotations
@@ -195,7 +195,23 @@ def evaluate_joint(
 
 @kernel(**_SUMS)
 def hessian_product_joint(
-    rows, codes, weights, shifts, w, b, p, p_b, address, parameters, first, last, chunk_rows, block_rows, work, sums, gradients
+    rows,
+    codes,
+    weights,
+    shifts,
+    w,
+    b,
+    p,
+    p_b,
+    address,
+    parameters,
+    first,
+    last,
+    chunk_rows,
+    block_rows,
+    work,
+    sums,
+    gradients,
 ):
     """The Hessian times the direction (p, p_b) in one pass: per chunk, the part in b to ``sums[1:]``."""
     n, n_classes = codes.size, b.size
@@ -215,7 +231,9 @@ def hessian_product_joint(
             size = min(block_rows, stop - start)
             _scores(rows, start, size, w, b, z, line)
             _scores(rows, start, size, p, p_b, u, line)
-            _margins(z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures)
+            _margins(
+                z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
+            )
             # The mean of u over q, and the change of the margin.
             for i in range(size):
                 top[i] = 0.0
@@ -255,7 +273,9 @@ def diagonal_joint(
         for start in range(chunk * chunk_rows, stop, block_rows):
             size = min(block_rows, stop - start)
             _scores(rows, start, size, w, b, z, line)
-            _margins(z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures)
+            _margins(
+                z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
+            )
             for k in range(n_classes):
                 total = 0.0
                 for i in range(size):
@@ -270,8 +290,8 @@ def diagonal_joint(
 def curvatures_joint(z, codes, weights, shifts, address, parameters, start, n, work, first, second):
     """Slopes and Hessians in z of ``n`` rows with decision values (K, n), which are overwritten.
 
-    ``first`` is (K, n); ``second`` has one row for each pair of classes l ≤ k, in the order of a lower triangle. Returns
-    the sum of C s φ.
+    ``first`` is (K, n); ``second`` has one row for each pair of classes l ≤ k, in the order of a lower triangle.
+    Returns the sum of C s φ.
     """
     n_classes = z.shape[0]
     q = work[n_classes : 2 * n_classes]
@@ -362,3 +382,22 @@ def margins_joint(rows, codes, w, b, first, last, chunk_rows, block_rows, work, 
                     total[i] += e if codes[start + i] != k else 0.0
             for i in range(size):
                 margins[start + i] = z[codes[start + i], i] - top[i] - math.log(total[i])
+
+
+@kernel()
+def combination_joint(rows, alpha, n_classes, first, last, chunk_rows, block_rows, work, gradients):
+    """Σ x αᵀ, one partial sum a chunk."""
+    n = alpha.shape[0]
+    r, line = work[:n_classes], work[3 * n_classes + 6]
+    for chunk in range(first, last):
+        g = gradients[chunk]
+        for k in range(g.shape[0]):
+            for j in range(g.shape[1]):
+                g[k, j] = 0.0
+        stop = min((chunk + 1) * chunk_rows, n)
+        for start in range(chunk * chunk_rows, stop, block_rows):
+            size = min(block_rows, stop - start)
+            for i in range(size):
+                for k in range(n_classes):
+                    r[k, i] = alpha[start + i, k]
+            _collect(rows, start, size, r, g, line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -100,7 +101,7 @@ class DesignMatrix:
 
     def run(self, share: Callable[[int, int], None], shares: list[int]) -> None:
         """Call ``share`` for every thread's run of chunks; which thread it is does not matter to the sums."""
-        bounds = list(zip(shares, shares[1:], strict=False))
+        bounds = list(pairwise(shares))
         if self._pool is None or len(bounds) == 1:
             for first, last in bounds:
                 share(first, last)

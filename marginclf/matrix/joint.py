@@ -112,6 +112,27 @@ class JointPasses:
         total = sums.sum(axis=0)
         return float(total[0]), total[1 : 1 + k], total[1 + k :].reshape(k, k)
 
+    def combination(self, alpha: np.ndarray) -> np.ndarray:
+        """Σ x αᵀ for α of shape (n, P), as coefficients."""
+        chunks = self._chunks
+        if self._gradients is None:
+            self._gradients = np.empty((chunks.number, *self.shape))
+        gradients = self._gradients
+        self._run(
+            lambda first, last, work: joint.combination_joint(
+                self.matrix.rows,
+                alpha,
+                self.n_classes,
+                first,
+                last,
+                chunks.rows,
+                self.matrix.block_rows,
+                work,
+                gradients,
+            )
+        )
+        return gradients.sum(axis=0)
+
     def margins(self, w: np.ndarray, b: np.ndarray) -> np.ndarray:
         """m of every row, of shape (n,), without the shifts."""
         margins = np.empty(self.matrix.shape[0])

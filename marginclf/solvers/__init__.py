@@ -11,16 +11,13 @@ from .dual import dual
 from .lbfgs import lbfgs
 from .multipliers import multipliers
 from .newton import newton
+from .rule import SWEEPS, dual_suits, newton_suits
 from .solution import Solution, Status
 
 SOLVERS = ("lbfgs", "newton", "dual")
 """The solvers that a user can name, beside "auto"."""
 
-_FEW_OPERATIONS = 1e6
-_SPARSE = 0.1
 _PATIENCE = 300
-_SWEEPS = 0.8
-"""Part of the iterations that may be sweeps: what they leave takes few Newton steps."""
 
 
 def solve(
@@ -71,7 +68,7 @@ def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_i
     if objective.loss.affine:
         return closed_form(objective, start, tol=tol, max_iter=max_iter)
     if solver == "dual" or (solver == "auto" and objective.provable and dual_suits(n, d, entries)):
-        first = dual(objective, start, tol=tol, max_iter=max(1, int(_SWEEPS * max_iter)), seed=seed)
+        first = dual(objective, start, tol=tol, max_iter=max(1, int(SWEEPS * max_iter)), seed=seed)
         return first if first.status.converged else _finished(objective, first, tol=tol, max_iter=max_iter)
     if not objective.loss.smooth:
         return multipliers(objective, start, tol=tol, max_iter=max_iter)
@@ -95,22 +92,6 @@ def _finished(objective: Objective, first: Solution, *, tol: float, max_iter: in
     return Solution(second.point, second.status, first.n_iter + second.n_iter)
 
 
-def dual_suits(n: int, d: int, entries: int) -> bool:
-    """Whether coordinate ascent in the dual is likely to be the fastest; ``benchmarks/rule.py`` has the measurements.
-
-    A sweep costs an evaluation and gains what several steps in the primal do, where rows share few columns or are
-    fewer than these.
-
-    Parameters
-    ----------
-    n, d, entries : int
-        Rows, columns and stored entries.
-    """
-    if entries < _SPARSE * n * d:
-        return d > DIRECT_LIMIT
-    return d > n and not newton_suits(n, d, entries)
-
-
 def _patience(d: int) -> int:
     """Iterations after which Newton's method has become the better choice, by the price of its Hessians."""
     return min(_PATIENCE, 20 + d)
@@ -121,23 +102,6 @@ def _can_be_finished(objective: Objective, solution: Solution) -> bool:
         # A step or two may still prove what L-BFGS could only estimate.
         return True
     return not solution.status.converged and solution.status is not Status.SEPARABLE
-
-
-def newton_suits(n: int, d: int, entries: int) -> bool:
-    """Whether Newton's method is likely to be faster than L-BFGS; ``benchmarks/rule.py`` has the measurements.
-
-    On data of any size L-BFGS in its coordinates needs few passes, but a millisecond of overhead; a Hessian costs n·d²
-    operations, its factor d³. On sparse wide data L-BFGS spends its time on vectors of length d, and conjugate
-    gradients need fewer of them.
-
-    Parameters
-    ----------
-    n, d, entries : int
-        Rows, columns and stored entries.
-    """
-    if d > DIRECT_LIMIT:
-        return entries < _SPARSE * n * d
-    return n * d * d + d**3 <= _FEW_OPERATIONS
 
 
 def _start(objective: Objective, w: np.ndarray, b: float) -> Point:

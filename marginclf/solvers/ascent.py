@@ -14,11 +14,32 @@ import numpy as np
 from ..kernels.ascent import combine, sweep
 from ..objective import Objective, Point
 
-_HOLD = 8.0, 64.0
+HOLD = 8.0, 64.0
 """How strong the spring is for few rows and for many, of which it is one more direction of large curvature."""
 
 _WINDOW = 16
 """Sweeps from whose gains the rest is forecast."""
+
+
+class Forecast:
+    """What sweeps will still gain, from the gains of the last ones."""
+
+    def __init__(self) -> None:
+        self._gains: list[float] = []
+
+    def add(self, gain: float) -> None:
+        """Take note of what a sweep gained."""
+        self._gains.append(gain)
+
+    def rest(self) -> tuple[float, float]:
+        """How far the dual objective is from its maximum, about, and the factor by which a sweep reduces that."""
+        gains = self._gains[1:][-_WINDOW:]
+        if len(gains) < 2 or not gains[0] > 0.0:
+            return math.inf, 1.0
+        if not gains[-1] > 0.0:
+            return 0.0, 0.0
+        factor = (gains[-1] / gains[0]) ** (1.0 / (len(gains) - 1))
+        return (gains[-1] * factor / (1.0 - factor) if factor < 1.0 else math.inf), factor
 
 
 class Ascent:
@@ -56,7 +77,7 @@ class Ascent:
         self._out, self._sums = np.empty(2), np.empty(3)
         self.b, self._balance = start.b, float(self._v @ self._a)
         self._spring = self._strength(weights) if objective.fit_intercept else 0.0
-        self._gains: list[float] = []
+        self.forecast = Forecast()
 
     def _strength(self, weights: np.ndarray) -> float:
         """The spring, so strong that Σ α answers by many times what pulls at it."""
@@ -64,7 +85,7 @@ class Ascent:
         softness = 1.0 / curvature if curvature > 0.0 else 0.0
         stiffness = self._kappa + max(softness, float(self._kappa.mean()) * 1e-3)
         answer = float((weights / np.where(stiffness > 0.0, stiffness, 1.0)).sum())
-        hold = np.clip(0.25 * math.sqrt(len(weights)), *_HOLD)
+        hold = np.clip(0.25 * math.sqrt(len(weights)), *HOLD)
         return float(hold) / answer if answer > 0.0 else 0.0
 
     def sweep(self) -> None:
@@ -77,20 +98,10 @@ class Ascent:
             self.b, self._balance, self._spring, address, parameters, self._out, self._sums,
         )  # fmt: skip
         gain, balance, _ = self._sums.tolist()
-        self._gains.append(gain)
+        self.forecast.add(gain)
         if self._objective.fit_intercept:
             self._balance = balance
             self.b += self._spring * balance
-
-    def forecast(self) -> tuple[float, float]:
-        """How far the dual objective is from its maximum, about, and the factor by which a sweep reduces that."""
-        gains = self._gains[1:][-_WINDOW:]
-        if len(gains) < 2 or not gains[0] > 0.0:
-            return math.inf, 1.0
-        if not gains[-1] > 0.0:
-            return 0.0, 0.0
-        factor = (gains[-1] / gains[0]) ** (1.0 / (len(gains) - 1))
-        return (gains[-1] * factor / (1.0 - factor) if factor < 1.0 else math.inf), factor
 
     def point(self) -> Point:
         """The point that the dual variables make, with the duality gap as its proven suboptimality.

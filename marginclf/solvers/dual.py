@@ -8,6 +8,8 @@ checked when the forecast says that it is worth its three passes over X.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 from ..objective import Objective, Point
 from .ascent import Ascent
@@ -54,13 +56,40 @@ def dual(objective: Objective, start: Point, *, tol: float, max_iter: int, seed:
     smooth = objective.loss.smooth
     if smooth and start.w.any() and start.suboptimality <= tol:
         return Solution(start, Status.PROVEN, 0)
-    # F falls with the dual's distance to its maximum, or where the loss has a kink with the root of that.
-    power = 1.0 if smooth else 0.5
     ascent = Ascent(objective, start, seed)
-    scale, excess = abs(start.value), 1.0
+
+    def certify() -> Point:
+        return ascent.point() if smooth else certified(objective, ascent.alpha, ascent.b)
+
+    point, status, n_iter = climb(ascent, certify, abs(start.value), smooth=smooth, tol=tol, max_iter=max_iter)
+    return Solution(point, status, n_iter, ascent.alpha)
+
+
+def climb(
+    ascent: Any, certify: Callable[[], Any], scale: float, *, smooth: bool, tol: float, max_iter: int
+) -> tuple[Any, Status, int]:
+    r"""Sweep until what ``certify`` proves is at most tol, or another method is the better choice.
+
+    Parameters
+    ----------
+    ascent : Ascent or JointAscent
+        The dual variables.
+    certify : callable
+        Returns the point that they make, with its proven suboptimality.
+    scale : float
+        About how large \|F\| is.
+    smooth : bool
+        Whether the loss has no kink.
+    tol : float
+        Relative suboptimality at which to stop.
+    max_iter : int
+        Largest number of sweeps.
+    """
+    # F falls with the dual's distance to its maximum, or where the loss has a kink with the root of that.
+    power, excess = (1.0 if smooth else 0.5), 1.0
     for n_iter in range(1, max_iter + 1):
         ascent.sweep()
-        left, factor = ascent.forecast()
+        left, factor = ascent.forecast.rest()
         left /= scale
         enough = (tol / excess) ** (1.0 / power) if excess > 0.0 else math.inf
         if smooth:
@@ -69,7 +98,7 @@ def dual(objective: Objective, start: Point, *, tol: float, max_iter: int, seed:
             hopeless = left <= _IDENTIFIED and (left <= _ROUNDING or _sweeps(left, factor, enough) > _FEW)
         if not (left <= enough or hopeless or n_iter in (_EVERY, max_iter)):
             continue
-        point = ascent.point() if smooth else certified(objective, ascent.alpha, ascent.b)
+        point = certify()
         status = Status.PROVEN if point.suboptimality <= tol else Status.MAX_ITER
         # The forecast is checked against what could be proved.
         left, scale = left * scale / abs(point.value), abs(point.value)
@@ -77,7 +106,7 @@ def dual(objective: Objective, start: Point, *, tol: float, max_iter: int, seed:
         if smooth and hopeless and excess > 0.0:
             hopeless = left <= _ROUNDING or _sweeps(left, factor, tol / excess) > _PATIENCE
         if status.converged or hopeless or n_iter == max_iter:
-            return Solution(point, status, n_iter, ascent.alpha)
+            return point, status, n_iter
     raise AssertionError("unreachable")
 
 

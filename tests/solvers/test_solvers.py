@@ -100,7 +100,7 @@ def test_auto_where_few_rows_are_curved(loss, offset, C):
 @pytest.mark.parametrize("loss", [case for case in CONVEX if not case.values[0].affine])
 def test_what_lbfgs_leaves_newton_finishes(loss, data, monkeypatch):
     """As on data that are too large for Newton's method from the start."""
-    monkeypatch.setattr(marginclf.solvers, "_FEW_OPERATIONS", 0.0)
+    monkeypatch.setattr(marginclf.solvers.rule, "_FEW_OPERATIONS", 0.0)
     hard, C = HARD[data]
     model, messages = fit(loss, hard, Y, S, C=C)
     assert not messages
@@ -121,7 +121,7 @@ def test_auto_takes_lbfgs_where_a_hessian_is_expensive(monkeypatch):
         monkeypatch.setattr(marginclf.solvers, name, spy)
     fit("logistic", X, Y)
     assert calls == ["newton"]
-    monkeypatch.setattr(marginclf.solvers, "_FEW_OPERATIONS", 0.0)
+    monkeypatch.setattr(marginclf.solvers.rule, "_FEW_OPERATIONS", 0.0)
     fit("logistic", X, Y)
     assert calls == ["newton", "lbfgs"]
     # A patience of one iteration: Newton's method takes over, and both count.

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ...joint import JointObjective, JointPoint
+from ..rule import SPARSE, SWEEPS, dual_suits
 from ..solution import Solution, Status
-from .direction import direct
+from .direction import DIRECT_LIMIT, direct
+from .dual import joint_dual
 from .lbfgs import joint_lbfgs
 from .multipliers import joint_multipliers
 from .newton import joint_newton
@@ -26,7 +28,7 @@ def solve_joint(
         F.
     w, b : ndarray of shape (K, d), (K,)
         Where to start.
-    solver : {"auto", "lbfgs", "newton"}
+    solver : {"auto", "lbfgs", "newton", "dual"}
         The solver.
     tol : float
         Relative suboptimality at which to stop.
@@ -50,18 +52,37 @@ def solve_joint(
 def _solve(
     objective: JointObjective, start: JointPoint, *, solver: str, tol: float, max_iter: int, seed: int
 ) -> Solution:
-    how = {"tol": tol, "max_iter": max_iter}
+    n, d = objective.matrix.shape
+    suits = dual_suits(n, d, objective.matrix.entries) and not _small(objective)
+    if solver == "dual" or (solver == "auto" and objective.provable and suits):
+        first = joint_dual(objective, start, tol=tol, max_iter=max(1, int(SWEEPS * max_iter)), seed=seed)
+        return _finished(objective, first, tol=tol, max_iter=max_iter)
     if not objective.loss.smooth:
-        return joint_multipliers(objective, start, **how)
-    if solver == "newton" or (solver == "auto" and (_small(objective) or objective.matrix.sparse)):
-        return joint_newton(objective, start, **how)
+        return joint_multipliers(objective, start, tol=tol, max_iter=max_iter)
+    if solver == "newton" or (solver == "auto" and (_small(objective) or _wide(objective))):
+        return joint_newton(objective, start, tol=tol, max_iter=max_iter)
     if solver == "lbfgs":
-        return joint_lbfgs(objective, start, **how)
+        return joint_lbfgs(objective, start, tol=tol, max_iter=max_iter)
     first = joint_lbfgs(objective, start, tol=tol, max_iter=min(max_iter, _PATIENCE))
+    return _finished(objective, first, tol=tol, max_iter=max_iter)
+
+
+def _finished(objective: JointObjective, first: Solution, *, tol: float, max_iter: int) -> Solution:
+    """What another solver left, taken on by Newton's method or the method of multipliers."""
     if first.status.converged or first.status is Status.SEPARABLE or first.n_iter >= max_iter:
         return first
-    second = joint_newton(objective, first.point, tol=tol, max_iter=max_iter - first.n_iter)
+    rest = max_iter - first.n_iter
+    if objective.loss.smooth:
+        second = joint_newton(objective, first.point, tol=tol, max_iter=rest)
+    else:
+        second = joint_multipliers(objective, first.point, tol=tol, max_iter=rest, a=first.alpha)
     return Solution(second.point, second.status, first.n_iter + second.n_iter)
+
+
+def _wide(objective: JointObjective) -> bool:
+    """Whether there are so many columns, and so few entries, that vectors of coefficients cost more than passes."""
+    n, d = objective.matrix.shape
+    return d > DIRECT_LIMIT and objective.matrix.entries < SPARSE * n * d
 
 
 def _small(objective: JointObjective) -> bool:

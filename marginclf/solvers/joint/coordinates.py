@@ -1,6 +1,7 @@
 """Coordinates in which the joint objective is nearly a ball.
 
-    w_k = w⁰_k + τ_k L⁻ᵀ u_k,   b_k = b⁰_k + β_k τ_k / √(Σ c) − x̄·(w_k − w⁰_k),   L Lᵀ = penalty·I + Σ c (x − x̄)(x − x̄)ᵀ,
+    w_k = w⁰_k + τ_k L⁻ᵀ u_k,   b_k = b⁰_k + β_k τ_k / √(Σ c) − x̄·(w_k − w⁰_k),
+    L Lᵀ = penalty·I + Σ c (x − x̄)(x − x̄)ᵀ,
 
 with curvatures c averaged over the classes and τ_k² = c̄ / c_k for those of class k: the product of a matrix for the
 classes, taken as diagonal, and one for the columns. Where the full Hessian of a sample is small, its factor is used.

@@ -17,7 +17,7 @@ from .newton import joint_verdict
 _PROMISING = 1e-2
 
 _FIRST_STAGE, _LONGER = 12, 3
-"""Iterations in the coordinates of the start, and by how much the next stage is longer: curvatures change on the way."""
+"""Iterations in the coordinates of the start, and how much longer each next stage is: curvatures change on the way."""
 
 
 def joint_lbfgs(objective: JointObjective, start: Any, *, tol: float, max_iter: int) -> Solution:

@@ -37,12 +37,30 @@ class _Round:
         objective, smooth, gamma, weights = self._objective, self.smooth, self._gamma, self._weights
         margins = objective.passes.margins(point.w, point.b)
         value, _, _, _ = objective.matrix.pointwise(objective.compiled, weights, margins, 0.0)
-        envelope, _, r, _ = objective.matrix.pointwise(
-            smooth.compiled, weights, margins - gamma * self._before, 0.0
-        )
+        envelope, _, r, _ = objective.matrix.pointwise(smooth.compiled, weights, margins - gamma * self._before, 0.0)
         a = np.divide(-r, weights, out=np.zeros_like(r), where=weights > 0.0)
         slack = value - envelope - gamma * float(r @ (self._before - 0.5 * a))
         return max(slack, 0.0), value, a
+
+    def answer(self, point: JointPoint) -> tuple[JointPoint, np.ndarray]:
+        """The point as one of F itself, with the duality gap as its proven suboptimality, and the new multipliers."""
+        slack, value, a = self.certified(point)
+        flat = point.w.ravel()
+        value += 0.5 * float(flat @ flat)
+        answer = JointPoint(self._objective, point.w, point.b, value, point.gradient, point.slope)
+        # What the gap may hide because Σ α is not quite zero, where b is too large to be more exact.
+        imbalance = float(np.abs(point.slope).sum()) * float(np.abs(point.b).max(initial=0.0))
+        answer.suboptimality = answer.relative(slack + _miss(point) + imbalance)
+        return answer, a
+
+
+def joint_certified(objective: JointObjective, w: np.ndarray, b: np.ndarray, a: np.ndarray) -> JointPoint:
+    """The point with coefficients and multipliers of another solver, with the duality gap as its suboptimality.
+
+    No step is taken but that of b: the dual bounds F only where Σ α = 0.
+    """
+    this = _Round(objective, a, _WIDEST)
+    return this.answer(this.smooth.at(w, b))[0]
 
 
 def joint_multipliers(
@@ -81,13 +99,8 @@ def joint_multipliers(
             if not gain > _ROUNDING * abs(point.value):
                 break
         point = this.smooth.at(point.w, point.b)
-        slack, value, a = this.certified(point)
+        answer, a = this.answer(point)
         w, b = point.w, point.b
-        flat = w.ravel()
-        answer = JointPoint(objective, w, b, value + 0.5 * float(flat @ flat), point.gradient, point.slope)
-        # What the gap may hide because Σ α is not quite zero, where b is too large to be more exact.
-        imbalance = float(np.abs(point.slope).sum()) * float(np.abs(b).max(initial=0.0))
-        answer.suboptimality = answer.relative(slack + _miss(point) + imbalance)
         left = answer.suboptimality
         better = best is None or left <= 0.5 * least
         idle = 0 if better else idle + 1

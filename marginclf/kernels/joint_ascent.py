@@ -1,0 +1,198 @@
+"""One sweep of block coordinate ascent over the dual variables of the joint margin, for every storage and every loss.
+
+A row has K dual variables α = a (e_y − q), with a = −C s φ' and q a distribution over the other classes, and
+w = Σ x αᵀ. With κ = ‖x‖² and u the decision values without the row's own share, what the row adds to the dual falls by
+
+    C s φ*(−a / (C s)) − a H(q) + ½ κ a² (1 + ‖q‖²) + a (u_y − q·u),   H(q) = −Σ q log q,
+
+which is minimised over q for the present a (one or two of Newton's steps for q = softmax(u − κ a q), whose matrix is
+diagonal and of rank one beside), and then exactly over a: that is the proximal step of φ at u_y − q·u − H(q) with
+stiffness C s κ (1 + ‖q‖²). Any α of this form is feasible, so that neither needs to be exact.
+"""
+
+from __future__ import annotations
+
+import math
+
+from numba import njit, types
+from numba.extending import overload
+
+from .cache import kernel
+from .elementary import exp
+from .joint import add_multiple
+from .prox import apply_prox
+
+_OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy", "forceinline": True}
+
+_PATIENCE, _LONGEST = 2, 3
+"""As in :mod:`marginclf.kernels.ascent`."""
+
+_NEWTON = 3
+_CLOSE = 1e-2
+"""Change of a decision value, in a step for q, from which on another step is taken."""
+
+
+def _dot_all(rows, i, w, z):
+    """z += x_i w, for all classes."""
+
+
+def _add_all(rows, i, step, w):
+    """w += x_i stepᵀ."""
+
+
+@overload(_dot_all)
+def _choose_dot_all(rows, i, w, z):
+    if isinstance(rows, types.BaseTuple):
+        return lambda rows, i, w, z: _dot_all_compact(rows, i, w, z)
+    return lambda rows, i, w, z: _dot_all_dense(rows, i, w, z)
+
+
+@overload(_add_all)
+def _choose_add_all(rows, i, step, w):
+    if isinstance(rows, types.BaseTuple):
+        return lambda rows, i, step, w: _add_all_compact(rows, i, step, w)
+    return lambda rows, i, step, w: _add_all_dense(rows, i, step, w)
+
+
+@njit(**_OPTIONS)
+def _dot_all_compact(rows, i, w, z):
+    values, columns, starts, stops = rows
+    for p in range(starts[i], stops[i]):
+        add_multiple(1.0 * values[p], w[columns[p]], z)
+
+
+@njit(**_OPTIONS)
+def _add_all_compact(rows, i, step, w):
+    values, columns, starts, stops = rows
+    for p in range(starts[i], stops[i]):
+        add_multiple(1.0 * values[p], step, w[columns[p]])
+
+
+@njit(**_OPTIONS)
+def _dot_all_dense(rows, i, w, z):
+    for j in range(rows.shape[1]):
+        add_multiple(1.0 * rows[i, j], w[j], z)
+
+
+@njit(**_OPTIONS)
+def _add_all_dense(rows, i, step, w):
+    for j in range(rows.shape[1]):
+        add_multiple(1.0 * rows[i, j], step, w[j])
+
+
+@njit(**_OPTIONS)
+def _softmax(zeta, y, n_classes, q):
+    """q from decision values, 0 for class y; returns the logarithm of the sum of the others."""
+    top = -math.inf
+    for k in range(n_classes):
+        top = zeta[k] if k != y and zeta[k] > top else top
+    for k in range(n_classes):
+        q[k] = exp(zeta[k] - top)
+    q[y] = 0.0
+    total = 0.0
+    for k in range(n_classes):
+        total += q[k]
+    inverse = 1.0 / total
+    for k in range(n_classes):
+        q[k] *= inverse
+    return top + math.log(total)
+
+
+@kernel(**{"fastmath": {"contract", "reassoc", "nsz"}})
+def sweep_joint(
+    rows, order, run, codes, weights, squares, diagonal, alpha, u_last, idle, w, b, balance, spring,
+    n_classes, address, parameters, out, work, sums,
+):  # fmt: skip
+    """Visits runs of ``run`` rows in the given order and updates alpha and w.
+
+    The intercepts are b + ``spring`` · Σ α, and ``balance`` is Σ α. ``diagonal`` is the part of ‖x‖² that is not in
+    ``rows``; ``u_last`` is a first guess of the margin. To ``sums``: about the gain of the dual objective; the rows
+    that were visited.
+    """
+    gain = 0.0
+    visited = 0
+    n = codes.size
+    z, q, delta, step = work[0], work[1], work[2], work[3]
+    lanes = w.shape[1]
+    for t in range(order.size):
+        for i in range(order[t] * run, min(n, (order[t] + 1) * run)):
+            if idle[i, 1] > 0:
+                idle[i, 1] -= 1
+                continue
+            weight = weights[i]
+            if weight == 0.0:
+                continue
+            visited += 1
+            y = codes[i]
+            own = alpha[i]
+            for k in range(lanes):
+                z[k] = 0.0
+            _dot_all(rows, i, w, z[:lanes])
+            kappa = squares[i] + spring
+            before = own[y]
+            for k in range(n_classes):
+                # The decision values, and what they are without the row's own share.
+                z[k] += b[k] + spring * balance[k] + diagonal[i] * own[k]
+                step[k] = z[k] - kappa * own[k]
+            lse = _softmax(z, y, n_classes, q)
+            if before > 0.0:
+                a_kappa = kappa * before
+                for _ in range(_NEWTON):
+                    along = across = 0.0
+                    for k in range(n_classes):
+                        inverse = 1.0 / (1.0 + a_kappa * q[k])
+                        delta[k] = inverse * (step[k] - z[k] - a_kappa * q[k])
+                        along += q[k] * delta[k]
+                        across += q[k] * q[k] * inverse
+                    factor = a_kappa * along / (1.0 - a_kappa * across)
+                    largest = 0.0
+                    for k in range(n_classes):
+                        change = delta[k] + factor * q[k] / (1.0 + a_kappa * q[k])
+                        # Long steps are cut: exp must not run away from what was linearised.
+                        change = min(max(change, -2.0), 2.0) if k != y else 0.0
+                        z[k] += change
+                        largest = max(largest, abs(change))
+                    lse = _softmax(z, y, n_classes, q)
+                    if largest < _CLOSE:
+                        break
+            mean = mean_u = norm = 0.0
+            for k in range(n_classes):
+                mean += q[k] * z[k]
+                mean_u += q[k] * step[k]
+                norm += q[k] * q[k]
+            # H(q) = lse − q·z.
+            stiffness = weight * kappa * (1.0 + norm)
+            apply_prox(address, parameters, out, step[y] - mean_u - lse + mean, stiffness, u_last[i])
+            a = weight * out[1]
+            if not abs(a) < math.inf:
+                # The loss overflows within reach of this row; the others may bring it back.
+                continue
+            u_last[i] = out[0]
+            size = 0.0
+            for k in range(n_classes):
+                new = a if k == y else -a * q[k]
+                delta[k] = new - own[k]
+                size += delta[k] * delta[k]
+                own[k] = new
+            for k in range(n_classes, lanes):
+                delta[k] = 0.0
+            if size == 0.0:
+                times = min(idle[i, 0] + 1, _PATIENCE + _LONGEST)
+                idle[i, 0] = times
+                if times > _PATIENCE:
+                    idle[i, 1] = (1 << (times - _PATIENCE)) - 1
+                continue
+            gain += 0.5 * kappa * size
+            for k in range(n_classes):
+                balance[k] += delta[k]
+            _add_all(rows, i, delta[:lanes], w)
+            idle[i, 0] = 0
+    sums[0] = gain
+    sums[1] = visited
+
+
+@kernel()
+def combine_joint(rows, alpha, w):
+    """w += Σ x_i α_iᵀ."""
+    for i in range(alpha.shape[0]):
+        _add_all(rows, i, alpha[i], w)

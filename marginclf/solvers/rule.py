@@ -1,0 +1,46 @@
+"""Which solver suits which data; ``benchmarks/rule.py`` has the measurements."""
+
+from __future__ import annotations
+
+from .direction import DIRECT_LIMIT
+
+SPARSE = 0.1
+"""Part of the entries that are stored, below which data counts as sparse."""
+
+SWEEPS = 0.8
+"""Part of the iterations that may be sweeps: what they leave takes few Newton steps."""
+
+_FEW_OPERATIONS = 1e6
+
+
+def dual_suits(n: int, d: int, entries: int) -> bool:
+    """Whether coordinate ascent in the dual is likely to be the fastest.
+
+    A sweep costs an evaluation and gains what several steps in the primal do, where rows share few columns or are
+    fewer than these.
+
+    Parameters
+    ----------
+    n, d, entries : int
+        Rows, columns and stored entries.
+    """
+    if entries < SPARSE * n * d:
+        return d > DIRECT_LIMIT
+    return d > n and not newton_suits(n, d, entries)
+
+
+def newton_suits(n: int, d: int, entries: int) -> bool:
+    """Whether Newton's method is likely to be faster than L-BFGS.
+
+    On data of any size L-BFGS in its coordinates needs few passes, but a millisecond of overhead; a Hessian costs n·d²
+    operations, its factor d³. On sparse wide data L-BFGS spends its time on vectors of length d, and conjugate
+    gradients need fewer of them.
+
+    Parameters
+    ----------
+    n, d, entries : int
+        Rows, columns and stored entries.
+    """
+    if d > DIRECT_LIMIT:
+        return entries < SPARSE * n * d
+    return n * d * d + d**3 <= _FEW_OPERATIONS
