@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from ._one_vs_rest import COMPANION, Settings
-from .joint import JointObjective
+from .joint import JointObjective, JointPoint
 from .losses import Loss
 from .matrix import DesignMatrix
 from .solvers import Solution
@@ -22,7 +22,7 @@ def fit_jointly(
     n_classes: int,
     settings: Settings,
     start: tuple[np.ndarray, np.ndarray] | None,
-) -> tuple[Solution, float]:
+) -> tuple[Solution[JointPoint], float]:
     """The solution, with W of shape (K, d), and the seconds that it took.
 
     Parameters
@@ -44,7 +44,7 @@ def fit_jointly(
     """
     began = time.perf_counter()
     C = settings.C if np.isfinite(settings.C) else 1.0
-    scaled = np.full(1, float(C)) if weights is None else C * weights
+    scaled = np.full(1, float(C)) if weights is None else np.multiply(C, weights)
     if weights is not None:
         # Rows of weight 0 may have any code.
         codes = np.minimum(codes, n_classes - 1)

@@ -87,21 +87,25 @@ class JointObjective:
             return weights[0] * np.bincount(codes, minlength=self.n_classes)
         return np.bincount(codes, weights, minlength=self.n_classes)
 
-    def origin(self) -> JointPoint:
-        """The point W = 0, with b at its minimum."""
+    def at_zero(self) -> tuple[float, np.ndarray]:
+        """F at W = 0 and, for a convex loss, at the best b, which is returned as well; without a pass over X."""
         k = self.n_classes
+        # Every row of a class has the same margin there: one row of the whole weight stands for it.
+        codes, weights = np.arange(k, dtype=self.passes.codes.dtype), self.class_weights()
+
+        def see(b: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+            z = np.repeat(b[:, None], k, axis=1)
+            value, first, second = second_derivatives(self.compiled, codes, weights, z, np.zeros(1))
+            return value, first.sum(axis=1), second.sum(axis=1)[pairs(k)]
+
         b = np.zeros(k)
         if self.fit_intercept and self.loss.convex:
-            # Every row of a class has the same margin there: one row of the whole weight stands for it.
-            codes, weights = np.arange(k, dtype=self.passes.codes.dtype), self.class_weights()
-
-            def see(b: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-                z = np.repeat(b[:, None], k, axis=1)
-                value, first, second = second_derivatives(self.compiled, codes, weights, z, np.zeros(1))
-                return value, first.sum(axis=1), second.sum(axis=1)[pairs(k)]
-
             b = minimised(see, b)
-        return self.evaluate(self.passes.zeros(), b)
+        return see(b)[0], b
+
+    def origin(self) -> JointPoint:
+        """The point W = 0, for a convex loss with b at its minimum."""
+        return self.evaluate(self.passes.zeros(), self.at_zero()[1])
 
     def evaluate(self, w: np.ndarray, b: np.ndarray) -> JointPoint:
         """The point (W, b) with its value and gradient, from one pass over the rows."""

@@ -62,9 +62,7 @@ class JointPasses:
         """Run a pass that leaves sums and something of the shape of the coefficients."""
         address, parameters, _ = loss
         chunks = self._chunks
-        if self._gradients is None:
-            self._gradients = np.empty((chunks.number, *self.shape))
-        sums, gradients = np.empty((chunks.number, 1 + self.n_classes)), self._gradients
+        sums, gradients = np.empty((chunks.number, 1 + self.n_classes)), self._partial()
 
         def share(first: int, last: int, work: np.ndarray) -> None:
             kernel(
@@ -73,7 +71,15 @@ class JointPasses:
             )  # fmt: skip
 
         self._run(share)
-        return sums.sum(axis=0), gradients.sum(axis=0)
+        return sums.sum(axis=0), _added(gradients)
+
+    def _partial(self) -> np.ndarray:
+        """Coefficients for every chunk; those of a single chunk are the result, and are not used again."""
+        if self._chunks.number == 1:
+            return np.empty((1, *self.shape))
+        if self._gradients is None:
+            self._gradients = np.empty((self._chunks.number, *self.shape))
+        return self._gradients
 
     def _run(self, share: Callable[[int, int, np.ndarray], None]) -> None:
         shares = self._chunks.shares
@@ -114,10 +120,7 @@ class JointPasses:
 
     def combination(self, alpha: np.ndarray) -> np.ndarray:
         """Σ x αᵀ for α of shape (n, P), as coefficients."""
-        chunks = self._chunks
-        if self._gradients is None:
-            self._gradients = np.empty((chunks.number, *self.shape))
-        gradients = self._gradients
+        chunks, gradients = self._chunks, self._partial()
         self._run(
             lambda first, last, work: joint.combination_joint(
                 self.matrix.rows,
@@ -131,7 +134,7 @@ class JointPasses:
                 gradients,
             )
         )
-        return gradients.sum(axis=0)
+        return _added(gradients)
 
     def margins(self, w: np.ndarray, b: np.ndarray) -> np.ndarray:
         """m of every row, of shape (n,), without the shifts."""
@@ -160,6 +163,10 @@ class JointPasses:
         rows = slice(start, start + z.shape[1])
         weights, shifts = (a if a.size == 1 else a[rows] for a in (self.weights, self.shifts))
         return second_derivatives(loss, self.codes[rows], weights, z, shifts)
+
+
+def _added(partial: np.ndarray) -> np.ndarray:
+    return partial[0] if len(partial) == 1 else partial.sum(axis=0)
 
 
 def second_derivatives(

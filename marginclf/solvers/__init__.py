@@ -29,7 +29,7 @@ def solve(
     tol: float,
     max_iter: int,
     seed: int = 0,
-) -> Solution:
+) -> Solution[Point]:
     """Minimise an objective by the named solver, or by the one that suits it.
 
     ``"auto"`` takes the closed form for an affine loss; coordinate ascent in the dual or Newton's method where they
@@ -62,7 +62,7 @@ def solve(
     return solution
 
 
-def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_iter: int, seed: int) -> Solution:
+def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_iter: int, seed: int) -> Solution[Point]:
     n, d = objective.matrix.shape
     entries = objective.matrix.entries
     if objective.loss.affine:
@@ -80,7 +80,7 @@ def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_i
     return _finished(objective, first, tol=tol, max_iter=max_iter) if _can_be_finished(objective, first) else first
 
 
-def _finished(objective: Objective, first: Solution, *, tol: float, max_iter: int) -> Solution:
+def _finished(objective: Objective, first: Solution[Point], *, tol: float, max_iter: int) -> Solution[Point]:
     """What another solver left, taken on by Newton's method or the method of multipliers."""
     if first.n_iter >= max_iter:
         return first

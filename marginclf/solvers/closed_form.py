@@ -8,7 +8,7 @@ from ..objective import Objective, Point
 from .solution import Solution, Status
 
 
-def closed_form(objective: Objective, start: Point, *, tol: float, max_iter: int) -> Solution:
+def closed_form(objective: Objective, start: Point, *, tol: float, max_iter: int) -> Solution[Point]:
     """w = −∇(Σ C s φ), which does not depend on w; b midway between the class means along w.
 
     Parameters

@@ -32,7 +32,7 @@ _ROUNDING = 1e-14
 """The same forecast, below which sweeps add up rounding, of float32 values for sparse data."""
 
 
-def dual(objective: Objective, start: Point, *, tol: float, max_iter: int, seed: int = 0) -> Solution:
+def dual(objective: Objective, start: Point, *, tol: float, max_iter: int, seed: int = 0) -> Solution[Point]:
     """Maximise the dual of an objective.
 
     Parameters
@@ -66,7 +66,14 @@ def dual(objective: Objective, start: Point, *, tol: float, max_iter: int, seed:
 
 
 def climb(
-    ascent: Any, certify: Callable[[], Any], scale: float, *, smooth: bool, tol: float, max_iter: int
+    ascent: Any,
+    certify: Callable[[], Any],
+    scale: float,
+    *,
+    smooth: bool,
+    tol: float,
+    max_iter: int,
+    excess: float = 1.0,
 ) -> tuple[Any, Status, int]:
     r"""Sweep until what ``certify`` proves is at most tol, or another method is the better choice.
 
@@ -84,9 +91,11 @@ def climb(
         Relative suboptimality at which to stop.
     max_iter : int
         Largest number of sweeps.
+    excess : float, default=1.0
+        By how much what is proven is likely to be above what the forecast says.
     """
     # F falls with the dual's distance to its maximum, or where the loss has a kink with the root of that.
-    power, excess = (1.0 if smooth else 0.5), 1.0
+    power = 1.0 if smooth else 0.5
     for n_iter in range(1, max_iter + 1):
         ascent.sweep()
         left, factor = ascent.forecast.rest()

@@ -22,7 +22,7 @@ _PROMISING = 1e-2
 """Estimated decrement, as a fraction of tol, from which on it is computed where nothing can be proved."""
 
 
-def lbfgs(objective: Objective, start: Point, *, tol: float, max_iter: int) -> Solution:
+def lbfgs(objective: Objective, start: Point, *, tol: float, max_iter: int) -> Solution[Point]:
     """Minimise an objective.
 
     Parameters
@@ -63,7 +63,7 @@ class _Run:
         self.coordinates = coordinates
         self.tol = tol
         self.n_iter = 0
-        self.solution: Solution | None = None
+        self.solution: Solution[Point] | None = None
         self._last = coordinates.origin
         self._decrement = np.inf
         self._next_check = np.inf

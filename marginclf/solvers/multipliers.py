@@ -141,7 +141,7 @@ def certified(objective: Objective, alpha: np.ndarray, b: float) -> Point:
 
 def multipliers(
     objective: Objective, start: Point, *, tol: float, max_iter: int, alpha: np.ndarray | None = None
-) -> Solution:
+) -> Solution[Point]:
     """Minimise an objective whose loss has a kink.
 
     Parameters

@@ -27,7 +27,9 @@ _LAST = 1e-14
 """Relative decrement whose step is the last: what it leaves is, by quadratic convergence, the square of this."""
 
 
-def newton(objective: Objective, start: Point, *, tol: float, max_iter: int, to_rounding: bool = True) -> Solution:
+def newton(
+    objective: Objective, start: Point, *, tol: float, max_iter: int, to_rounding: bool = True
+) -> Solution[Point]:
     """Minimise an objective.
 
     Parameters
@@ -84,7 +86,7 @@ def newton(objective: Objective, start: Point, *, tol: float, max_iter: int, to_
     raise AssertionError("unreachable")
 
 
-def _solution(point: Point, status: Status, n_iter: int, tol: float) -> Solution:
+def _solution(point: Point, status: Status, n_iter: int, tol: float) -> Solution[Point]:
     """What was met at the point before, or proven since."""
     return Solution(point, Status.PROVEN if point.suboptimality <= tol else status, n_iter)
 

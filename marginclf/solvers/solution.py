@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -58,14 +59,17 @@ _UNREPRESENTABLE = 4.0 * np.finfo(float).eps
 """A relative gain that F, a sum of many terms, cannot show."""
 
 
+AnyPoint = TypeVar("AnyPoint")
+
+
 @dataclass(frozen=True)
-class Solution:
+class Solution(Generic[AnyPoint]):
     """Where a solver ended.
 
     Attributes
     ----------
-    point : Point
-        Coefficients, intercept and objective.
+    point : Point or JointPoint
+        Coefficients, intercepts and objective.
     status : Status
         How it ended.
     n_iter : int
@@ -74,7 +78,7 @@ class Solution:
         Dual variables C s y a of each row, from a solver that has them.
     """
 
-    point: Point
+    point: AnyPoint
     status: Status
     n_iter: int
     alpha: np.ndarray | None = None

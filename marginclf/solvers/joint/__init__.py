@@ -19,7 +19,7 @@ _PATIENCE = 300
 
 def solve_joint(
     objective: JointObjective, w: np.ndarray, b: np.ndarray, *, solver: str, tol: float, max_iter: int, seed: int = 0
-) -> Solution:
+) -> Solution[JointPoint]:
     """Minimise a joint objective by the named solver, or by the one that suits it.
 
     Parameters
@@ -42,7 +42,7 @@ def solve_joint(
     OverflowError
         If the gradient at zero, its square, the Hessian or the solution overflows.
     """
-    solution = _solve(objective, _start(objective, w, b), solver=solver, tol=tol, max_iter=max_iter, seed=seed)
+    solution = _solve(objective, w, b, solver=solver, tol=tol, max_iter=max_iter, seed=seed)
     point = solution.point
     if not (np.isfinite(point.value) and np.isfinite(point.w).all() and np.isfinite(point.b).all()):
         raise OverflowError("the solution overflows")
@@ -50,13 +50,15 @@ def solve_joint(
 
 
 def _solve(
-    objective: JointObjective, start: JointPoint, *, solver: str, tol: float, max_iter: int, seed: int
-) -> Solution:
+    objective: JointObjective, w: np.ndarray, b: np.ndarray, *, solver: str, tol: float, max_iter: int, seed: int
+) -> Solution[JointPoint]:
     n, d = objective.matrix.shape
     suits = dual_suits(n, d, objective.matrix.entries) and not _small(objective)
     if solver == "dual" or (solver == "auto" and objective.provable and suits):
-        first = joint_dual(objective, start, tol=tol, max_iter=max(1, int(SWEEPS * max_iter)), seed=seed)
+        warm = _start(objective, w, b) if w.any() else None
+        first = joint_dual(objective, warm, tol=tol, max_iter=max(1, int(SWEEPS * max_iter)), seed=seed)
         return _finished(objective, first, tol=tol, max_iter=max_iter)
+    start = _start(objective, w, b)
     if not objective.loss.smooth:
         return joint_multipliers(objective, start, tol=tol, max_iter=max_iter)
     if solver == "newton" or (solver == "auto" and (_small(objective) or _wide(objective))):
@@ -67,7 +69,9 @@ def _solve(
     return _finished(objective, first, tol=tol, max_iter=max_iter)
 
 
-def _finished(objective: JointObjective, first: Solution, *, tol: float, max_iter: int) -> Solution:
+def _finished(
+    objective: JointObjective, first: Solution[JointPoint], *, tol: float, max_iter: int
+) -> Solution[JointPoint]:
     """What another solver left, taken on by Newton's method or the method of multipliers."""
     if first.status.converged or first.status is Status.SEPARABLE or first.n_iter >= max_iter:
         return first

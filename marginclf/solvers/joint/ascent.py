@@ -25,13 +25,13 @@ class JointAscent:
     ----------
     objective : JointObjective
         F, of a convex loss and with a penalty.
-    start : JointPoint
-        Gives the first intercepts.
+    b : ndarray of shape (K,)
+        The first intercepts.
     seed : int
         Of the order of the visits.
     """
 
-    def __init__(self, objective: JointObjective, start: JointPoint, seed: int) -> None:
+    def __init__(self, objective: JointObjective, b: np.ndarray, seed: int) -> None:
         n, _ = objective.matrix.shape
         k = objective.n_classes
         self._objective, self._rng = objective, np.random.RandomState(seed)
@@ -46,7 +46,7 @@ class JointAscent:
         self._margins, self._idle = np.zeros(n), np.zeros((n, 2), dtype=np.int32)
         self._loss = objective.loss.compiled_prox()
         self._out, self._work, self._sums = np.empty(2), np.empty((4, lanes)), np.empty(2)
-        self.b, self._balance = start.b.copy(), np.zeros(k)
+        self.b, self._balance = b, np.zeros(k)
         self._spring = self._strength() if objective.fit_intercept else 0.0
         self.forecast = Forecast()
 

@@ -173,8 +173,9 @@ class Coordinates:
 
     def _optimum(self, start: JointPoint) -> JointPoint:
         sample = self._sample
-        how = {"tol": _SAMPLE_TOL, "max_iter": _SAMPLE_ITERATIONS, "to_rounding": False}
-        found = joint_newton(sample, sample.origin(), **how).point
+        found = joint_newton(
+            sample, sample.origin(), tol=_SAMPLE_TOL, max_iter=_SAMPLE_ITERATIONS, to_rounding=False
+        ).point
         there = self._objective.evaluate(found.w, found.b)
         return there if there.value < start.value else start
 

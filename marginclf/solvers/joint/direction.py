@@ -50,7 +50,7 @@ def _factored(objective: JointObjective, point: JointPoint) -> tuple[np.ndarray,
     gradient[:, d] = point.slope
     free = np.ones((k, d + 1), dtype=bool)
     free[:, d] = objective.fit_intercept
-    step = np.zeros(size)
+    step: np.ndarray = np.zeros(size)
     chosen = free.ravel()
     if not chosen.all():
         hessian = hessian[np.ix_(chosen, chosen)]

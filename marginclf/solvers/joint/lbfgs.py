@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
-from ...joint import JointObjective
+from ...joint import JointObjective, JointPoint
 from ..lbfgs import OPTIONS
 from ..solution import Solution, Status
 from .coordinates import Coordinates, JointCoordinates
@@ -20,7 +20,7 @@ _FIRST_STAGE, _LONGER = 12, 3
 """Iterations in the coordinates of the start, and how much longer each next stage is: curvatures change on the way."""
 
 
-def joint_lbfgs(objective: JointObjective, start: Any, *, tol: float, max_iter: int) -> Solution:
+def joint_lbfgs(objective: JointObjective, start: JointPoint, *, tol: float, max_iter: int) -> Solution[JointPoint]:
     """Minimise a joint objective; see :func:`marginclf.solvers.lbfgs.lbfgs` for the parameters."""
     maker = Coordinates(objective)
     point, n_iter, stage = start, 0, _FIRST_STAGE
@@ -56,7 +56,7 @@ class _Run:
     def __init__(self, objective: JointObjective, coordinates: JointCoordinates, tol: float, n_iter: int) -> None:
         self.objective, self.coordinates, self.tol = objective, coordinates, tol
         self.n_iter = n_iter
-        self.solution: Solution | None = None
+        self.solution: Solution[JointPoint] | None = None
         self._last = coordinates.origin
         self._decrement = self._next_check = np.inf
 

@@ -65,7 +65,7 @@ def joint_certified(objective: JointObjective, w: np.ndarray, b: np.ndarray, a: 
 
 def joint_multipliers(
     objective: JointObjective, start: JointPoint, *, tol: float, max_iter: int, a: np.ndarray | None = None
-) -> Solution:
+) -> Solution[JointPoint]:
     """Minimise a joint objective whose loss has a kink.
 
     Parameters

@@ -21,7 +21,7 @@ _PROMISING = 2.0
 
 def joint_newton(
     objective: JointObjective, start: JointPoint, *, tol: float, max_iter: int, to_rounding: bool = True
-) -> Solution:
+) -> Solution[JointPoint]:
     """Minimise a joint objective; see :func:`marginclf.solvers.newton.newton` for the parameters."""
     start.require_finite()
     factored = direct(objective)
@@ -78,7 +78,7 @@ def joint_verdict(
         return Status.PROVEN
     enough = tol if stalled or not objective.loss.convex else 0.0
     small = point.relative(direction.decrement) <= max(enough, _UNREPRESENTABLE)
-    small = small or abs(point.value) <= _UNREPRESENTABLE**2 * float(objective.class_weights().sum())
+    small = small or bool(abs(point.value) <= _UNREPRESENTABLE**2 * objective.class_weights().sum())
     if objective.provable:
         return Status.LIMIT_OF_PRECISION if small else None
     if objective.separates(point.w, point.b) or objective.separates(direction.dw, direction.db):
