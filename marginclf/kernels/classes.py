@@ -17,6 +17,10 @@ from .rows import _backward, _forward
 _OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy", "forceinline": True}
 
 
+_NARROW = 32
+"""Columns up to which a block is transposed: rows that short leave the vector units half empty."""
+
+
 def classes_scratch(n_classes: int) -> np.ndarray:
     """Work space of one thread: decision values and slopes for each class; weights, values and curvatures."""
     return np.empty((2 * n_classes + 3, BLOCK_ROWS))
@@ -55,6 +59,9 @@ def _backward_one_by_one(rows, start, n, r, g):
 
 
 def _forward_tiles(rows, start, n, w, b, z):
+    if w.shape[1] <= _NARROW:
+        _forward_narrow(_transposed(rows, start, n), w, b, z)
+        return
     # Two rows with four classes.
     n_classes, whole = w.shape[0], n - n % 2
     for k in range(0, n_classes - n_classes % 4, 4):
@@ -85,6 +92,86 @@ def _forward_tile(x0, x1, w, b, z):
 
 
 @njit(**_OPTIONS)
+def _transposed(X, start, n):
+    """A block by columns: where rows are short, loops run along the block instead."""
+    columns = np.empty((X.shape[1], n))
+    for i in range(n):
+        for j in range(X.shape[1]):
+            columns[j, i] = X[start + i, j]
+    return columns
+
+
+@njit(**_OPTIONS)
+def _forward_narrow(columns, w, b, z):
+    # Two classes with four columns.
+    d, n = columns.shape
+    n_classes = w.shape[0]
+    for k in range(0, n_classes, 2):
+        z0, z1 = z[k], z[min(k + 1, n_classes - 1)]
+        w0, w1 = w[k], w[min(k + 1, n_classes - 1)]
+        b0, b1 = b[k], b[min(k + 1, n_classes - 1)]
+        for i in range(n):
+            z0[i] = b0
+            z1[i] = b1
+        for j in range(0, d - d % 4, 4):
+            x0, x1, x2, x3 = columns[j], columns[j + 1], columns[j + 2], columns[j + 3]
+            p0, p1, p2, p3 = w0[j], w0[j + 1], w0[j + 2], w0[j + 3]
+            q0, q1, q2, q3 = w1[j], w1[j + 1], w1[j + 2], w1[j + 3]
+            if k + 1 < n_classes:
+                for i in range(n):
+                    u0, u1, u2, u3 = x0[i], x1[i], x2[i], x3[i]
+                    z0[i] += (p0 * u0 + p1 * u1) + (p2 * u2 + p3 * u3)
+                    z1[i] += (q0 * u0 + q1 * u1) + (q2 * u2 + q3 * u3)
+            else:
+                for i in range(n):
+                    z0[i] += (p0 * x0[i] + p1 * x1[i]) + (p2 * x2[i] + p3 * x3[i])
+        for j in range(d - d % 4, d):
+            x0, p0, q0 = columns[j], w0[j], w1[j]
+            for i in range(n):
+                z0[i] += p0 * x0[i]
+            if k + 1 < n_classes:
+                for i in range(n):
+                    z1[i] += q0 * x0[i]
+
+
+@njit(**_OPTIONS)
+def _backward_narrow(columns, r, g):
+    # Four columns with two classes.
+    d, n = columns.shape
+    n_classes, whole = g.shape[0], d - d % 4
+    for j in range(0, whole, 4):
+        x0, x1, x2, x3 = columns[j], columns[j + 1], columns[j + 2], columns[j + 3]
+        for k in range(0, n_classes - n_classes % 2, 2):
+            r0, r1 = r[k], r[k + 1]
+            p0 = p1 = p2 = p3 = q0 = q1 = q2 = q3 = 0.0
+            for i in range(n):
+                u0, u1 = r0[i], r1[i]
+                p0 += u0 * x0[i]
+                p1 += u0 * x1[i]
+                p2 += u0 * x2[i]
+                p3 += u0 * x3[i]
+                q0 += u1 * x0[i]
+                q1 += u1 * x1[i]
+                q2 += u1 * x2[i]
+                q3 += u1 * x3[i]
+            g[k, j] += p0
+            g[k, j + 1] += p1
+            g[k, j + 2] += p2
+            g[k, j + 3] += p3
+            g[k + 1, j] += q0
+            g[k + 1, j + 1] += q1
+            g[k + 1, j + 2] += q2
+            g[k + 1, j + 3] += q3
+    for k in range(n_classes):
+        rk = r[k]
+        for j in range(0 if n_classes % 2 and k == n_classes - 1 else whole, d):
+            total = 0.0
+            for i in range(n):
+                total += rk[i] * columns[j, i]
+            g[k, j] += total
+
+
+@njit(**_OPTIONS)
 def _forward_rest(X, start, first, n, w, b, z, k_first):
     for k in range(k_first, w.shape[0]):
         wk = w[k]
@@ -96,6 +183,9 @@ def _forward_rest(X, start, first, n, w, b, z, k_first):
 
 
 def _backward_tiles(rows, start, n, r, g):
+    if g.shape[1] <= _NARROW:
+        _backward_narrow(_transposed(rows, start, n), r, g)
+        return
     # Four rows with two classes.
     d, n_classes, whole = rows.shape[1], g.shape[0], n - n % 4
     for i in range(0, whole, 4):

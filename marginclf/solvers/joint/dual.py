@@ -8,7 +8,6 @@ from ..solution import Solution, Status
 from .ascent import JointAscent
 from .multipliers import joint_certified
 
-
 _EXCESS = 25.0
 """The bound from the gradient, relative to the gap that the sweeps leave: 20 to 40 on text."""
 
