@@ -345,11 +345,15 @@ def intercepts_joint(
                 total[1 + k] += slope
                 total[1 + n_classes + k * n_classes + k] += spread
             for k in range(n_classes):
-                for j in range(n_classes):
+                for i in range(size):
+                    v[i], top[i] = curvatures[i] * z[k, i], slopes[i] * q[k, i]
+                for j in range(k + 1):
                     both = 0.0
                     for i in range(size):
-                        both += curvatures[i] * z[k, i] * z[j, i] + slopes[i] * q[k, i] * q[j, i]
+                        both += v[i] * z[j, i] + top[i] * q[j, i]
                     total[1 + n_classes + k * n_classes + j] += both
+                    if j < k:
+                        total[1 + n_classes + j * n_classes + k] += both
 
 
 @kernel()

@@ -14,7 +14,7 @@ from ...kernels.joint import LANES
 from ...kernels.joint_ascent import sweep_joint
 from ..ascent import HOLD, Forecast
 
-_SETTLED = 1e-4
+SETTLED = 1e-4
 """Decrement in b, as a fraction of tol, whose step is the last: what that leaves adds nothing to the bound."""
 
 
@@ -81,7 +81,7 @@ class JointAscent:
 
     def point(self, tol: float) -> JointPoint:
         """The point that the dual variables make, with b at its minimum as far as a bound of ``tol`` needs it."""
-        return self._objective.at(self.coefficients(), self.b - self.b.mean(), enough=_SETTLED * tol)
+        return self._objective.at(self.coefficients(), self.b - self.b.mean(), enough=SETTLED * tol)
 
     @property
     def alpha(self) -> np.ndarray:
