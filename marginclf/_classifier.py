@@ -7,16 +7,16 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from joblib import effective_n_jobs
-from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from . import _report
-from ._joint import fit_jointly
+from ._joint import fit_jointly, takes_joint
 from ._one_vs_rest import OneVsRest, Settings
 from ._prediction import LinearPrediction
 from ._validation import training_data, unusable_data
+from ._warm_start import first_coefficients, previous_fit
 from .losses import Loss, get_loss
 from .matrix import design_matrix
 from .solvers import SOLVERS, Solution
@@ -50,11 +50,11 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         Weights of the classes, multiplied with the sample weights. "balanced" gives every class the same total;
         its counts include the sample weights. With more than two classes they are weights of the classes in y, not of
         a class and its rest.
-    multi_class : {"ovr", "joint"}, default="ovr"
-        What to do with more than two classes; two are always one binary problem. "ovr" fits each class against the
-        rest. "joint" minimises C Σ s φ(z_y − log Σ_{k≠y} exp z_k) + ½‖W‖² over all classes at once, with Σ b = 0:
-        softmax regression for ``loss="logistic"``, and its like for every loss that never increases. "squared",
-        "tangent" and "linear" have no joint form.
+    multi_class : {"auto", "joint", "ovr"}, default="auto"
+        What to do with more than two classes; two are always one binary problem. "joint" minimises
+        C Σ s φ(z_y − log Σ_{k≠y} exp z_k) + ½‖W‖² over all classes at once, with Σ b = 0: softmax regression for
+        ``loss="logistic"``, and its like for every loss that never increases. "ovr" fits each class against the rest.
+        "auto" is "joint" for a convex loss that has that form, and "ovr" for the others.
     tol : float, default=1e-8
         Relative suboptimality (F − F*)/\|F\| at which to stop, as proven (``suboptimality_``); the true one is often
         far smaller. Small problems go on to rounding.
@@ -130,7 +130,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         "C": [Interval(Real, 0.0, None, closed="right")],
         "fit_intercept": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
-        "multi_class": [StrOptions({"ovr", "joint"})],
+        "multi_class": [StrOptions({"auto", "joint", "ovr"})],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions({"auto", *SOLVERS})],
@@ -147,7 +147,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         C: float = 1.0,
         fit_intercept: bool = True,
         class_weight: dict | str | None = None,
-        multi_class: str = "ovr",
+        multi_class: str = "auto",
         tol: float = 1e-8,
         max_iter: int = 1000,
         solver: str = "auto",
@@ -246,12 +246,10 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
                 "use a finite C"
             )
         self._check_solver(loss)
-        previous = self._previous_fit()
+        previous = previous_fit(self)
         X, classes, codes, weights = training_data(self, X, y, sample_weight, self.class_weight)
-        joint = self.multi_class == "joint" and len(classes) > 2
-        starts = self._starts(previous, classes, X.shape[1], joint)
-        if joint:
-            loss.require_joint()
+        joint = len(classes) > 2 and takes_joint(self.multi_class, loss)
+        start = first_coefficients(self, previous, classes, X.shape[1])
         positive = [1] if len(classes) == 2 else list(range(len(classes)))
         n_jobs = effective_n_jobs(self.n_jobs)
         # One seed for all classes: each is fitted as it would be alone.
@@ -262,10 +260,11 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         with np.errstate(over="ignore", invalid="ignore"), design_matrix(X, n_jobs) as matrix:
             try:
                 if joint:
-                    found = fit_jointly(matrix, loss, codes, weights, len(classes), settings, starts)
+                    found = fit_jointly(matrix, loss, codes, weights, len(classes), settings, start)
                     labels, results = ["all classes"], iter([found])
                 else:
                     labels = [f"class {classes[k]}" for k in positive]
+                    starts = [None] * len(positive) if start is None else list(zip(*start, strict=True))
                     results = OneVsRest(matrix, loss, codes, weights, len(classes), settings).solve(positive, starts)
                 for label, (solution, seconds) in zip(labels, results, strict=True):
                     solutions.append(solution)
@@ -302,30 +301,6 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
                 f"solver='dual' with loss={self.loss!r} and C={self.C!r}: there is no dual to ascend in, as {why}; use "
                 "solver='auto'"
             )
-
-    def _previous_fit(self) -> tuple | None:
-        """Classes, feature names, coefficients and intercepts of the fit that a warm start continues."""
-        if not (self.warm_start and hasattr(self, "coef_")):
-            return None
-        coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
-        return self.classes_, getattr(self, "feature_names_in_", None), coef, self.intercept_
-
-    def _starts(self, previous: tuple | None, classes: np.ndarray, d: int, joint: bool) -> Any:
-        if previous is None:
-            return None if joint else [None] * (1 if len(classes) == 2 else len(classes))
-        old_classes, old_names, coef, intercept = previous
-        remedy = "fit a new estimator, or set warm_start=False"
-        if not np.array_equal(old_classes, classes):
-            raise ValueError(f"warm_start: y has the classes {classes}, the previous fit had {old_classes}; {remedy}")
-        if coef.shape[1] != d:
-            raise ValueError(f"warm_start: X has {d} features, the previous fit had {coef.shape[1]}; {remedy}")
-        names = getattr(self, "feature_names_in_", None)
-        if old_names is not None and names is not None and not np.array_equal(old_names, names):
-            raise ValueError(f"warm_start: X has other feature names than the previous fit; {remedy}")
-        starts = intercept if self.fit_intercept else np.zeros_like(intercept)
-        if joint:
-            return coef.copy(), starts.copy()
-        return [(w.copy(), float(b)) for w, b in zip(coef, starts, strict=True)]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -14,6 +14,25 @@ from .solvers import Solution
 from .solvers.joint import solve_joint
 
 
+def takes_joint(multi_class: str, loss: Loss) -> bool:
+    """Whether more than two classes get one joint margin.
+
+    Raises
+    ------
+    ValueError
+        If that is asked for and the loss has no such form.
+    """
+    if multi_class == "ovr" or (multi_class == "auto" and not loss.convex):
+        return False
+    why = loss.why_not_joint()
+    if why is not None and multi_class == "joint":
+        raise ValueError(
+            f"multi_class='joint' with loss={loss!r}: {why}; use multi_class='ovr', or a loss such as 'logistic' or "
+            "'squared_hinge'"
+        )
+    return why is None
+
+
 def fit_jointly(
     matrix: DesignMatrix,
     loss: Loss,

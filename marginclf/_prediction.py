@@ -10,13 +10,15 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ._joint import takes_joint
 from ._validation import features, unusable_data
 from .losses import Loss, get_loss
 
 
 def _has_probability(estimator: LinearPrediction) -> bool:
     loss = get_loss(estimator.loss)
-    joint = estimator._is_joint()
+    # Before a fit it is not known how many classes there will be: what is promised must then hold for any number.
+    joint = estimator._is_joint() if hasattr(estimator, "classes_") else estimator.multi_class == "joint"
     if loss.probability is None or (joint and loss.joint_probability is None):
         raise AttributeError(
             f"loss={estimator.loss!r} has no probability{' for many classes at once' if joint else ''}. Use "
@@ -37,8 +39,8 @@ class LinearPrediction:
     classes_: np.ndarray
 
     def _is_joint(self) -> bool:
-        """Whether there are, or may be, more than two classes with one joint margin."""
-        return self.multi_class == "joint" and len(getattr(self, "classes_", ())) != 2
+        """Whether the fit has more than two classes with one joint margin."""
+        return len(self.classes_) > 2 and takes_joint(self.multi_class, get_loss(self.loss))
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Decision values z = X·w + b.

@@ -282,7 +282,7 @@ def minimised(
     b = b - b.mean()
     value, slope, hessian = see(b)
     for _ in range(_STEPS):
-        step = intercept_step(slope, hessian)
+        step = shortened(intercept_step(slope, hessian), b)
         decrement = -0.5 * float(slope @ step)
         if not decrement > enough * abs(value):
             # What this step leaves is the square of that.
@@ -299,6 +299,15 @@ def minimised(
         if not value < last:
             break
     return b
+
+
+def shortened(step: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """A step of the intercepts that is no longer than what may still be seen from here.
+
+    Where all rows are far from their bends, the curvature underflows and says nothing.
+    """
+    longest, allowed = float(np.abs(step).max()), _FAR_MARGIN + float(np.abs(b).max())
+    return step if longest <= allowed else step * (allowed / longest)
 
 
 def intercept_step(slope: np.ndarray, hessian: np.ndarray) -> np.ndarray:

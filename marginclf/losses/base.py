@@ -116,27 +116,17 @@ class Loss(BaseEstimator):
         slopes = self.evaluate(grid)[1]
         return float(grid[slopes > 0.0].min()) if (slopes > 0.0).any() else None
 
-    def require_joint(self) -> None:
-        """Check that the loss has a form with one joint margin for many classes.
-
-        Raises
-        ------
-        ValueError
-            If it has none, with the reason.
-        """
+    def why_not_joint(self) -> str | None:
+        """Why the loss has no form with one joint margin for many classes; None where it has one."""
         if self.affine:
-            why = (
+            return (
                 "of a loss with the same slope everywhere, the joint margin makes another problem, which is unbounded "
                 "as soon as a class holds half of the weight"
             )
-        elif (margin := self.increases_at()) is not None:
-            why = f"the joint margin needs a loss that never increases, and this one does at margin {margin:.3g}"
-        else:
-            return
-        raise ValueError(
-            f"multi_class='joint' with loss={self!r}: {why}; use multi_class='ovr', or a loss such as 'logistic' or "
-            "'squared_hinge'"
-        )
+        margin = self.increases_at()
+        if margin is not None:
+            return f"the joint margin needs a loss that never increases, and this one does at margin {margin:.3g}"
+        return None
 
     def validate(self) -> None:
         """Check the values of the parameters.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh, lapack
 
-from ...joint import JointObjective, JointPoint
+from ...joint import JointObjective, JointPoint, shortened
 
 DIRECT_LIMIT = 1000
 """Coefficients and intercepts up to which the Hessian is formed and factored."""
@@ -58,7 +58,7 @@ def _factored(objective: JointObjective, point: JointPoint) -> tuple[np.ndarray,
     step = step.reshape(k, d + 1)
     dw = passes.zeros()
     passes.by_class(dw)[...] = step[:, :d]
-    return dw, step[:, d] - step[:, :d] @ centre if objective.fit_intercept else step[:, d]
+    return dw, shortened(step[:, d], point.b) - step[:, :d] @ centre if objective.fit_intercept else step[:, d]
 
 
 def solved(hessian: np.ndarray, right: np.ndarray, *, strict: bool) -> np.ndarray:

@@ -20,6 +20,9 @@ from .newton import line_search
 _WIDEST, _NARROWEST, _NARROWER = 1.0, 1e-9, 0.125
 _FEW, _FEW_LONG = 8, 3
 _SHARE = 0.1
+_SLOW = 0.5
+"""Part of the gap that a round may leave before the next is narrower, where that means long conjugate gradients."""
+
 _ROUNDS, _ROUNDING = 3, 1e-15
 
 
@@ -42,16 +45,19 @@ class _Round:
         slack = value - envelope - gamma * float(r @ (self._before - 0.5 * a))
         return max(slack, 0.0), value, a
 
-    def answer(self, point: JointPoint) -> tuple[JointPoint, np.ndarray]:
-        """The point as one of F itself, with the duality gap as its proven suboptimality, and the new multipliers."""
+    def answer(self, point: JointPoint) -> tuple[JointPoint, np.ndarray, float]:
+        """The point as one of F itself, with the duality gap as its proven suboptimality; the new multipliers; and the
+        part of the gap that these leave, where rounding makes up most of it, or infinity.
+        """
         slack, value, a = self.certified(point)
         flat = point.w.ravel()
         value += 0.5 * float(flat @ flat)
         answer = JointPoint(self._objective, point.w, point.b, value, point.gradient, point.slope)
         # What the gap may hide because Σ α is not quite zero, where b is too large to be more exact.
         imbalance = float(np.abs(point.slope).sum()) * float(np.abs(point.b).max(initial=0.0))
-        answer.suboptimality = answer.relative(slack + _miss(point) + imbalance)
-        return answer, a
+        rest = _miss(point) + imbalance
+        answer.suboptimality = answer.relative(slack + rest)
+        return answer, a, answer.relative(slack) if rest > slack else np.inf
 
 
 def joint_certified(objective: JointObjective, w: np.ndarray, b: np.ndarray, a: np.ndarray) -> JointPoint:
@@ -85,7 +91,7 @@ def joint_multipliers(
     gamma, w, b = _WIDEST, start.w, start.b
     a = np.zeros(objective.matrix.shape[0]) if a is None else a
     best: JointPoint | None = None
-    least, n_iter, idle = np.inf, 0, 0
+    least, last, n_iter, idle = np.inf, np.inf, 0, 0
     to_rounding = direct(objective)
     while True:
         this = _Round(objective, a, gamma)
@@ -99,21 +105,31 @@ def joint_multipliers(
             if not gain > _ROUNDING * abs(point.value):
                 break
         point = this.smooth.at(point.w, point.b)
-        answer, a = this.answer(point)
+        answer, a, slack = this.answer(point)
         w, b = point.w, point.b
-        left = answer.suboptimality
+        left, spoilt = answer.suboptimality, np.isfinite(slack)
+        if spoilt and to_rounding:
+            # Sums of large weights that cancel leave more rounding than Newton's method says is left.
+            left = min(left, slack + answer.relative(abs(joint_direction(this.smooth, point).decrement)))
         better = best is None or left <= 0.5 * least
-        idle = 0 if better else idle + 1
-        if best is None or left < least:
+        # Margins that lie close together are told apart by a narrow zone only: no progress before is no sign.
+        idle = 0 if better else idle + int(spoilt or gamma == _NARROWEST or not to_rounding)
+        if best is None or not left > least:
             best, least = answer, left
         met = best.suboptimality <= tol
         if best.suboptimality <= _ROUNDING or (met and (not better or not to_rounding)):
             return Solution(best, Status.PROVEN, n_iter)
         if n_iter >= max_iter or idle >= _ROUNDS:
             if met:
-                return Solution(best, Status.PROVEN, n_iter)
-            return Solution(best, Status.LINE_SEARCH if idle >= _ROUNDS else Status.MAX_ITER, n_iter)
-        if steps <= (_FEW if to_rounding else _FEW_LONG):
+                status = Status.PROVEN
+            elif least <= tol:
+                status = Status.LIMIT_OF_PRECISION
+            else:
+                status = Status.LINE_SEARCH if idle >= _ROUNDS else Status.MAX_ITER
+            return Solution(best, status, n_iter)
+        slow = to_rounding or left > _SLOW * last
+        last = left
+        if slow and steps <= (_FEW if to_rounding else _FEW_LONG):
             gamma = max(gamma * _NARROWER, _NARROWEST)
 
 

@@ -1,0 +1,50 @@
+"""What a fit with ``warm_start=True`` takes over from the one before."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+
+class PreviousFit(NamedTuple):
+    """The fit that a warm start continues; read before a new one changes anything."""
+
+    classes: np.ndarray
+    names: Any
+    coef: np.ndarray
+    intercept: np.ndarray
+
+
+def previous_fit(estimator: Any) -> PreviousFit | None:
+    """The previous fit of an estimator, where there is one and it is asked for."""
+    if not (estimator.warm_start and hasattr(estimator, "coef_")):
+        return None
+    coef = estimator.coef_.toarray() if sparse.issparse(estimator.coef_) else estimator.coef_
+    names = getattr(estimator, "feature_names_in_", None)
+    return PreviousFit(estimator.classes_, names, coef, estimator.intercept_)
+
+
+def first_coefficients(
+    estimator: Any, previous: PreviousFit | None, classes: np.ndarray, d: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """W and b where a fit starts, one row a problem; None for zero.
+
+    Raises
+    ------
+    ValueError
+        If the previous fit had other classes or features.
+    """
+    if previous is None:
+        return None
+    remedy = "fit a new estimator, or set warm_start=False"
+    if not np.array_equal(previous.classes, classes):
+        raise ValueError(f"warm_start: y has the classes {classes}, the previous fit had {previous.classes}; {remedy}")
+    if previous.coef.shape[1] != d:
+        raise ValueError(f"warm_start: X has {d} features, the previous fit had {previous.coef.shape[1]}; {remedy}")
+    names = getattr(estimator, "feature_names_in_", None)
+    if previous.names is not None and names is not None and not np.array_equal(previous.names, names):
+        raise ValueError(f"warm_start: X has other feature names than the previous fit; {remedy}")
+    b = previous.intercept if estimator.fit_intercept else np.zeros_like(previous.intercept)
+    return previous.coef.copy(), b.astype(float)
