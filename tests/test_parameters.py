@@ -31,6 +31,7 @@ def test_init_stores_what_it_got():
         "C": np.float32(2.0),
         "fit_intercept": np.True_,
         "class_weight": {0: 1.0, 1: 2.0},
+        "multi_class": "ovr",
         "tol": "no number",
         "max_iter": object(),
         "solver": ["lbfgs"],
@@ -178,7 +179,9 @@ def test_random_state_decides_nothing_in_this_version():
 def test_verbose_prints_one_line_for_each_class(capsys):
     MarginLinearClassifier(verbose=1).fit(X, y)
     assert len(capsys.readouterr().out.splitlines()) == 1
-    MarginLinearClassifier(verbose=1).fit(*load_iris(return_X_y=True))
+    MarginLinearClassifier(multi_class="joint", verbose=1).fit(*load_iris(return_X_y=True))
+    assert capsys.readouterr().out.startswith("[marginclf] all classes: ")
+    MarginLinearClassifier(multi_class="ovr", verbose=1).fit(*load_iris(return_X_y=True))
     lines = capsys.readouterr().out.splitlines()
     assert [re.search(r"class (\d)", line)[1] for line in lines] == ["0", "1", "2"]
     assert all("iterations" in line and "objective" in line and "Optimal" in line for line in lines)

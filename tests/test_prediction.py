@@ -21,12 +21,12 @@ WITH_PROBABILITY = [loss for loss in LOSSES if loss.values[0].probability is not
 WITHOUT_PROBABILITY = [loss for loss in LOSSES if loss.values[0].probability is None]
 
 
-def fit(loss, X, y, weights=None, **parameters):
+def fit(loss, X, y, weights=None, multi_class="ovr", **parameters):
     """A fit that may find no stationary point if the loss is bounded, and warns of nothing else."""
     with warnings.catch_warnings():
         if not get_loss(loss).convex:
             warnings.simplefilter("ignore", ConvergenceWarning)
-        return MarginLinearClassifier(loss, **parameters).fit(X, y, weights)
+        return MarginLinearClassifier(loss, multi_class=multi_class, **parameters).fit(X, y, weights)
 
 
 def objective(loss, w, b, X, signs, weights, C, fit_intercept):
@@ -137,7 +137,7 @@ def test_all_probabilities_zero_and_a_decision_value_of_zero():
     np.testing.assert_allclose(proba, 1.0 / 3.0, rtol=1e-12)
     assert proba.argmax() == model.predict(X[:1])[0] == 1
     X, y = BINARY
-    model = MarginLinearClassifier(fit_intercept=False).fit(X, y)
+    model = MarginLinearClassifier(fit_intercept=False, multi_class="ovr").fit(X, y)
     assert model.predict(np.zeros((1, 5)))[0] == 0
     assert model.predict_proba(np.zeros((1, 5))).argmax() == 0
 

@@ -141,11 +141,12 @@ def test_random_state_and_threads():
     labels = y + 2 * (X @ np.ones(X.shape[1]) > 4.0)
     assert len(np.unique(labels)) >= 3
     for loss in ("logistic", "hinge"):
-        first, again, other = (fit(loss, X, labels, solver="dual", random_state=seed)[0] for seed in (None, 0, 7))
+        how = {"solver": "dual", "multi_class": "ovr"}
+        first, again, other = (fit(loss, X, labels, random_state=seed, **how)[0] for seed in (None, 0, 7))
         np.testing.assert_array_equal(first.coef_, again.coef_)
         assert (first.coef_ != other.coef_).any()
         np.testing.assert_allclose(first.objective_, other.objective_, rtol=1e-7)
-        several, _ = fit(loss, X, labels, solver="dual", n_jobs=2)
+        several, _ = fit(loss, X, labels, n_jobs=2, **how)
         np.testing.assert_array_equal(first.coef_, several.coef_)
         np.testing.assert_array_equal(first.intercept_, several.intercept_)
         # A class is fitted as it would be alone.

@@ -197,7 +197,7 @@ def test_the_words_fit_the_numbers(loss):
 def test_one_warning_for_several_classes():
     rng = np.random.default_rng(24)
     A, y = rng.normal(size=(90, 3)), np.array(["a", "b", "c"])[rng.integers(0, 3, 90)]
-    model, messages = fit("logistic", A, y, max_iter=1)
+    model, messages = fit("logistic", A, y, max_iter=1, multi_class="ovr")
     assert len(messages) == 1
     worst = model.classes_[model.suboptimality_.argmax()]
     assert f"Class {str(worst)!r} and 2 more." in messages[0]
@@ -210,7 +210,7 @@ def test_a_class_that_converges_is_not_counted():
     A = rng.normal(size=(60, 2))
     y = rng.integers(0, 2, 60)
     A[:20], y[:20] = [5.0, 5.0] + 0.1 * A[:20], 2
-    model, messages = fit("logistic", A, y, C=np.inf)
+    model, messages = fit("logistic", A, y, C=np.inf, multi_class="ovr")
     assert len(messages) == 1
     assert "more." not in messages[0]
     assert "Class 2." in messages[0]
