@@ -74,6 +74,7 @@ def climb(
     tol: float,
     max_iter: int,
     excess: float = 1.0,
+    few: float = _FEW,
 ) -> tuple[Any, Status, int]:
     r"""Sweep until what ``certify`` proves is at most tol, or another method is the better choice.
 
@@ -93,6 +94,8 @@ def climb(
         Largest number of sweeps.
     excess : float, default=1.0
         By how much what is proven is likely to be above what the forecast says.
+    few : float
+        For a loss with a kink, the sweeps that are worth waiting for once the rows at the kink are known.
     """
     # F falls with the dual's distance to its maximum, or where the loss has a kink with the root of that.
     power = 1.0 if smooth else 0.5
@@ -104,7 +107,7 @@ def climb(
         if smooth:
             hopeless = left <= _ROUNDING or (n_iter % _EVERY == 0 and _sweeps(left, factor, enough) > _PATIENCE)
         else:
-            hopeless = left <= _IDENTIFIED and (left <= _ROUNDING or _sweeps(left, factor, enough) > _FEW)
+            hopeless = left <= _IDENTIFIED and (left <= _ROUNDING or _sweeps(left, factor, enough) > few)
         if not (left <= enough or hopeless or n_iter in (_EVERY, max_iter)):
             continue
         point = certify()

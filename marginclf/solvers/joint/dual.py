@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ...joint import JointObjective, JointPoint
 from ..dual import climb
 from ..solution import Solution, Status
@@ -10,6 +12,12 @@ from .multipliers import joint_certified
 
 _EXCESS = 25.0
 """The bound from the gradient, relative to the gap that the sweeps leave: 20 to 40 on text."""
+
+
+_FEW = math.inf
+"""Sweeps that are worth waiting for, where the loss has a kink: rows beyond it are curved too, so that Newton's method
+has all of them to go through, and a step of it costs hundreds of sweeps.
+"""
 
 
 def joint_dual(
@@ -50,6 +58,13 @@ def joint_dual(
         return joint_certified(objective, ascent.coefficients(), ascent.b - ascent.b.mean(), ascent.multipliers)
 
     point, status, n_iter = climb(
-        ascent, certify, abs(scale), smooth=smooth, tol=tol, max_iter=max_iter, excess=_EXCESS if smooth else 1.0
+        ascent,
+        certify,
+        abs(scale),
+        smooth=smooth,
+        tol=tol,
+        max_iter=max_iter,
+        excess=_EXCESS if smooth else 1.0,
+        few=_FEW,
     )
     return Solution(point, status, n_iter, ascent.multipliers)
