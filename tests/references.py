@@ -41,6 +41,7 @@ LOSSES = [pytest.param(loss, id=name) for name, loss in LOSS_CASES]
 
 SMOOTH = [pytest.param(loss, id=name) for name, loss in LOSS_CASES if loss.smooth]
 CONVEX = [pytest.param(loss, id=name) for name, loss in LOSS_CASES if loss.convex]
+JOINT = [pytest.param(loss, id=name) for name, loss in LOSS_CASES if loss.why_not_joint() is None]
 KINKED = [pytest.param(loss, id=name) for name, loss in LOSS_CASES if not loss.smooth]
 
 

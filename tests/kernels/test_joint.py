@@ -1,0 +1,204 @@
+"""The passes of the joint margin, and the derivatives that the solvers take from them."""
+
+import numpy as np
+import pytest
+from references import JOINT, mp, reference
+from scipy import sparse
+
+from marginclf.joint import JointObjective
+from marginclf.losses import get_loss
+from marginclf.matrix import design_matrix
+
+KINDS = {
+    "C": np.asarray,
+    "F": np.asfortranarray,
+    "CSR": sparse.csr_matrix,
+    "C32": lambda X: np.asarray(X, dtype=np.float32),
+    "CSR32": lambda X: sparse.csr_matrix(X.astype(np.float32)),
+}
+STORAGE = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+# Fewer and more classes than lanes, more rows than a block and than a chunk, short rows and long ones.
+SHAPES = pytest.mark.parametrize(("n", "d", "k"), [(50, 3, 3), (300, 7, 5), (1500, 40, 4), (700, 33, 9)])
+
+
+def problem(kind, n, d, k, loss="logistic", *, weighted=True, n_jobs=1, shifts=None):
+    rng = np.random.default_rng([n, d, k])
+    X = rng.integers(-3, 4, (n, d)) * (rng.random((n, d)) < 0.6) / 4.0  # the same in float32
+    y = rng.integers(0, k, n).astype(np.int8)
+    s = rng.uniform(0.1, 2.0, n) if weighted else np.full(1, 1.5)
+    matrix = design_matrix(kind(X), n_jobs)
+    objective = JointObjective(matrix, get_loss(loss), y, s, k, penalty=1.0, fit_intercept=True, shifts=shifts)
+    w = objective.passes.zeros()
+    by_class = objective.passes.by_class(w)
+    by_class[...] = rng.normal(size=(k, d)) / np.sqrt(d)
+    return X, y, np.broadcast_to(s, n), objective, w, rng.normal(size=k)
+
+
+def direction(objective, seed=0):
+    rng = np.random.default_rng(seed)
+    p = objective.passes.zeros()
+    objective.passes.by_class(p)[...] = rng.normal(size=objective.passes.by_class(p).shape)
+    return p, rng.normal(size=objective.n_classes)
+
+
+@pytest.mark.parametrize("loss", JOINT)
+def test_value_and_gradient_in_many_digits(loss):
+    X, y, s, objective, w, b = problem(np.asarray, 12, 3, 4, loss)
+    W = objective.passes.by_class(w)
+    value, gradient, slope = mp.mpf(0), mp.zeros(4, 3), mp.zeros(4, 1)
+    for i in range(12):
+        z = [mp.fsum(mp.mpf(W[k, j]) * mp.mpf(X[i, j]) for j in range(3)) + mp.mpf(b[k]) for k in range(4)]
+        others = [k for k in range(4) if k != y[i]]
+        total = mp.fsum(mp.exp(z[k]) for k in others)
+        m = z[y[i]] - mp.log(total)
+        piece = reference(loss).piece(m)
+        value += mp.mpf(s[i]) * piece.value(m)
+        for k in range(4):
+            r = mp.mpf(s[i]) * piece.slope(m) * (1 if k == y[i] else -mp.exp(z[k]) / total)
+            slope[k] += r
+            for j in range(3):
+                gradient[k, j] += r * mp.mpf(X[i, j])
+    found = objective.passes.evaluate(objective.compiled, w, b)
+    np.testing.assert_allclose(found[0], float(value), rtol=1e-13)
+    exact = np.array(gradient.tolist(), dtype=float)
+    np.testing.assert_allclose(objective.passes.by_class(found[1]), exact, atol=1e-12 * np.abs(exact).max())
+    np.testing.assert_allclose(found[2], np.array(slope.tolist(), dtype=float).ravel(), atol=1e-12)
+
+
+@STORAGE
+@SHAPES
+@pytest.mark.parametrize("weighted", [True, False])
+def test_one_pass_is_the_formula(kind, n, d, k, weighted):
+    X, y, s, objective, w, b = problem(kind, n, d, k, weighted=weighted)
+    z = X @ objective.passes.by_class(w).T + b
+    others = np.where(np.arange(k) == y[:, None], -np.inf, z)
+    lse = np.logaddexp.reduce(others, axis=1)
+    m = z[np.arange(n), y] - lse
+    values, slopes, _ = objective.loss.evaluate(m)
+    r = -(s * slopes)[:, None] * np.exp(others - lse[:, None])
+    r[np.arange(n), y] = s * slopes
+    value, gradient, slope = objective.passes.evaluate(objective.compiled, w, b)
+    np.testing.assert_allclose(value, s @ values, rtol=1e-12)
+    np.testing.assert_allclose(objective.passes.by_class(gradient), r.T @ X, atol=1e-10)
+    np.testing.assert_allclose(slope, r.sum(axis=0), atol=1e-10)
+    np.testing.assert_allclose(objective.passes.margins(w, b), m, atol=1e-12)
+    np.testing.assert_allclose(objective.passes.decisions(w, b, 10, 45), z[10:45].T, atol=1e-12)
+    alpha = np.zeros((n, -(-k // 4) * 4))
+    alpha[:, :k] = r
+    np.testing.assert_allclose(objective.passes.by_class(objective.passes.combination(alpha)), r.T @ X, atol=1e-10)
+    if objective.matrix.sparse:
+        assert not gradient[:, k:].any(), "what fills up the lanes stays zero"
+
+
+@STORAGE
+@SHAPES
+@pytest.mark.parametrize("loss", ["logistic", "smooth_hinge"])
+def test_second_derivatives(kind, n, d, k, loss):
+    _, _, _, objective, w, b = problem(kind, n, d, k, loss)
+    passes, compiled = objective.passes, objective.compiled
+    p, p_b = direction(objective)
+    product, product_b = passes.hessian_product(compiled, w, b, p, p_b)
+    # The second derivative of the smooth hinge jumps: the step is so short that few margins cross.
+    step = 1e-6
+    _, up, up_b = passes.evaluate(compiled, w + step * p, b + step * p_b)
+    _, down, down_b = passes.evaluate(compiled, w - step * p, b - step * p_b)
+    scale = np.abs(product).max()
+    np.testing.assert_allclose(product, (up - down) / (2.0 * step), atol=2e-3 * scale)
+    np.testing.assert_allclose(product_b, (up_b - down_b) / (2.0 * step), atol=2e-3 * np.abs(product_b).max())
+
+    unit = passes.zeros()
+    passes.by_class(unit)[k - 1, d - 2] = 1.0
+    diagonal, diagonal_b = passes.diagonal(compiled, w, b)
+    column, _ = passes.hessian_product(compiled, w, b, unit, np.zeros(k))
+    np.testing.assert_allclose(
+        passes.by_class(diagonal)[k - 1, d - 2], passes.by_class(column)[k - 1, d - 2], rtol=1e-10
+    )
+
+    _, slope, in_b = passes.intercepts(compiled, w, b)
+    np.testing.assert_allclose(slope, passes.evaluate(compiled, w, b)[2], atol=1e-10)
+    _, image = passes.hessian_product(compiled, w, b, passes.zeros(), p_b)
+    np.testing.assert_allclose(in_b @ p_b, image, atol=1e-10)
+    np.testing.assert_allclose(in_b.diagonal(), diagonal_b, atol=1e-10)
+    np.testing.assert_allclose(in_b.sum(axis=0), 0.0, atol=1e-10)
+
+    point = objective.evaluate(w, b)
+    centre = np.linspace(-1.0, 1.0, d)
+    whole = objective.hessian(point, centre).reshape(k, d + 1, k, d + 1)
+    np.testing.assert_array_equal(whole, whole.transpose(2, 3, 0, 1))
+    # In the coordinates of the centred rows, b is what is left of it.
+    theta = np.column_stack([passes.by_class(p), p_b + passes.by_class(p) @ centre])
+    image = np.einsum("kilj,lj->ki", whole, theta)
+    expected = passes.by_class(product) - product_b[:, None] * centre
+    np.testing.assert_allclose(image[:, :d], expected, atol=1e-9 * scale)
+    np.testing.assert_allclose(image[:, d], product_b, atol=1e-9 * scale)
+
+
+def test_the_hessian_product_in_many_digits():
+    X, y, s, objective, w, b = problem(np.asarray, 8, 2, 3, "squared_hinge")
+    p, p_b = direction(objective, 1)
+    W, P = objective.passes.by_class(w), objective.passes.by_class(p)
+
+    def slopes(t):
+        """The gradient in b and w, (K, 3), at a distance t along the direction."""
+        total = mp.zeros(3, 3)
+        for i in range(8):
+            x = [mp.mpf(v) for v in X[i]] + [mp.one]
+            rows = [
+                [mp.mpf(a) + t * mp.mpf(c) for a, c in zip([*W[k], b[k]], [*P[k], p_b[k]], strict=True)]
+                for k in range(3)
+            ]
+            z = [mp.fdot(row, x) for row in rows]
+            others = mp.fsum(mp.exp(z[k]) for k in range(3) if k != y[i])
+            m = z[y[i]] - mp.log(others)
+            slope = mp.mpf(s[i]) * reference(objective.loss).piece(m).slope(m)
+            for k in range(3):
+                r = slope * (1 if k == y[i] else -mp.exp(z[k]) / others)
+                for j in range(3):
+                    total[k, j] += r * x[j]
+        return total
+
+    step = mp.mpf(10) ** -20
+    exact = np.array(((slopes(step) - slopes(-step)) / (2 * step)).tolist(), dtype=float)
+    product, product_b = objective.passes.hessian_product(objective.compiled, w, b, p, p_b)
+    np.testing.assert_allclose(objective.passes.by_class(product), exact[:, :2], atol=1e-12)
+    np.testing.assert_allclose(product_b, exact[:, 2], atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, np.asfortranarray, sparse.csr_matrix], ids=["C", "F", "CSR"])
+def test_the_same_bits_for_any_number_of_threads(kind):
+    found = []
+    for n_jobs in (1, 2, 3):
+        _, _, _, objective, w, b = problem(kind, 12_000, 40, 5, n_jobs=n_jobs)
+        p, p_b = direction(objective)
+        with objective.matrix:
+            found.append(
+                [
+                    *objective.passes.evaluate(objective.compiled, w, b),
+                    *objective.passes.hessian_product(objective.compiled, w, b, p, p_b),
+                    objective.passes.margins(w, b),
+                ]
+            )
+            assert len(objective.passes._chunks.shares) == n_jobs + 1, "this is what the test is for"
+    for other in found[1:]:
+        for one, another in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(one, another)
+
+
+def test_shifts_are_added_to_the_margins():
+    n = 300
+    shifts = np.random.default_rng(3).normal(size=n)
+    X, y, s, plain, w, b = problem(np.asarray, n, 3, 4, "squared_hinge")
+    _, _, _, shifted, _, _ = problem(np.asarray, n, 3, 4, "squared_hinge", shifts=shifts)
+    values, _, _ = plain.loss.evaluate(plain.passes.margins(w, b) + shifts)
+    np.testing.assert_allclose(shifted.passes.evaluate(shifted.compiled, w, b)[0], s @ values, rtol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1e3, 1e4, 1e150, 1e300])
+def test_far_decision_values(size):
+    """No NaN where the others' exponentials underflow, or all of them are equal and far away."""
+    X, y, s, objective, w, b = problem(np.asarray, 20, 2, 4)
+    for far in (np.array([size, -size, 0.0, size / 2]), np.full(4, size)):
+        value, gradient, slope = objective.passes.evaluate(objective.compiled, objective.passes.zeros(), far)
+        assert np.isfinite(value)
+        assert np.isfinite(gradient).all()
+        assert np.isfinite(slope).all()
