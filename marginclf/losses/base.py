@@ -270,9 +270,9 @@ class Loss(BaseEstimator):
         others[rows, first] = second[:, 0] + np.log(e.sum(axis=1))
         m = z - others
         slopes = self.evaluate(m)[1]
-        with np.errstate(divide="ignore"):
-            # log p (1 − p) = −|m| − 2 log(1 + e^−|m|).
-            log_eta = -np.abs(m) - 2.0 * np.log1p(np.exp(-np.abs(m))) - np.log(-slopes)
+        # log p (1 − p) = −|m| − 2 log(1 + e^−|m|). A slope that has underflown on the wrong side counts as the smallest.
+        pull = np.maximum(-slopes, np.finfo(float).smallest_subnormal)
+        log_eta = -np.abs(m) - 2.0 * np.log1p(np.exp(-np.abs(m))) - np.log(pull)
         certain = (m > 0.0) & (slopes == 0.0)
         log_eta[certain.any(axis=1)] = -np.inf
         log_eta[certain] = 0.0

@@ -168,7 +168,7 @@ def test_the_hessian_product_in_many_digits():
 def test_the_same_bits_for_any_number_of_threads(kind):
     found = []
     for n_jobs in (1, 2, 3):
-        _, _, _, objective, w, b = problem(kind, 12_000, 40, 5, n_jobs=n_jobs)
+        _, _, _, objective, w, b = problem(kind, 16_000, 40, 5, n_jobs=n_jobs)
         p, p_b = direction(objective)
         with objective.matrix:
             found.append(
@@ -187,7 +187,7 @@ def test_the_same_bits_for_any_number_of_threads(kind):
 def test_shifts_are_added_to_the_margins():
     n = 300
     shifts = np.random.default_rng(3).normal(size=n)
-    X, y, s, plain, w, b = problem(np.asarray, n, 3, 4, "squared_hinge")
+    _, _, s, plain, w, b = problem(np.asarray, n, 3, 4, "squared_hinge")
     _, _, _, shifted, _, _ = problem(np.asarray, n, 3, 4, "squared_hinge", shifts=shifts)
     values, _, _ = plain.loss.evaluate(plain.passes.margins(w, b) + shifts)
     np.testing.assert_allclose(shifted.passes.evaluate(shifted.compiled, w, b)[0], s @ values, rtol=1e-12)
@@ -196,7 +196,7 @@ def test_shifts_are_added_to_the_margins():
 @pytest.mark.parametrize("size", [1e3, 1e4, 1e150, 1e300])
 def test_far_decision_values(size):
     """No NaN where the others' exponentials underflow, or all of them are equal and far away."""
-    X, y, s, objective, w, b = problem(np.asarray, 20, 2, 4)
+    _, _, _, objective, _, _ = problem(np.asarray, 20, 2, 4)
     for far in (np.array([size, -size, 0.0, size / 2]), np.full(4, size)):
         value, gradient, slope = objective.passes.evaluate(objective.compiled, objective.passes.zeros(), far)
         assert np.isfinite(value)

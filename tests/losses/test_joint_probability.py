@@ -99,7 +99,8 @@ def test_the_estimator_uses_it(loss):
 @pytest.mark.parametrize("name", ["savage", "sigmoid"])
 def test_losses_that_have_none_say_so(name):
     rng = np.random.default_rng(3)
-    X, y = rng.normal(size=(60, 2)), rng.integers(0, 3, 60)
+    X = rng.normal(size=(90, 3))
+    y = (2.0 * X + 0.5 * rng.gumbel(size=(90, 3))).argmax(axis=1)
     model = MarginLinearClassifier(name, multi_class="joint")
     assert not hasattr(model, "predict_proba")
     model.fit(X, y)
