@@ -40,13 +40,16 @@ def _tasks() -> dict[str, Task]:
             if loss in ("logistic", "squared_hinge"):
                 found[f"{loss}, sparse{ending}"] = dataclasses.replace(task, X=sparse.csr_matrix(X))
                 found[f"{loss}, {_CLASSES} classes{ending}"] = dataclasses.replace(task, y=several)
+                found[f"{loss}, {_CLASSES} classes, joint{ending}"] = dataclasses.replace(task, y=several, joint=True)
         if loss == "logistic":
             found["logistic, float32"] = Task(X.astype(np.float32), y, loss, _C, True, 1)
     return found
 
 
 def _optimum(task: Task, C: float) -> Any:
-    model = MarginLinearClassifier(task.loss, C=C, fit_intercept=task.fit_intercept, tol=1e-15)
+    model = MarginLinearClassifier(
+        task.loss, C=C, fit_intercept=task.fit_intercept, multi_class=task.multi_class, tol=1e-15
+    )
     return model.fit(task.X, task.y)
 
 
@@ -60,7 +63,7 @@ def check(solvers: list[Solver]) -> int:
             continue
 
         def value(W: np.ndarray, b: np.ndarray, task: Task = task) -> float:
-            return objective(task.X, task.y, W, b, task.C, task.loss)
+            return objective(task.X, task.y, W, b, task.C, task.loss, task.joint)
 
         model, wrong = _optimum(task, _C), _optimum(task, 2.0 * _C)
         best = value(model.coef_, model.intercept_)
@@ -69,7 +72,7 @@ def check(solvers: list[Solver]) -> int:
         missed = (value(wrong.coef_, wrong.intercept_) - best) / best
         for solver in solvers:
             slow = solver.name == _SLOW_INTERCEPT and sparse.issparse(task.X) and task.fit_intercept
-            if slow or not solver.takes(task.loss, task.fit_intercept, task.X.shape[1]):
+            if slow or not solver.takes(task.loss, task.fit_intercept, task.X.shape[1], task.joint):
                 continue
             allowed = solver.reaches
             W, b = coefficients(solver, run(solver, task, solver.ladder[-1]), task.X.shape[1])

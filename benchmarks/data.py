@@ -19,11 +19,11 @@ _FLIPPED = 0.03
 _CORRELATION = 0.9
 
 
-def bundled(name: str, positive: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """A data set of scikit-learn, standardised or scaled to [0, 1]; the positive classes against the others."""
+def bundled(name: str, positive: tuple[int, ...] | None) -> tuple[np.ndarray, np.ndarray]:
+    """A data set of scikit-learn, standardised or scaled to [0, 1]; the positive classes against the others, or all."""
     X, target = getattr(datasets, f"load_{name}")(return_X_y=True)
     X = X / 16.0 if name == "digits" else StandardScaler().fit_transform(X)
-    return X, np.where(np.isin(target, positive), 1, -1)
+    return X, target if positive is None else np.where(np.isin(target, positive), 1, -1)
 
 
 def benchopt(n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
@@ -48,6 +48,30 @@ def dense(n: int, d: int, *, seed: int, span: float = 1.0, dtype: Any = np.float
     return X.astype(dtype, copy=False), y
 
 
+def many(n: int, d: int, *, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of :func:`dense`, with several classes by a softmax model, some labels at random."""
+    X, _ = dense(n, d, seed=seed)
+    rng = np.random.default_rng(seed + 1)
+    return X, _classes(X @ rng.standard_normal((d, classes)), rng)
+
+
+def images(n: int, *, seed: int, side: int = 28, classes: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """Rows like small grey images: values in [0, 1], smooth, a fifth of them not zero, a margin that is always zero."""
+    rng = np.random.default_rng(seed)
+    grid = np.arange(side)
+    centres = rng.uniform(0.2 * side, 0.8 * side, (60, 2))
+    blots = np.exp(-((grid[:, None, None] - centres[:, 0]) ** 2 + (grid[:, None] - centres[:, 1]) ** 2) / 8.0)
+    blots[[0, 1, -2, -1]] = blots[:, [0, 1, -2, -1]] = 0.0
+    strength = rng.standard_normal((n, 60))
+    X = strength @ blots.reshape(side * side, 60).T
+    inside = X[:, X.any(axis=0)]
+    X -= np.quantile(inside[:1000], 0.73)
+    X[:, ~(blots.reshape(side * side, 60).any(axis=1))] = 0.0
+    np.clip(X, 0.0, None, out=X)
+    X /= X.max()
+    return X, _classes(strength @ rng.standard_normal((60, classes)), rng)
+
+
 def text(n: int, d: int, *, per_row: float, seed: int, classes: int = 2) -> tuple[sparse.csr_matrix, np.ndarray]:
     """Rows like those of a TF-IDF vectoriser: counts, frequencies of columns after Zipf, rows of norm one.
 
@@ -70,10 +94,14 @@ def text(n: int, d: int, *, per_row: float, seed: int, classes: int = 2) -> tupl
     X.data /= np.repeat(np.where(norms > 0.0, norms, 1.0), np.diff(X.indptr))
     if classes == 2:
         return X, _labels(X @ rng.standard_normal(d), rng)
-    Z = X @ rng.standard_normal((d, classes))
+    return X, _classes(X @ rng.standard_normal((d, classes)), rng)
+
+
+def _classes(Z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """0 … K − 1 from a softmax model of decision values, some of them at random."""
     y = (2.0 * _STEEPNESS * Z / Z.std() + rng.gumbel(size=Z.shape)).argmax(axis=1)
-    flipped = rng.random(n) < _FLIPPED
-    return X, np.where(flipped, rng.integers(classes, size=n), y)
+    flipped = rng.random(len(Z)) < _FLIPPED
+    return np.where(flipped, rng.integers(Z.shape[1], size=len(Z)), y)
 
 
 def _labels(z: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The one yardstick: the objective in NumPy, float64, from the coefficients that a solver returned.
 
-    F(w, b) = C Σ φ(y (x·w + b)) + ½ ‖w‖²,   summed over the classes where there are more than two.
+    F(w, b) = C Σ φ(y (x·w + b)) + ½ ‖w‖²,   summed over the classes where there are more than two; or
+    F(W, b) = C Σ φ(z_y − log Σ_{k≠y} e^{z_k}) + ½ ‖W‖²,   where these have one joint margin.
 
 It is written without a line of marginclf, whose own numbers it also checks (``run.py --check``). The slopes are for the
 plain baseline, SciPy's L-BFGS-B over these formulas.
@@ -57,6 +58,12 @@ def _dwd(m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(m <= 0.5, 1.0 - m, 0.25 / far), np.where(m <= 0.5, -1.0, -0.25 / far**2)
 
 
+def _lum(m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # a = 1, c = 0.
+    far = 1.0 + np.maximum(m, 0.0)
+    return np.where(m <= 0.0, 1.0 - m, 1.0 / far), np.where(m <= 0.0, -1.0, -(far**-2.0))
+
+
 LOSSES: dict[str, Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]] = {
     "logistic": _logistic,
     "hinge": _hinge,
@@ -66,6 +73,7 @@ LOSSES: dict[str, Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]] = {
     "modified_huber": _modified_huber,
     "exponential": _exponential,
     "dwd": _dwd,
+    "lum": _lum,
 }
 """Value and slope at margins m, by marginclf's names, at their default parameters."""
 
@@ -76,27 +84,37 @@ def signs(y: np.ndarray) -> np.ndarray:
     return y[:, None].astype(float) if len(classes) == 2 else np.where(y[:, None] == classes, 1.0, -1.0)
 
 
-def objective(X: Any, y: np.ndarray, W: np.ndarray, b: np.ndarray, C: float, loss: str) -> float:
+def joint_margins(Z: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """z_y − log Σ e^z over the others, for decision values of shape (n, K) and labels 0 … K − 1."""
+    rows = np.arange(len(y))
+    others = Z.copy()
+    others[rows, y] = -np.inf
+    return Z[rows, y] - np.logaddexp.reduce(others, axis=1)
+
+
+def objective(X: Any, y: np.ndarray, W: np.ndarray, b: np.ndarray, C: float, loss: str, joint: bool = False) -> float:
     """F, for coefficients W of shape (K, d) and intercepts b of shape (K,)."""
     W, b = np.asarray(W, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    columns = signs(y)
+    columns = None if joint else signs(y)
     sums = []
     with np.errstate(over="ignore"):
         for first in range(0, X.shape[0], _ROWS):
             rows = X[first : first + _ROWS]
             Z = rows.astype(np.float64, copy=False) @ W.T + b
-            sums.append(float(LOSSES[loss](columns[first : first + _ROWS] * Z)[0].sum()))
+            part = slice(first, first + _ROWS)
+            margins = joint_margins(Z, y[part]) if columns is None else columns[part] * Z
+            sums.append(float(LOSSES[loss](margins)[0].sum()))
     return C * math.fsum(sums) + 0.5 * float((W * W).sum())
 
 
-def accuracy(X: Any, y: np.ndarray, W: np.ndarray, b: np.ndarray, C: float, loss: str) -> float:
+def accuracy(X: Any, y: np.ndarray, W: np.ndarray, b: np.ndarray, C: float, loss: str, joint: bool = False) -> float:
     """What rounding does to F, relatively: the difference to a sum over the rows and columns in reverse order.
 
     A suboptimality below it says nothing.
     """
-    there = objective(X, y, W, b, C, loss)
+    there = objective(X, y, W, b, C, loss, joint)
     if sparse.issparse(X):
-        back = objective(X[::-1], y[::-1], W, b, C, loss)
+        back = objective(X[::-1], y[::-1], W, b, C, loss, joint)
     else:
-        back = objective(X[::-1, ::-1], y[::-1], W[:, ::-1], b, C, loss)
+        back = objective(X[::-1, ::-1], y[::-1], W[:, ::-1], b, C, loss, joint)
     return max(abs(there - back) / abs(there), float(np.finfo(float).eps))

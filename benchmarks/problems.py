@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from data import benchopt, bundled, dense, text
+from data import benchopt, bundled, dense, images, many, text
 
 QUICK = 16
 """With --quick, problems have this many times fewer rows (and text-like ones as many times fewer columns)."""
@@ -25,6 +25,7 @@ class Problem:
     loss: str = "logistic"
     C: float = 1.0
     fit_intercept: bool = True
+    joint: bool = False
 
 
 def _dense(n: int, d: int, shrink: int, **options: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -40,7 +41,15 @@ def _text(n: int, d: int, shrink: int, **options: Any) -> tuple[Any, np.ndarray]
     return text(n // shrink, d // shrink, **options)
 
 
-def _bundled(name: str, positive: tuple[int, ...], shrink: int) -> tuple[np.ndarray, np.ndarray]:
+def _many(n: int, d: int, shrink: int, **options: Any) -> tuple[np.ndarray, np.ndarray]:
+    return many(n // shrink, d, **options)
+
+
+def _images(n: int, shrink: int, **options: Any) -> tuple[np.ndarray, np.ndarray]:
+    return images(n // shrink, **options)
+
+
+def _bundled(name: str, positive: tuple[int, ...] | None, shrink: int) -> tuple[np.ndarray, np.ndarray]:
     return bundled(name, positive)
 
 
@@ -51,6 +60,9 @@ def _benchopt(n: int, d: int, shrink: int) -> tuple[np.ndarray, np.ndarray]:
 _TALL = partial(_dense, 200_000, 50, seed=1)
 _NOISY = partial(_dense, 50_000, 50, seed=8)
 _TEXT = partial(_text, 60_000, 350_000, per_row=33.0, seed=6)
+_LETTERS = partial(_many, 20_000, 16, classes=26, seed=9)
+_IMAGES = partial(_images, 60_000, seed=10)
+_TEXT_JOINT = partial(_text, 60_000, 350_000, per_row=33.0, seed=6, classes=20)
 _TEXT_20 = partial(_text, 11_000, 60_000, per_row=80.0, seed=7, classes=20)
 
 PROBLEMS = (
@@ -97,5 +109,12 @@ PROBLEMS = (
     *(
         Problem(f"noisy-50k-{loss.replace('_', '-')}-no-intercept", _NOISY, loss, 0.01, fit_intercept=False)
         for loss in ("hinge", "squared_hinge")
+    ),
+    Problem("joint-digits", partial(_bundled, "digits", None), joint=True),
+    *(
+        Problem(f"joint-{name}-{loss.replace('_', '-')}", make, loss=loss, joint=True)
+        for name, make in (("letters", _LETTERS), ("images", _IMAGES), ("text", _TEXT_JOINT))
+        for loss in ("logistic", "squared_hinge", "smooth_hinge", "hinge")
+        if not (name == "images" and loss == "hinge")
     ),
 )

@@ -59,7 +59,7 @@ def measure(
     began = time.monotonic()
     measurement = Measurement(worker, problem.name, results.quick, solvers, limit)
     n, d = measurement.facts["shape"]
-    measurement.solvers = [s for s in solvers if s.takes(problem.loss, problem.fit_intercept, d)]
+    measurement.solvers = [s for s in solvers if s.takes(problem.loss, problem.fit_intercept, d, problem.joint)]
     if not measurement.solvers:
         print(f"{problem.name}: none of the chosen solvers takes it", flush=True)
         return

@@ -33,6 +33,11 @@ class Task:
     C: float
     fit_intercept: bool
     threads: int
+    joint: bool = False  # one margin for all classes, instead of one for each against the rest
+
+    @property
+    def multi_class(self) -> str:
+        return "joint" if self.joint else "ovr"
 
     @property
     def alpha(self) -> float:
@@ -57,6 +62,7 @@ class Solver:
     intercept: bool = True  # fits one that is not penalised; where it is penalised, the objective is another
     max_features: int | None = None  # more would need a d × d matrix that does not fit into memory
     several_classes: bool = False  # takes more than two classes itself, one against the rest
+    joint: bool = False  # takes them with one joint margin
     coefficients: Callable[[Any], tuple[Any, Any]] = lambda model: (model.coef_, model.intercept_)
     kinks: bool = True  # takes the hinge, where losses is None
     reaches: float = 1e-7  # how close the tightest rung comes on the small problems of ``run.py --check``
@@ -65,9 +71,11 @@ class Solver:
     def ours(self) -> bool:
         return self.package == OURS
 
-    def takes(self, loss: str, fit_intercept: bool, d: int) -> bool:
+    def takes(self, loss: str, fit_intercept: bool, d: int, joint: bool = False) -> bool:
+        if (joint and not self.joint) or (fit_intercept and not self.intercept):
+            return False
         known = has_loss(loss, kinks=self.kinks) if self.losses is None else loss in self.losses
-        return known and (self.intercept or not fit_intercept) and (self.max_features is None or d <= self.max_features)
+        return known and (self.max_features is None or d <= self.max_features)
 
 
 def has_loss(loss: str, *, kinks: bool = True) -> bool:
@@ -81,7 +89,7 @@ def has_loss(loss: str, *, kinks: bool = True) -> bool:
 def run(solver: Solver, task: Task, value: Any) -> list[Any]:
     """The fit that is timed. Several classes are fitted one against the rest, side by side in threads."""
     classes = np.unique(task.y)
-    if len(classes) == 2 or solver.several_classes:
+    if len(classes) == 2 or solver.several_classes or task.joint:
         return [solver.fit(task, value)]
     jobs = [replace(task, y=np.where(task.y == k, 1, -1), threads=1) for k in classes]
     return Parallel(n_jobs=task.threads, prefer="threads")(delayed(solver.fit)(job, value) for job in jobs)
@@ -99,12 +107,14 @@ def _marginclf(solver: str) -> Solver:
     def fit(task: Task, tol: float | None) -> Any:
         options = {} if tol is None else {"tol": tol, "solver": solver, "max_iter": MAX_ITER}
         model = MarginLinearClassifier(
-            task.loss, C=task.C, fit_intercept=task.fit_intercept, n_jobs=task.threads, **options
-        )
+            task.loss, C=task.C, fit_intercept=task.fit_intercept, multi_class=task.multi_class, n_jobs=task.threads,
+            **options,
+        )  # fmt: skip
         return model.fit(task.X, task.y)
 
     ladder = (None,) if solver == "as it comes" else (1e-2, 1e-4, 1e-6, 1e-8, 1e-12)
-    return Solver(f"marginclf {solver}", fit, ladder, None, package=OURS, several_classes=True, kinks=solver != "lbfgs")
+    kinks = solver != "lbfgs"
+    return Solver(f"marginclf {solver}", fit, ladder, None, OURS, several_classes=True, joint=True, kinks=kinks)
 
 
 def _logistic_regression(solver: str, ladder: tuple[float | None, ...], *, dual: bool = False, **facts: Any) -> Solver:
@@ -113,7 +123,8 @@ def _logistic_regression(solver: str, ladder: tuple[float | None, ...], *, dual:
         model = LogisticRegression(C=task.C, fit_intercept=task.fit_intercept, random_state=0, **options)
         return model.fit(task.X, task.y)
 
-    return Solver(f"LogisticRegression {solver}{' dual' if dual else ''}", fit, ladder, **facts)
+    name = f"LogisticRegression {solver}{' dual' if dual else ''}"
+    return Solver(name, fit, ladder, joint=solver != "liblinear", **facts)
 
 
 def _linear_svc(loss: str, *, dual: bool) -> Solver:

@@ -39,7 +39,7 @@ class Bench:
         """Make the data; say what it is like."""
         problem = _PROBLEMS[name]
         X, y = problem.make(shrink)
-        self.task = Task(X, y, problem.loss, problem.C, problem.fit_intercept, threads())
+        self.task = Task(X, y, problem.loss, problem.C, problem.fit_intercept, threads(), problem.joint)
         return {
             "shape": list(X.shape),
             "nonzeros": int(X.nnz if sparse.issparse(X) else X.size),
@@ -49,15 +49,17 @@ class Bench:
             "loss": problem.loss,
             "C": problem.C,
             "fit_intercept": problem.fit_intercept,
+            "joint": problem.joint,
         }
 
     def reference(self) -> dict[str, Any]:
         """An untimed fit to the limit of precision: F*, until a solver finds a smaller one, and how sure it is."""
         task = self.task
         model = MarginLinearClassifier(
-            task.loss, C=task.C, fit_intercept=task.fit_intercept, tol=1e-15, max_iter=MAX_ITER, n_jobs=task.threads
-        ).fit(task.X, task.y)
-        arguments = (task.X, task.y, model.coef_, model.intercept_, task.C, task.loss)
+            task.loss, C=task.C, fit_intercept=task.fit_intercept, multi_class=task.multi_class,
+            tol=1e-15, max_iter=MAX_ITER, n_jobs=task.threads,
+        ).fit(task.X, task.y)  # fmt: skip
+        arguments = (task.X, task.y, model.coef_, model.intercept_, task.C, task.loss, task.joint)
         bound = float((model.suboptimality_ * model.objective_).sum() / model.objective_.sum())
         # What is proved of F* (absent where nothing is), and what rounding does to F when it is measured.
         return {
@@ -83,7 +85,7 @@ class Bench:
         W, b = coefficients(_SOLVERS[solver], models, task.X.shape[1])
         if not (np.isfinite(W).all() and np.isfinite(b).all()):
             raise FloatingPointError("the coefficients are not finite")
-        return {"seconds": spent, "objective": objective(task.X, task.y, W, b, task.C, task.loss)}
+        return {"seconds": spent, "objective": objective(task.X, task.y, W, b, task.C, task.loss, task.joint)}
 
     def blas(self) -> dict[str, Any]:
         return {"pools": blas()}

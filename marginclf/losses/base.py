@@ -270,7 +270,7 @@ class Loss(BaseEstimator):
         others[rows, first] = second[:, 0] + np.log(e.sum(axis=1))
         m = z - others
         slopes = self.evaluate(m)[1]
-        # log p (1 − p) = −|m| − 2 log(1 + e^−|m|). A slope that has underflown on the wrong side counts as the smallest.
+        # log p (1 − p) = −|m| − 2 log(1 + e^−|m|). A slope that underflows on the wrong side is tiny.
         pull = np.maximum(-slopes, np.finfo(float).smallest_subnormal)
         log_eta = -np.abs(m) - 2.0 * np.log1p(np.exp(-np.abs(m))) - np.log(pull)
         certain = (m > 0.0) & (slopes == 0.0)
