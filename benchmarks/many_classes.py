@@ -137,9 +137,8 @@ def main() -> None:
         ways = [(row[f"{loss} joint"], row[f"{loss} ovr"]) for row in results.values()]
         wins, losses = (sum(sign * (a[0] - b[0]) > 0.002 for a, b in ways) for sign in (1, -1))
         ratio = np.median([a[2] / b[2] for a, b in ways])
-        print(
-            f"{loss}: joint is better on {wins}, worse on {losses} of {len(ways)}; its fit takes {ratio:.2f} times as long"
-        )
+        verdict = f"joint better on {wins}, worse on {losses} of {len(ways)}"
+        print(f"{loss}: {verdict}; its fit takes {ratio:.2f} times as long")
 
 
 if __name__ == "__main__":
