@@ -23,7 +23,8 @@ _SHARE = 0.1
 _SLOW = 0.5
 """Part of the gap that a round may leave before the next is narrower, where that means long conjugate gradients."""
 
-_ROUNDS, _ROUNDING = 3, 1e-15
+_ROUNDS, _ROUNDS_LONG, _ROUNDING = 3, 10, 1e-15
+"""Rounds without much progress that end the method, where the Hessian is factored and where it is not; rounding."""
 
 
 class _Round:
@@ -119,13 +120,14 @@ def joint_multipliers(
         met = best.suboptimality <= tol
         if best.suboptimality <= _ROUNDING or (met and (not better or not to_rounding)):
             return Solution(best, Status.PROVEN, n_iter)
-        if n_iter >= max_iter or idle >= _ROUNDS:
+        stuck = idle >= (_ROUNDS if to_rounding else _ROUNDS_LONG)
+        if n_iter >= max_iter or stuck:
             if met:
                 status = Status.PROVEN
             elif least <= tol:
                 status = Status.LIMIT_OF_PRECISION
             else:
-                status = Status.LINE_SEARCH if idle >= _ROUNDS else Status.MAX_ITER
+                status = Status.LINE_SEARCH if stuck else Status.MAX_ITER
             return Solution(best, status, n_iter)
         slow = to_rounding or left > _SLOW * last
         last = left

@@ -12,6 +12,9 @@ from .direction import JointDirection, direct, joint_direction
 
 _SUFFICIENT = 1e-4
 _BACKTRACKS = 40
+_FLAT = 0.1
+"""Slope along a direction, relative to the first, at which a point is near enough to the minimum there."""
+
 _PROGRESS = 0.25
 _LAST = 1e-14
 _UNREPRESENTABLE = 4.0 * np.finfo(float).eps
@@ -109,14 +112,31 @@ def _moved(
 def line_search(
     objective: JointObjective, point: JointPoint, direction: JointDirection, full: JointPoint, *, exact: bool
 ) -> JointPoint | None:
-    """A lower point along the direction, by parabolas through the values seen; None where there is none."""
-    t, trial = 1.0, full
-    slope = -2.0 * direction.decrement
+    """A lower point along the direction, near the minimum; None where there is none.
+
+    By secants on the slope along the direction, within a bracket: an evaluation is cheap beside a direction.
+    """
+    first = -2.0 * direction.decrement
+    low, high = (0.0, first), (1.0, _slope(direction, full))
+    best: JointPoint | None = None
     for _ in range(_BACKTRACKS):
-        bend = trial.value - point.value - slope * t
-        best = -0.5 * slope * t * t / bend if math.isfinite(bend) and bend > 0.0 else 0.0
-        t = min(max(best, 0.1 * t), 0.5 * t)
+        width = high[0] - low[0]
+        rise = high[1] - low[1]
+        inside = low[0] - low[1] * width / rise if math.isfinite(rise) and rise > 0.0 and high[1] > 0.0 else 0.0
+        t = min(max(inside, low[0] + 0.1 * width), high[0] - 0.1 * width)
         trial = _moved(objective, point, direction, t, exact=exact)
-        if trial.value <= point.value + _SUFFICIENT * t * slope:
-            return trial
-    return None
+        slope = _slope(direction, trial)
+        if trial.value < (point if best is None else best).value:
+            best = trial
+        if best is not None and abs(slope) <= _FLAT * abs(first):
+            break
+        if slope > 0.0 or not trial.value <= point.value:
+            high = (t, slope)
+        else:
+            low = (t, slope)
+    return best
+
+
+def _slope(direction: JointDirection, point: JointPoint) -> float:
+    """The derivative of F along the direction."""
+    return float(point.gradient.ravel() @ direction.dw.ravel()) + float(point.slope @ direction.db)
