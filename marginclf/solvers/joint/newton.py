@@ -119,10 +119,13 @@ def line_search(
     first = -2.0 * direction.decrement
     low, high = (0.0, first), (1.0, _slope(direction, full))
     best: JointPoint | None = None
+    same = 0
     for _ in range(_BACKTRACKS):
         width = high[0] - low[0]
         rise = high[1] - low[1]
         inside = low[0] - low[1] * width / rise if math.isfinite(rise) and rise > 0.0 and high[1] > 0.0 else 0.0
+        # Where the slope jumps, secants creep up from one side; most often it jumps close to the start.
+        inside = low[0] + 0.1 * width if same > 1 else inside
         t = min(max(inside, low[0] + 0.1 * width), high[0] - 0.1 * width)
         trial = _moved(objective, point, direction, t, exact=exact)
         slope = _slope(direction, trial)
@@ -131,9 +134,9 @@ def line_search(
         if best is not None and abs(slope) <= _FLAT * abs(first):
             break
         if slope > 0.0 or not trial.value <= point.value:
-            high = (t, slope)
+            high, same = (t, slope), same + 1
         else:
-            low = (t, slope)
+            low, same = (t, slope), 0
     return best
 
 
