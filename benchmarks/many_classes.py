@@ -109,7 +109,7 @@ def measured(make: Any, folds: list[Fold]) -> tuple[float, float, float]:
 
 
 def table(results: dict[str, dict[str, tuple[float, float, float]]], which: int, digits: int) -> list[str]:
-    names = list(next(iter(results.values())))
+    names = [name for name, found in next(iter(results.values())).items() if not np.isnan(found[which])]
     lines = [".. csv-table::", f"   :header: data, {', '.join(names)}", ""]
     lines += [f"   {data}, " + ", ".join(f"{row[n][which]:.{digits}f}" for n in names) for data, row in results.items()]
     means = (np.nanmean([row[n][which] for row in results.values()]) for n in names)
