@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from ._one_vs_rest import COMPANION, Settings
-from .joint import JointObjective, JointPoint
+from .joint_objective import JointObjective, JointPoint
 from .losses import Loss
 from .matrix import DesignMatrix
 from .solvers import Solution

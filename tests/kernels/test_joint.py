@@ -5,7 +5,7 @@ import pytest
 from references import JOINT, mp, reference
 from scipy import sparse
 
-from marginclf.joint import JointObjective
+from marginclf.joint_objective import JointObjective
 from marginclf.losses import get_loss
 from marginclf.matrix import design_matrix
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from ...joint import JointObjective, JointPoint
+from ...joint_objective import JointObjective, JointPoint
 from ...kernels.joint import LANES
 from ...kernels.joint_ascent import sweep_joint
 from ..ascent import HOLD, Forecast

@@ -14,7 +14,7 @@ import math
 import numpy as np
 from scipy.linalg import blas
 
-from ...joint import JointObjective, JointPoint
+from ...joint_objective import JointObjective, JointPoint
 from ...matrix.joint import pairs
 from ..coordinates import cholesky, sample_rows, usable_scale
 from .direction import direct
