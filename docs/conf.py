@@ -34,7 +34,7 @@ benchmark_table.write(HERE / "generated")
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the numpydoc sections say it in words
-numpydoc_show_class_members = False  # the class template decides: what a loss inherits is shown once, at Loss
+numpydoc_show_class_members = False  # the class template decides: what a loss inherits is shown once, at MarginLoss
 
 trim_doctest_flags = True
 

@@ -17,7 +17,7 @@ from ._one_vs_rest import OneVsRest, Settings
 from ._prediction import LinearPrediction
 from ._validation import training_data, unusable_data
 from ._warm_start import first_coefficients, previous_fit
-from .losses import Loss, get_loss
+from .losses import MarginLoss, get_loss
 from .matrix import design_matrix
 from .solvers import SOLVERS, Solution
 
@@ -35,7 +35,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    loss : str or Loss, default="logistic"
+    loss : str or MarginLoss, default="logistic"
         Name or alias of a loss of :mod:`marginclf.losses`, or a loss object such as ``SmoothHinge(gamma=0.5)``.
         ``"logistic"``, ``"log_loss"``, ``"softplus"`` and ``"cross_entropy"`` are one and the same. Parameters of the
         loss are reached as ``loss__gamma``. Losses that are not convex start from the optimum of the logistic loss and
@@ -55,6 +55,9 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         C Σ s φ(z_y − log Σ_{k≠y} exp z_k) + ½‖W‖² over all classes at once, with Σ b = 0: softmax regression for
         ``loss="logistic"``, and its like for every loss that never increases. "ovr" fits each class against the rest.
         "auto" is "joint" for a convex loss that has that form, and "ovr" for the others.
+    proba_prior : {"weighted", "data"}, default="weighted"
+        Of which population ``predict_proba`` speaks when there are class weights: of the reweighted one, with which
+        ``predict`` agrees, or of the data's own.
     tol : float, default=1e-8
         Relative suboptimality (F − F*)/\|F\| at which to stop, as proven (``suboptimality_``); the true one is often
         far smaller. Small problems go on to rounding.
@@ -86,6 +89,10 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         Intercepts b.
     classes_ : ndarray of shape (n_classes,)
         Class labels that occur in y with positive weight.
+    class_weight_ : ndarray of shape (n_classes,)
+        Weights of the classes; ones without ``class_weight``.
+    loss_ : MarginLoss
+        The loss that was fitted.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -126,11 +133,12 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
-        "loss": [str, Loss],
+        "loss": [str, MarginLoss],
         "C": [Interval(Real, 0.0, None, closed="right")],
         "fit_intercept": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "multi_class": [StrOptions({"auto", "joint", "ovr"})],
+        "proba_prior": [StrOptions({"weighted", "data"})],
         "tol": [Interval(Real, 0.0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions({"auto", *SOLVERS})],
@@ -142,12 +150,13 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        loss: str | Loss = "logistic",
+        loss: str | MarginLoss = "logistic",
         *,
         C: float = 1.0,
         fit_intercept: bool = True,
         class_weight: dict | str | None = None,
         multi_class: str = "auto",
+        proba_prior: str = "weighted",
         tol: float = 1e-8,
         max_iter: int = 1000,
         solver: str = "auto",
@@ -161,6 +170,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
         self.multi_class = multi_class
+        self.proba_prior = proba_prior
         self.tol = tol
         self.max_iter = max_iter
         self.solver = solver
@@ -193,7 +203,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         of_loss = {key: value for key, value in params.items() if key.startswith("loss__")}
         super().set_params(**{key: value for key, value in params.items() if key not in of_loss})
         if of_loss:
-            loss = self.loss if isinstance(self.loss, Loss) else get_loss(self.loss)
+            loss = self.loss if isinstance(self.loss, MarginLoss) else get_loss(self.loss)
             changed = {**loss.get_params(deep=False), **{key[len("loss__") :]: v for key, v in of_loss.items()}}
             unknown = sorted(changed.keys() - loss.get_params(deep=False).keys())
             if unknown:
@@ -247,7 +257,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
             )
         self._check_solver(loss)
         previous = previous_fit(self)
-        X, classes, codes, weights = training_data(self, X, y, sample_weight, self.class_weight)
+        X, classes, codes, weights, class_weights = training_data(self, X, y, sample_weight, self.class_weight)
         joint = len(classes) > 2 and takes_joint(self.multi_class, loss)
         start = first_coefficients(self, previous, classes, X.shape[1])
         positive = [1] if len(classes) == 2 else list(range(len(classes)))
@@ -274,7 +284,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
                 raise unusable_data(self, X, weights, self.C) from None
         _report.warn_if_unfinished(self, solutions, classes[positive].tolist()[: len(solutions)])
         points = [solution.point for solution in solutions]
-        self.classes_ = classes
+        self.loss_, self.classes_, self.class_weight_ = loss, classes, class_weights
         self.coef_ = points[0].w if joint else np.array([point.w for point in points])
         self.intercept_ = points[0].b if joint else np.array([point.b for point in points])
         self.n_iter_ = np.array([max(1, solution.n_iter) for solution in solutions], dtype=np.int32)
@@ -283,7 +293,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         self.status_ = tuple(solution.status.value for solution in solutions)
         return self
 
-    def _check_solver(self, loss: Loss) -> None:
+    def _check_solver(self, loss: MarginLoss) -> None:
         """That the solver asked for can minimise the loss asked for."""
         if not loss.smooth and np.isinf(self.C):
             raise ValueError(

@@ -8,13 +8,13 @@ import numpy as np
 
 from ._one_vs_rest import COMPANION, Settings
 from .joint_objective import JointObjective, JointPoint
-from .losses import Loss
+from .losses import MarginLoss
 from .matrix import DesignMatrix
 from .solvers import Solution
 from .solvers.joint import solve_joint
 
 
-def takes_joint(multi_class: str, loss: Loss) -> bool:
+def takes_joint(multi_class: str, loss: MarginLoss) -> bool:
     """Whether more than two classes get one joint margin.
 
     Raises
@@ -35,7 +35,7 @@ def takes_joint(multi_class: str, loss: Loss) -> bool:
 
 def fit_jointly(
     matrix: DesignMatrix,
-    loss: Loss,
+    loss: MarginLoss,
     codes: np.ndarray,
     weights: np.ndarray | None,
     n_classes: int,
@@ -48,7 +48,7 @@ def fit_jointly(
     ----------
     matrix : DesignMatrix
         The rows.
-    loss : Loss
+    loss : MarginLoss
         φ.
     codes : ndarray of int of shape (n,)
         Class of each row.
@@ -69,7 +69,7 @@ def fit_jointly(
         codes = np.minimum(codes, n_classes - 1)
     how = {key: getattr(settings, key) for key in ("solver", "tol", "max_iter", "seed")}
 
-    def objective(loss: Loss) -> JointObjective:
+    def objective(loss: MarginLoss) -> JointObjective:
         penalty = float(np.isfinite(settings.C))
         return JointObjective(
             matrix, loss, codes, scaled, n_classes, penalty=penalty, fit_intercept=settings.fit_intercept

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .losses import Logistic, Loss
+from .losses import Logistic, MarginLoss
 from .matrix import DesignMatrix
 from .objective import Objective, signed_weights
 from .solvers import Solution, dual_suits, newton_suits, solve
@@ -41,7 +41,7 @@ class OneVsRest:
     ----------
     matrix : DesignMatrix
         The rows.
-    loss : Loss
+    loss : MarginLoss
         φ.
     codes : ndarray of int of shape (n,)
         Class of each row.
@@ -56,7 +56,7 @@ class OneVsRest:
     def __init__(
         self,
         matrix: DesignMatrix,
-        loss: Loss,
+        loss: MarginLoss,
         codes: np.ndarray,
         weights: np.ndarray | None,
         n_classes: int,
@@ -133,7 +133,7 @@ class OneVsRest:
             and not self._loss.affine
         )
 
-    def _objective(self, matrix: DesignMatrix, loss: Loss, k: int, evaluator: Any = None) -> Objective:
+    def _objective(self, matrix: DesignMatrix, loss: MarginLoss, k: int, evaluator: Any = None) -> Objective:
         C, fit_intercept = self._settings.C, self._settings.fit_intercept
 
         def signed() -> np.ndarray:

@@ -12,11 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._joint import takes_joint
 from ._validation import features, unusable_data
-from .losses import Loss, get_loss
+from .losses import MarginLoss, get_loss
 
 
 def _has_probability(estimator: LinearPrediction) -> bool:
-    loss = get_loss(estimator.loss)
+    loss = getattr(estimator, "loss_", None) or get_loss(estimator.loss)
     # Before a fit it is not known how many classes there will be: what is promised must then hold for any number.
     joint = estimator._is_joint() if hasattr(estimator, "classes_") else estimator.multi_class == "joint"
     if loss.probability is None or (joint and loss.joint_probability is None):
@@ -32,15 +32,18 @@ def _has_probability(estimator: LinearPrediction) -> bool:
 class LinearPrediction:
     """The methods of a fitted linear classifier: what it predicts from ``coef_``, ``intercept_`` and its loss."""
 
-    loss: str | Loss
+    loss: str | MarginLoss
     multi_class: str
+    proba_prior: str
+    class_weight_: np.ndarray
+    loss_: MarginLoss
     coef_: Any
     intercept_: np.ndarray
     classes_: np.ndarray
 
     def _is_joint(self) -> bool:
         """Whether the fit has more than two classes with one joint margin."""
-        return len(self.classes_) > 2 and takes_joint(self.multi_class, get_loss(self.loss))
+        return len(self.classes_) > 2 and takes_joint(self.multi_class, self.loss_)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Decision values z = X·w + b.
@@ -89,10 +92,13 @@ class LinearPrediction:
         """Probabilities of the classes, by the function η of the loss.
 
         Available where the loss has a probability. With more than two classes and one joint margin, they follow from
-        the expected loss (:meth:`marginclf.losses.Loss.joint_probability`); of classes that were fitted against the
-        rest, the probabilities are divided by their sum, and where all are zero, every class gets the same. Where the
-        largest ones tie, that of the predicted class is larger by the last bit. With class weights they are
-        probabilities of the reweighted population.
+        the expected loss (:meth:`~marginclf.losses.MarginLoss.joint_probability`); of classes that were fitted against
+        the rest, the probabilities are divided by their sum, and where all are zero, every class gets the same.
+
+        With class weights they are probabilities of the reweighted population, as ``predict`` is a decision for it;
+        where the largest ones tie, that of the predicted class is larger by the last bit. With
+        ``proba_prior="data"`` they are those of the data's own population, divided by ``class_weight_`` and by their
+        sum: the predicted class is then not always the most probable one.
 
         Parameters
         ----------
@@ -105,7 +111,7 @@ class LinearPrediction:
             Probabilities, in the order of ``classes_``.
         """
         z = self.decision_function(X)
-        loss = get_loss(self.loss)
+        loss = self.loss_
         if z.ndim == 1:
             eta = loss.probability(z)
             z = np.column_stack([-z, z])
@@ -116,6 +122,10 @@ class LinearPrediction:
             eta = loss.probability(z)
             eta[eta.sum(axis=1) == 0.0] = 1.0
             proba = eta / eta.sum(axis=1, keepdims=True)
+        if self.proba_prior == "data":
+            # The largest is divided out first: a weight may be of any size.
+            proba = proba / (self.class_weight_ / self.class_weight_.max())
+            return proba / proba.sum(axis=1, keepdims=True)
         rows, predicted = np.arange(len(z)), z.argmax(axis=1)
         tied = proba.argmax(axis=1) != predicted
         proba[rows[tied], predicted[tied]] = np.nextafter(proba[tied].max(axis=1), np.inf)

@@ -37,12 +37,15 @@ class Data(NamedTuple):
         a byte a row is a hundredth of narrow data, and eight are a tenth.
     weights : ndarray of shape (n,) or None
         Sample weights times class weights; None for ones.
+    class_weights : ndarray of shape (n_classes,)
+        Those of the classes alone.
     """
 
     X: Any
     classes: np.ndarray
     codes: np.ndarray
     weights: np.ndarray | None
+    class_weights: np.ndarray
 
 
 def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weight: Any) -> Data:
@@ -73,9 +76,11 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weig
         raise ValueError(
             f"y has only one class{where}: {classes.tolist()[0]!r}. A classifier needs samples of at least two classes"
         )
+    class_weights = np.ones(len(classes))
     if class_weight is not None:
         with np.errstate(over="ignore", invalid="ignore"):
-            factors = _class_weights(class_weight, classes, codes, weights)[codes]
+            class_weights = np.asarray(_class_weights(class_weight, classes, codes, weights), dtype=float)
+            factors = class_weights[codes]
             weights = factors if weights is None else weights * factors
         lost = np.bincount(codes, weights, minlength=len(classes)) == 0.0
         if lost.any():
@@ -88,7 +93,7 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weig
             total = weights.sum()
         if not np.isfinite(total):
             raise ValueError("the total of sample_weight times class_weight overflows; use smaller weights")
-    return Data(X, classes, codes, weights)
+    return Data(X, classes, codes, weights, class_weights)
 
 
 def features(estimator: Any, X: Any, *, reset: bool) -> Any:

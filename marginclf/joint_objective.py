@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .losses import Loss
+from .losses import MarginLoss
 from .matrix import DesignMatrix
 from .matrix.joint import JointPasses, pairs, second_derivatives
 
@@ -34,7 +34,7 @@ class JointObjective:
     ----------
     matrix : DesignMatrix
         The rows x_i.
-    loss : Loss
+    loss : MarginLoss
         φ, which never increases.
     codes : ndarray of int of shape (n,)
         Class of each row.
@@ -53,7 +53,7 @@ class JointObjective:
     def __init__(
         self,
         matrix: DesignMatrix,
-        loss: Loss,
+        loss: MarginLoss,
         codes: np.ndarray,
         weights: np.ndarray,
         n_classes: int,
@@ -72,7 +72,7 @@ class JointObjective:
         """Whether the gradient at a point bounds its suboptimality: F is then 1-strongly convex in W."""
         return self.loss.convex and self.penalty > 0.0
 
-    def with_loss(self, loss: Loss, shifts: np.ndarray | None = None) -> JointObjective:
+    def with_loss(self, loss: MarginLoss, shifts: np.ndarray | None = None) -> JointObjective:
         """The same data with another loss, and with numbers added to the margins."""
         passes = self.passes
         return JointObjective(

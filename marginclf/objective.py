@@ -15,7 +15,7 @@ import numpy as np
 
 from .kernels import line
 from .kernels.block import scratch
-from .losses import Loss
+from .losses import MarginLoss
 from .matrix import DesignMatrix
 
 _ONES = np.empty(0)
@@ -36,7 +36,7 @@ class Objective:
     ----------
     matrix : DesignMatrix
         The rows x_i.
-    loss : Loss
+    loss : MarginLoss
         φ.
     v : ndarray of shape (n,)
         C s y, or s y without a penalty: label in the sign, weight in the magnitude; see :func:`signed_weights`. As a
@@ -54,7 +54,7 @@ class Objective:
     def __init__(
         self,
         matrix: DesignMatrix,
-        loss: Loss,
+        loss: MarginLoss,
         v: np.ndarray | Callable[[], np.ndarray],
         *,
         penalty: float,

@@ -44,7 +44,7 @@ class Exact:
 
     Parameters
     ----------
-    loss : Loss
+    loss : MarginLoss
         φ.
     X, y, s : array-like
         Rows, labels 0 and 1, weights (None for ones).

@@ -13,7 +13,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from marginclf.losses import DWD, LUM, GeneralizedCrossEntropy, Loss, SmoothHinge, catalogue
+from marginclf.losses import DWD, LUM, GeneralizedCrossEntropy, MarginLoss, SmoothHinge, catalogue
 
 # A context of its own: no other test can change its precision.
 mp = mpmath.MPContext()
@@ -27,11 +27,11 @@ _OTHER_PARAMETERS = [
 ]
 
 
-def _id(loss: Loss) -> str:
+def _id(loss: MarginLoss) -> str:
     return "-".join([loss.name, *(f"{name}={value:g}" for name, value in loss.get_params().items())])
 
 
-LOSS_CASES: list[tuple[str, Loss]] = [
+LOSS_CASES: list[tuple[str, MarginLoss]] = [
     (_id(loss), loss) for loss in [*(cls() for cls in catalogue().values()), *_OTHER_PARAMETERS]
 ]
 """(id, loss): every class of the catalogue with its defaults, then other parameters; no test changes them."""
@@ -45,7 +45,7 @@ JOINT = [pytest.param(loss, id=name) for name, loss in LOSS_CASES if loss.why_no
 KINKED = [pytest.param(loss, id=name) for name, loss in LOSS_CASES if not loss.smooth]
 
 
-def takes(solver: str, loss: Loss, C: float = 1.0) -> bool:
+def takes(solver: str, loss: MarginLoss, C: float = 1.0) -> bool:
     """Whether a solver is there for a loss: a dual needs a convex loss and a penalty, L-BFGS a smooth one."""
     if solver == "dual":
         return loss.convex and np.isfinite(C)
@@ -120,7 +120,7 @@ def ulp(value: float) -> mpmath.mpf:
     return mp.mpf(float(np.spacing(abs(value))))
 
 
-def reference(loss: Loss) -> Reference:
+def reference(loss: MarginLoss) -> Reference:
     """The reference of a loss of the catalogue, at its parameters."""
     if loss.name not in _BUILDERS:
         pytest.fail(

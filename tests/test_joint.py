@@ -19,7 +19,7 @@ from sklearn.preprocessing import scale
 from test_optimum import DISCIPLINED
 
 from marginclf import MarginLinearClassifier
-from marginclf.losses import Loss, get_loss
+from marginclf.losses import MarginLoss, get_loss
 from marginclf.solvers import SOLVERS
 
 JOINT_CONVEX = [case for case in JOINT if case.values[0].convex]
@@ -284,7 +284,7 @@ def test_auto_is_joint_where_there_is_such_a_form(loss):
     assert len(auto.objective_) == (1 if loss.why_not_joint() is None else 4)
 
 
-class Cubic(Loss):
+class Cubic(MarginLoss):
     def point(self, m):
         t = 1.0 - m
         if t <= 0.0:
@@ -292,7 +292,7 @@ class Cubic(Loss):
         return t**3, -3.0 * t**2, 6.0 * t
 
 
-class Bump(Loss):
+class Bump(MarginLoss):
     convex = False
 
     def point(self, m):

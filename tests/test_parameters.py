@@ -32,6 +32,7 @@ def test_init_stores_what_it_got():
         "fit_intercept": np.True_,
         "class_weight": {0: 1.0, 1: 2.0},
         "multi_class": "ovr",
+        "proba_prior": "weighted",
         "tol": "no number",
         "max_iter": object(),
         "solver": ["lbfgs"],

@@ -23,6 +23,7 @@ from numba.core.sigutils import normalize_signature
 from numba.extending import intrinsic
 
 from .cache import TolerantCache
+from .formula import FORMULA_OPTIONS, compiled_formula
 
 BLOCK_ROWS = 256
 """Largest number of rows a block function is given: five vectors of them stay in the first-level cache."""
@@ -30,9 +31,6 @@ BLOCK_ROWS = 256
 _Doubles = types.CPointer(types.float64)
 _Vector = types.Array(types.float64, 1, "C")
 _SIGNATURE = types.void(*[_Doubles] * 6, types.intp)
-
-# Only `contract`: reassociation would fold away the rounding trick of kernels.elementary (see there).
-BLOCK_OPTIONS = {"fastmath": {"contract"}, "error_model": "numpy"}
 
 _MAX_PARAMETERS = 4
 
@@ -97,7 +95,7 @@ def compile_block(point: Callable, names: tuple[str, ...], *, owner: str, on_dis
         "carray": numba.carray,
         "COUNT": len(names),
         "build": njit(parameter_builder(names, owner)),
-        "point": njit(forceinline=True, **BLOCK_OPTIONS)(point),
+        "point": compiled_formula(point),
     }
     # The cache lies with the file of the loss and watches it.
     code = _template.__code__.replace(co_filename=point.__code__.co_filename)
@@ -105,7 +103,7 @@ def compile_block(point: Callable, names: tuple[str, ...], *, owner: str, on_dis
     # One qualified name is one set of cache entries: it must tell classes apart.
     function.__qualname__ = f"{owner}.block"
     function.__module__ = point.__module__
-    block = CFunc(function, normalize_signature(_SIGNATURE), {}, BLOCK_OPTIONS)
+    block = CFunc(function, normalize_signature(_SIGNATURE), {}, FORMULA_OPTIONS)
     if on_disk:
         block._cache = TolerantCache(function)
     block.compile()

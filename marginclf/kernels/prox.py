@@ -20,8 +20,9 @@ from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 from numba.extending import intrinsic
 
-from .block import BLOCK_OPTIONS, parameter_builder
+from .block import parameter_builder
 from .cache import TolerantCache
+from .formula import FORMULA_OPTIONS, compiled_formula
 
 _Doubles = types.CPointer(types.float64)
 _Vector = types.Array(types.float64, 1, "C")
@@ -89,17 +90,17 @@ def compile_prox(point: Callable, prox: Callable | None, names: tuple[str, ...],
         "carray": numba.carray,
         "COUNT": len(names),
         "build": njit(parameter_builder(names, owner)),
-        "point": njit(forceinline=True, **BLOCK_OPTIONS)(point),
+        "point": compiled_formula(point),
         "_STEPS": _STEPS,
         "_ACCURACY": _ACCURACY,
     }
     if prox is not None:
-        namespace["prox"] = njit(forceinline=True, **BLOCK_OPTIONS)(prox)
+        namespace["prox"] = compiled_formula(prox)
     code = template.__code__.replace(co_filename=point.__code__.co_filename)
     function = python_types.FunctionType(code, namespace, "prox")
     function.__qualname__ = f"{owner}.prox_step"
     function.__module__ = point.__module__
-    step = CFunc(function, normalize_signature(_SIGNATURE), {}, BLOCK_OPTIONS)
+    step = CFunc(function, normalize_signature(_SIGNATURE), {}, FORMULA_OPTIONS)
     if on_disk:
         step._cache = TolerantCache(function)
     step.compile()

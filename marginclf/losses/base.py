@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import dis
+import inspect
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -11,9 +11,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from ..kernels.block import compile_block
+from ..kernels.formula import helpers
 from ..kernels.prox import compile_prox
-
-_LINES_OF_ERROR = 8
+from .compiling import compile_loss
 
 
 class CompiledLoss(NamedTuple):
@@ -29,11 +29,12 @@ _steps: dict[type, tuple[Any, Any]] = {}
 """Compiled block functions and proximal steps by class: never by name, which two classes in a notebook may share."""
 
 
-class Loss(BaseEstimator):
+class MarginLoss(BaseEstimator):
     """A margin loss φ(m), with m = y·z, y ∈ {−1, +1} and z the decision value.
 
-    A loss of your own is a subclass with the method ``point``, and with a constructor that stores its parameters (at
-    most four real numbers) under their names. It then works everywhere that a built-in loss does.
+    A loss of your own is a subclass with the method ``point``. Its parameters, at most four real numbers, are
+    annotated attributes with defaults. It then works everywhere that a built-in loss does:
+    :func:`marginclf.losses.check_margin_loss` tries it, :func:`marginclf.losses.register_loss` gives it a name.
 
     Attributes
     ----------
@@ -53,16 +54,20 @@ class Loss(BaseEstimator):
 
     Examples
     --------
-    >>> from marginclf.losses import Loss
-    >>> class Cubic(Loss):
+    >>> from marginclf.losses import MarginLoss
+    >>> class PowerHinge(MarginLoss):
+    ...     p: float = 3.0
+    ...
     ...     def point(self, m):
     ...         t = 1.0 - m
     ...         if t <= 0.0:
     ...             return 0.0, 0.0, 0.0
-    ...         return t**3, -3.0 * t**2, 6.0 * t
-    >>> values, slopes, curvatures = Cubic().evaluate([0.0, 2.0])
+    ...         return t**self.p, -self.p * t ** (self.p - 1), self.p * (self.p - 1) * t ** (self.p - 2)
+    >>> values, slopes, curvatures = PowerHinge().evaluate([0.0, 2.0])
     >>> print(values, slopes)
     [1. 0.] [-3.  0.]
+    >>> PowerHinge(p=1.5)
+    PowerHinge(p=1.5)
     """
 
     name: ClassVar[str] = ""
@@ -72,6 +77,12 @@ class Loss(BaseEstimator):
     convex: ClassVar[bool] = True
     prox: ClassVar[Any] = None
     _parameter_constraints: ClassVar[dict[str, list]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Make a constructor from the annotated attributes, where the class has none of its own."""
+        super().__init_subclass__(**options)
+        if "__init__" not in cls.__dict__ and "__annotations__" in cls.__dict__:
+            make_constructor(cls)
 
     def point(self, m: float) -> tuple[float, float, float]:
         """Value, slope and curvature at one margin.
@@ -100,9 +111,11 @@ class Loss(BaseEstimator):
         """Whether φ has no kink; see ``prox``."""
         return type(self).prox is None
 
-    def smoothed(self, gamma: float) -> Loss:
+    def smoothed(self, gamma: float) -> MarginLoss:
         """The Moreau envelope of a loss with a kink: min over u of φ(u) + (u − m)²/(2 gamma)."""
-        raise NotImplementedError(f"{type(self).__name__} has a kink, but no smoothed(self, gamma)")
+        from .envelope import envelope
+
+        return envelope(self, gamma)
 
     @property
     def affine(self) -> bool:
@@ -155,46 +168,13 @@ class Loss(BaseEstimator):
         self.validate()
         cls = type(self)
         names = tuple(cls._get_param_names())
+        # A notebook may give a class another `point`, or define a function anew that it calls.
+        written = formulas + tuple(helper for formula in formulas if formula for helper in helpers(formula))
         known = store.get(cls)
-        # A notebook may give a class another `point`: the old code then must not be used.
-        if known is None or known[0] != formulas:
-            known = store[cls] = formulas, self._compile(names, formulas, compile_formulas)
+        if known is None or known[0] != written:
+            known = store[cls] = written, compile_loss(self, names, formulas, compile_formulas)
         code = known[1]
         return CompiledLoss(code.address, np.array([float(getattr(self, name)) for name in names]), code)
-
-    def _compile(self, names: tuple[str, ...], formulas: tuple, compile_formulas: Any) -> Any:
-        cls = type(self)
-        # A formula that was assigned to a class of ours, or inherited, is not the one on disk under its name.
-        built_in = cls.__module__.startswith(__package__ + ".") and all(
-            formula is None
-            or (
-                formula.__qualname__ == f"{cls.__qualname__}.{formula.__name__}"
-                and formula.__module__ == cls.__module__
-            )
-            for formula in formulas
-        )
-        if not built_in:
-            self._check_point()
-        try:
-            return compile_formulas(*formulas, names, owner=cls.__qualname__, on_disk=built_in)
-        except Exception as error:  # Numba raises many kinds for what it cannot compile
-            lines = [line for line in str(error).splitlines() if line.strip()][:_LINES_OF_ERROR]
-            raise TypeError(
-                f"{cls.__name__}.point(self, m) cannot be compiled by Numba. It may use arithmetic, if, math.*, the "
-                "functions of marginclf.kernels.elementary and the parameters as self.<name>.\n" + "\n".join(lines)
-            ) from None
-
-    def _check_point(self) -> None:
-        """Find in plain Python what would be hard to understand, or silent, once compiled."""
-        cls = type(self)
-        found = self.point(0.5)
-        if not (isinstance(found, tuple) and len(found) == 3):
-            raise TypeError(
-                f"{cls.__name__}.point(self, m) must return three numbers (value, slope, curvature); at m = 0.5 "
-                f"it returned {found!r}"
-            )
-        if any(instruction.opname == "RAISE_VARARGS" for instruction in dis.get_instructions(cls.point)):
-            raise TypeError(f"{cls.__name__}.point(self, m) must not raise: compiled code called by address cannot")
 
     def evaluate(self, margins: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Value, slope and curvature at many margins, by the compiled code that a fit uses.
@@ -284,6 +264,42 @@ class Loss(BaseEstimator):
 
     def __hash__(self) -> int:
         return hash((type(self), tuple(sorted(self.get_params().items()))))
+
+
+def make_constructor(cls: type) -> None:
+    """Give a class an ``__init__`` that takes its annotated attributes by position or name.
+
+    Raises
+    ------
+    TypeError
+        If one of them has no default.
+    """
+    names: dict[str, Any] = {}
+    for owner in reversed(cls.__mro__):
+        if issubclass(owner, MarginLoss) and owner is not MarginLoss:
+            for name, kind in inspect.get_annotations(owner).items():
+                if "ClassVar" not in str(kind):
+                    names[name] = None
+    for name in names:
+        if not hasattr(cls, name):
+            raise TypeError(f"{cls.__name__}.{name} needs a default, as in `{name}: float = 1.0`")
+        names[name] = getattr(cls, name)
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    signature = inspect.Signature([inspect.Parameter(name, kind, default=value) for name, value in names.items()])
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}: {error}; its parameters: {', '.join(names) or 'none'}") from None
+        bound.apply_defaults()
+        for name, value in bound.arguments.items():
+            setattr(self, name, value)
+
+    own = inspect.Parameter("self", kind)
+    __init__.__signature__ = signature.replace(parameters=[own, *signature.parameters.values()])  # type: ignore
+    __init__.__qualname__ = f"{cls.__qualname__}.__init__"
+    cls.__init__ = __init__  # type: ignore[misc]
 
 
 def clipped_half(z: Any) -> np.ndarray:

@@ -15,10 +15,10 @@ from scipy.special import expit
 from sklearn.utils._param_validation import Interval
 
 from ..kernels.elementary import arctan, exp, expm1, log1p
-from .base import Loss
+from .base import MarginLoss
 
 
-class Savage(Loss):
+class Savage(MarginLoss):
     """φ(m) = 1/(1 + e^(2m))²: bounded by 1.
 
     With s = 1/(1 + e^(2m)): φ' = −4 s²(1 − s), φ'' = 8 s²(1 − s)(2 − 3s), between −0.481 and 0.617. The probability
@@ -57,7 +57,7 @@ class Savage(Loss):
         return expit(2.0 * np.asarray(z, dtype=np.float64))
 
 
-class Tangent(Loss):
+class Tangent(MarginLoss):
     """φ(m) = (2 arctan m − 1)²: bounded by (π + 1)²; rises again above m = tan ½.
 
     With k = 2 arctan m − 1: φ' = 4k/(1 + m²), φ'' = 8(1 − m k)/(1 + m²)², between −3.18 and 8.49. The probability is
@@ -87,7 +87,7 @@ class Tangent(Loss):
         return np.clip(0.5 + np.arctan(np.asarray(z, dtype=np.float64)), 0.0, 1.0)
 
 
-class Sigmoid(Loss):
+class Sigmoid(MarginLoss):
     """φ(m) = 1/(1 + e^m): the 0–1 loss, smoothed.
 
     With s = φ(m): φ' = −s(1 − s), φ'' = s(1 − s)(1 − 2s), within ±√3/18. It has no probability. Not convex: a fit
@@ -119,7 +119,7 @@ class Sigmoid(Loss):
         return -math.sqrt(3.0) / 18.0, math.sqrt(3.0) / 18.0
 
 
-class GeneralizedCrossEntropy(Loss):
+class GeneralizedCrossEntropy(MarginLoss):
     """φ(m) = (1 − σ(m)^q)/q: between cross-entropy (q → 0) and the sigmoid loss (q = 1); bounded by 1/q.
 
     With σ = σ(m): φ' = −σ^q (1 − σ), φ'' = σ^q (1 − σ)(σ − q(1 − σ)). The probability is η(z) = σ((1 − q) z); with

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from .base import Loss, clipped_half
+from .base import MarginLoss, clipped_half
 
 
-class Hinge(Loss):
+class Hinge(MarginLoss):
     """φ(m) = max(0, 1 − m): the loss of the support vector machine.
 
     φ'(m) = −1 for m < 1 and 0 above, with a kink at 1: rows that end there are held by multipliers between 0 and 1.
@@ -46,11 +46,11 @@ class Hinge(Loss):
             return v
         return min(v + kappa, 1.0)
 
-    def smoothed(self, gamma: float) -> Loss:
+    def smoothed(self, gamma: float) -> MarginLoss:
         return SmoothHinge(gamma)
 
 
-class SquaredHinge(Loss):
+class SquaredHinge(MarginLoss):
     """φ(m) = max(0, 1 − m)².
 
     φ'(m) = −2 max(0, 1 − m), φ''(m) = 2 for m < 1 and 0 above. The probability is η(z) = (1 + z)/2, clipped to
@@ -79,7 +79,7 @@ class SquaredHinge(Loss):
         return clipped_half(z)
 
 
-class SmoothHinge(Loss):
+class SmoothHinge(MarginLoss):
     """φ(m) = 0 for m ≥ 1; (1 − m)²/(2γ) for 1 − γ < m < 1; 1 − m − γ/2 below: the hinge, rounded off within γ.
 
     φ'(m) goes linearly from −1 to 0 over the width γ, φ''(m) = 1/γ inside. The probability follows from the slopes;
@@ -127,7 +127,7 @@ class SmoothHinge(Loss):
         return 0.0, 1.0 / self.gamma
 
 
-class ModifiedHuber(Loss):
+class ModifiedHuber(MarginLoss):
     """φ(m) = max(0, 1 − m)² for m ≥ −1, −4m below: a squared hinge that outliers pull at with bounded force.
 
     φ'(m) = −2 max(0, 1 − m), −4 below; φ''(m) = 2 for −1 ≤ m < 1. The probability is η(z) = (1 + z)/2, clipped to

@@ -8,10 +8,10 @@ from typing import ClassVar
 from sklearn.utils._param_validation import Interval
 
 from ..kernels.elementary import power
-from .base import Loss
+from .base import MarginLoss
 
 
-class DWD(Loss):
+class DWD(MarginLoss):
     """φ(m) = 1 − m for m ≤ q/(q+1); m^(−q) q^q/(q+1)^(q+1) above: distance-weighted discrimination.
 
     With k = q/(q+1) and r = k/m, above k: φ = r^q/(1+q), φ' = −r^(q+1), φ'' = r^(q+2) (q+1)²/q ≤ (q+1)²/q. It is
@@ -49,7 +49,7 @@ class DWD(Loss):
         return 0.0, (self.q + 1.0) ** 2 / self.q
 
 
-class LUM(Loss):
+class LUM(MarginLoss):
     """φ(m) = 1 − m for m < c/(1+c); (1/(1+c)) (a/((1+c)m − c + a))^a above: the large-margin unified machine.
 
     With r = a/((1+c)m − c + a), above the kink: φ = r^a/(1+c), φ' = −r^(a+1), φ'' = r^(a+2) (1+c)(1+a)/a

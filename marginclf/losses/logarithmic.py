@@ -8,10 +8,10 @@ import numpy as np
 from scipy.special import expit
 
 from ..kernels.elementary import exp, log1p
-from .base import Loss
+from .base import MarginLoss
 
 
-class Logistic(Loss):
+class Logistic(MarginLoss):
     """φ(m) = log(1 + e^(−m)): the softplus of the negative margin, which is sigmoid cross-entropy.
 
     φ'(m) = −1/(1 + e^m), φ''(m) = σ(m) σ(−m) ≤ 1/4. The probability is η(z) = σ(z) = 1/(1 + e^(−z)).
@@ -48,7 +48,7 @@ class Logistic(Loss):
         return expit(np.asarray(z, dtype=np.float64))
 
 
-class Exponential(Loss):
+class Exponential(MarginLoss):
     """φ(m) = e^(−m): the loss of AdaBoost, with a slope that grows without bound for wrong samples.
 
     φ'(m) = −e^(−m), φ''(m) = e^(−m), unbounded. The probability is η(z) = σ(2z).

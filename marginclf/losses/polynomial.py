@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .base import Loss, clipped_half
+from .base import MarginLoss, clipped_half
 
 
-class Linear(Loss):
+class Linear(MarginLoss):
     """φ(m) = −m: the unhinged loss, unbounded below and held by the penalty alone.
 
     φ'(m) = −1, φ''(m) = 0. Every sample pulls alike, however right it already is, so the optimum is in closed form,
@@ -37,7 +37,7 @@ class Linear(Loss):
         return 0.0, 0.0
 
 
-class Squared(Loss):
+class Squared(MarginLoss):
     """φ(m) = (1 − m)²: least squares on the labels ±1.
 
     φ'(m) = −2(1 − m), φ''(m) = 2. The probability is η(z) = (1 + z)/2, clipped to [0, 1].

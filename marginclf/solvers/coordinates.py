@@ -14,7 +14,7 @@ import math
 import numpy as np
 from scipy.linalg import blas, lapack
 
-from ..losses import Loss
+from ..losses import MarginLoss
 from ..objective import Objective, Point
 from .newton import newton
 
@@ -187,7 +187,7 @@ def _sample(objective: Objective, size: int) -> Objective | None:
     return objective.sample(np.concatenate(rows), np.concatenate(scale))
 
 
-def _mean_curvature(loss: Loss) -> float:
+def _mean_curvature(loss: MarginLoss) -> float:
     """Mean of φ'' over the margins from −1 to 1."""
     slopes = loss.evaluate([-1.0, 1.0])[1]
     return 0.5 * abs(float(slopes[1] - slopes[0])) or 1.0

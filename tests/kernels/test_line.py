@@ -15,7 +15,7 @@ from marginclf.losses import (
     Exponential,
     Linear,
     Logistic,
-    Loss,
+    MarginLoss,
     ModifiedHuber,
     SmoothHinge,
     Squared,
@@ -198,7 +198,7 @@ def test_ends_at_a_stationary_point_where_the_loss_is_not_convex():
 
 def test_a_loss_with_a_wrong_curvature_is_still_minimised():
     # The bracket guards Newton's step: a curvature that is 100 times too small only costs evaluations.
-    class Sloppy(Loss):
+    class Sloppy(MarginLoss):
         def point(self, m):
             t = 1.0 - m
             return t * t, -2.0 * t, 0.02

@@ -17,7 +17,7 @@ from marginclf.losses import (
     Hinge,
     Linear,
     Logistic,
-    Loss,
+    MarginLoss,
     ModifiedHuber,
     Savage,
     Sigmoid,
@@ -108,7 +108,7 @@ def test_class_instead_of_object():
 
 @pytest.mark.parametrize("wrong", [None, 3, 1.5, b"logistic", ["logistic"], int], ids=repr)
 def test_neither_name_nor_object(wrong):
-    with pytest.raises(TypeError, match=r"^loss must be a name or an instance of .*Loss, got"):
+    with pytest.raises(TypeError, match=r"^loss must be a name or an instance of .*MarginLoss, got"):
         get_loss(wrong)
 
 
@@ -199,5 +199,5 @@ def test_compiled_form_keeps_what_the_address_needs():
 
 
 def test_point_is_part_of_the_contract():
-    with pytest.raises(NotImplementedError, match=r"Loss must define point\(self, m\)"):
-        Loss().point(0.0)
+    with pytest.raises(NotImplementedError, match=r"MarginLoss must define point\(self, m\)"):
+        MarginLoss().point(0.0)

@@ -7,7 +7,7 @@ import pytest
 from references import LOSS_CASES, condition, mp, reference, ulp
 from scipy.optimize import minimize_scalar
 
-from marginclf.losses import DWD, LUM, GeneralizedCrossEntropy, Linear, Loss, Sigmoid, SmoothHinge
+from marginclf.losses import DWD, LUM, GeneralizedCrossEntropy, Linear, MarginLoss, Sigmoid, SmoothHinge
 
 WITH_PROBABILITY = [pytest.param(loss, id=name) for name, loss in LOSS_CASES if loss.probability is not None]
 
@@ -78,7 +78,7 @@ def test_ties_around_zero_are_where_the_docstrings_say(loss, half):
     assert loss.probability([half + 0.01])[0] > 0.5
 
 
-class Gaussian(Loss):
+class Gaussian(MarginLoss):
     """A slope that underflows at |m| = 28 and 0/0 in the default formula from there on."""
 
     def point(self, m):
@@ -86,7 +86,7 @@ class Gaussian(Loss):
         return 1.2533141373155003 * math.erfc(0.7071067811865476 * m), -e, m * e
 
 
-class PlainExponential(Loss):
+class PlainExponential(MarginLoss):
     """Its slopes overflow: ∞/∞ in the default formula."""
 
     def point(self, m):
@@ -94,7 +94,7 @@ class PlainExponential(Loss):
         return e, -e, e
 
 
-class Cubic(Loss):
+class Cubic(MarginLoss):
     """Beyond margin 1 the slope is exactly 0."""
 
     def point(self, m):

@@ -2,10 +2,10 @@
 
 import pytest
 
-from marginclf.losses import Loss
+from marginclf.losses import MarginLoss
 
 
-class Two(Loss):
+class Two(MarginLoss):
     def __init__(self, slope=2.0, offset=3.0):
         self.slope = slope
         self.offset = offset
@@ -14,7 +14,7 @@ class Two(Loss):
         return self.offset - self.slope * m, -self.slope, 0.0
 
 
-class Five(Loss):
+class Five(MarginLoss):
     def __init__(self, a=1.0, b=1.0, c=1.0, d=1.0, e=1.0):
         self.a, self.b, self.c, self.d, self.e = a, b, c, d, e
 
@@ -22,29 +22,29 @@ class Five(Loss):
         return -m, -1.0, 0.0
 
 
-class TwoValues(Loss):
+class TwoValues(MarginLoss):
     def point(self, m):
         return -m, -1.0
 
 
-class FourValues(Loss):
+class FourValues(MarginLoss):
     def point(self, m):
         return -m, -1.0, 0.0, 0.0
 
 
-class Nothing(Loss):
+class Nothing(MarginLoss):
     def point(self, m):
         pass
 
 
-class TwoValuesInABranch(Loss):
+class TwoValuesInABranch(MarginLoss):
     def point(self, m):
         if m > 1.0:
             return 0.0, 0.0
         return 1.0 - m, -1.0, 0.0
 
 
-class CallsAMethod(Loss):
+class CallsAMethod(MarginLoss):
     def helper(self, m):
         return m
 
@@ -52,19 +52,19 @@ class CallsAMethod(Loss):
         return self.helper(m), 1.0, 0.0
 
 
-class Text(Loss):
+class Text(MarginLoss):
     def point(self, m):
         return "a", "b", "c"
 
 
-class Imports(Loss):
+class Imports(MarginLoss):
     def point(self, m):
         from math import exp
 
         return exp(-m), -exp(-m), exp(-m)
 
 
-class Opens(Loss):
+class Opens(MarginLoss):
     def point(self, m):
         if m > 1.0:
             with open("there is none") as file:
@@ -72,7 +72,7 @@ class Opens(Loss):
         return -m, -1.0, 0.0
 
 
-class Raises(Loss):
+class Raises(MarginLoss):
     def point(self, m):
         if m < 0.0:
             raise ValueError("no negative margins")
@@ -105,7 +105,7 @@ def test_a_point_that_cannot_work_is_an_error_of_a_few_lines(cls, says):
 
 
 def test_a_loss_without_point():
-    class Empty(Loss):
+    class Empty(MarginLoss):
         pass
 
     with pytest.raises(NotImplementedError, match="Empty must define point"):

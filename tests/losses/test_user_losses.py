@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from marginclf.kernels.elementary import exp
-from marginclf.losses import Loss, ModifiedHuber, SquaredHinge
+from marginclf.losses import MarginLoss, ModifiedHuber, SquaredHinge
 
 MARGINS = np.array([-1.5, 0.25, 3.0])
 
 
-class None_(Loss):
+class None_(MarginLoss):
     def point(self, m):
         return -m, -1.0, 0.0
 
 
-class One(Loss):
+class One(MarginLoss):
     def __init__(self, a=2.0):
         self.a = a
 
@@ -24,7 +24,7 @@ class One(Loss):
         return -self.a * m, -self.a, 0.0
 
 
-class Two(Loss):
+class Two(MarginLoss):
     # The order of the names is not that of the alphabet: each value must reach its own name.
     def __init__(self, slope=2.0, offset=3.0):
         self.slope = slope
@@ -34,7 +34,7 @@ class Two(Loss):
         return self.offset - self.slope * m, -self.slope, 0.0
 
 
-class Four(Loss):
+class Four(MarginLoss):
     def __init__(self, d=1.0, c=10.0, b=100.0, a=1000):
         self.d = d
         self.c = c
@@ -45,13 +45,13 @@ class Four(Loss):
         return self.a + self.b + self.c + self.d - m, -1.0, self.d
 
 
-class Elementary(Loss):
+class Elementary(MarginLoss):
     def point(self, m):
         e = exp(-m)
         return e, -e, e
 
 
-class Integers(Loss):
+class Integers(MarginLoss):
     # A user writes 0 for 0.0; the kinds of the branches must still unify.
     def point(self, m):
         if m > 1:
@@ -83,7 +83,7 @@ def test_works_with_up_to_four_parameters(loss, values):
 def test_a_class_of_the_same_name_has_its_own_formula():
     # As when a cell of a notebook is edited and run again.
     def define(scale):
-        class Edited(Loss):
+        class Edited(MarginLoss):
             def point(self, m):
                 return scale * m, scale, 0.0
 
@@ -98,7 +98,7 @@ def test_a_class_of_the_same_name_has_its_own_formula():
 
 
 def test_classes_of_one_name_that_inherit_one_point():
-    class Base(Loss):
+    class Base(MarginLoss):
         def point(self, m):
             return self.b * m, self.b, 0.0
 
@@ -161,7 +161,7 @@ def test_a_subclass_of_a_built_in_loss():
 
 
 def test_math_functions_follow_ieee_inside_the_block():
-    class Logarithm(Loss):
+    class Logarithm(MarginLoss):
         def point(self, m):
             return math.log(m), 1.0 / m, 0.0
 

@@ -1,0 +1,231 @@
+"""Is a loss of a user what it says that it is? In plain Python, before anything is compiled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .base import MarginLoss
+
+_MARGINS = np.unique(np.concatenate([[0.0], np.geomspace(1e-3, 30.0, 60), -np.geomspace(1e-3, 30.0, 60)]))
+_FAR = (-1e300, -1e8, -1e4, -745.0, 745.0, 1e4, 1e8, 1e300)
+_STEP = 1e-5
+_ACCURACY = 1e-4
+_KAPPAS = (1e-3, 1.0, 1e3)
+_RIGHT, _GENTLE, _MODERATE = 1e4, 1e6, 1e8
+
+
+class Report:
+    """What was tried, to be printed."""
+
+    def __init__(self, loss: MarginLoss, lines: list[str]) -> None:
+        self.loss, self.lines = loss, lines
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.loss!r} passes:", *(f"  {line}" for line in self.lines)])
+
+    __repr__ = __str__
+
+
+def check_margin_loss(loss: MarginLoss) -> Report:
+    """Try a loss before anything is compiled.
+
+    Slope and curvature against differences, convexity as declared, ``prox`` against ``point``, extreme margins, types,
+    and whether the same margin gives the same numbers again.
+
+    Parameters
+    ----------
+    loss : MarginLoss
+        An object, with the parameters that you want tried.
+
+    Returns
+    -------
+    Report
+        Printable: what was tried.
+
+    Raises
+    ------
+    TypeError
+        If it is no loss object.
+    ValueError
+        With all failures, one sentence each, which names what is wrong and a margin at which it is.
+
+    Examples
+    --------
+    >>> from marginclf.losses import MarginLoss, check_margin_loss
+    >>> class Wrong(MarginLoss):
+    ...     def point(self, m):
+    ...         t = max(0.0, 1.0 - m)
+    ...         return t * t, -t, 2.0 if t > 0.0 else 0.0
+    >>> check_margin_loss(Wrong())
+    Traceback (most recent call last):
+        ...
+    ValueError: Wrong() fails 1 check:
+    - slope: at m = -30 it is -31, but differences of the value give -62.
+    """
+    if not isinstance(loss, MarginLoss):
+        hint = f"; try {loss.__name__}()" if isinstance(loss, type) else ""
+        raise TypeError(f"check_margin_loss needs an object of a subclass of MarginLoss, got {loss!r}{hint}")
+    loss.validate()
+    failures, passed = [], []
+    for name, check in _CHECKS.items():
+        try:
+            found = next(check(loss), None)
+        except Exception as error:  # the user's formula may raise anything
+            found = f"it raises {type(error).__name__}: {error}"
+        if found is None:
+            passed.append(name)
+        else:
+            failures.append(f"- {name}: {found}.")
+            if name == "types":  # nothing else can be said then
+                break
+    if failures:
+        number = f"{len(failures)} check{'s' if len(failures) > 1 else ''}"
+        raise ValueError("\n".join([f"{loss!r} fails {number}:", *failures]))
+    return Report(loss, passed)
+
+
+def _types(loss: MarginLoss) -> Iterator[str]:
+    for m in (-1.5, 0.0, 0.5, 1.0, 3.0):
+        found = loss.point(m)
+        if not (isinstance(found, tuple) and len(found) == 3):
+            yield f"at m = {m:g} point returned {found!r}, not three numbers (value, slope, curvature)"
+        for what, number in zip(("value", "slope", "curvature"), found, strict=True):
+            if isinstance(number, bool | complex | str | np.ndarray) or not isinstance(number, float | int | np.number):
+                yield f"at m = {m:g} the {what} is {number!r}, of type {type(number).__name__}, not a real number"
+
+
+def _determinism(loss: MarginLoss) -> Iterator[str]:
+    for m in _MARGINS[::7].tolist():
+        if _point(loss, m) != _point(loss, m):
+            yield f"at m = {m:.3g} two calls give {_point(loss, m)} and {_point(loss, m)}"
+
+
+def _slope(loss: MarginLoss) -> Iterator[str]:
+    yield from _differences(loss, 0, 1, "value")
+
+
+def _curvature(loss: MarginLoss) -> Iterator[str]:
+    yield from _differences(loss, 1, 2, "slope")
+
+
+def _differences(loss: MarginLoss, of: int, what: int, name: str) -> Iterator[str]:
+    for m in _MARGINS.tolist():
+        h = _STEP * max(1.0, abs(m))
+        around = [_point(loss, m + k * h) for k in (-2, -1, 0, 1, 2)]
+        here = around[2][what]
+        left = (around[2][of] - around[1][of]) / h
+        right = (around[3][of] - around[2][of]) / h
+        if not all(math.isfinite(number) for number in (here, left, right)):
+            continue  # extreme margins have a check of their own
+        # At a kink the one-sided differences part, and anything between them will do.
+        low, high = min(left, right), max(left, right)
+        scale = max(abs(here), abs(low), abs(high), 1e-3)
+        bend = abs(around[3][what] - around[1][what]) if math.isfinite(around[3][what] - around[1][what]) else math.inf
+        room = _ACCURACY * scale + bend + 1e-9 * max(abs(around[2][of]), 1.0) / h
+        if not low - room <= here <= high + room:
+            given = f"at m = {m:.3g} it is {here:.6g}"
+            yield f"{given}, but differences of the {name} give {0.5 * (left + right):.6g}"
+
+
+def _convexity(loss: MarginLoss) -> Iterator[str]:
+    if not loss.convex:
+        return
+    last: tuple[float, float] | None = None
+    for m in _MARGINS.tolist():
+        _, slope, curvature = _point(loss, m)
+        if curvature < 0.0:
+            yield f"at m = {m:.3g} the curvature is {curvature:.6g}; declare `convex = False` if that is meant"
+        if last is not None and slope < last[1] - 1e-9 * max(1.0, abs(last[1])):
+            yield (
+                f"the slope falls from {last[1]:.6g} at m = {last[0]:.3g} to {slope:.6g} at m = {m:.3g}; declare "
+                "`convex = False` if that is meant"
+            )
+        last = m, slope
+
+
+def _kinks(loss: MarginLoss) -> Iterator[str]:
+    if loss.prox is not None:
+        return
+    for a, b in zip(_MARGINS[:-1].tolist(), _MARGINS[1:].tolist(), strict=True):
+        # A jump stays when the interval is halved; a slope that is only steep does not.
+        low, high = a, b
+        for _ in range(40):
+            middle = 0.5 * (low + high)
+            left, mid, right = (_point(loss, m)[1] for m in (low, middle, high))
+            low, high = (low, middle) if abs(mid - left) > abs(right - mid) else (middle, high)
+        jump = abs(_point(loss, high)[1] - _point(loss, low)[1])
+        if jump > 1e-6 * max(1.0, abs(_point(loss, low)[1])):
+            yield f"the slope jumps by {jump:.3g} at m = {high:.6g}; such a loss needs a prox(self, v, kappa)"
+
+
+def _boundedness(loss: MarginLoss) -> Iterator[str]:
+    try:
+        slope = _point(loss, _RIGHT)[1]
+    except OverflowError:
+        return  # which the extreme margins report
+    if loss.convex and not loss.affine and slope < -1e-3 * abs(_point(loss, 0.0)[1]):
+        yield (
+            f"at m = {_RIGHT:g} the slope is still {slope:.3g}: the loss falls for ever, and only the penalty gives a "
+            "fit an optimum; where the slope is the same everywhere, curvature_bounds has to say so"
+        )
+
+
+def _prox(loss: MarginLoss) -> Iterator[str]:
+    if loss.prox is None:
+        return
+    for kappa in _KAPPAS:
+        for v in _MARGINS[::3].tolist():
+            u = float(loss.prox(v, kappa))
+            if not math.isfinite(u):
+                yield f"prox({v:.3g}, {kappa:g}) is {u}"
+                continue
+            h = 1e-7 * max(1.0, abs(u))
+            pull = (v - u) / kappa
+            left, right = _point(loss, u - h)[1], _point(loss, u + h)[1]
+            room = 1e-5 * max(1.0, abs(pull)) + 2.0 * h / kappa
+            if not left - room <= pull <= right + room:
+                yield (
+                    f"prox({v:.3g}, {kappa:g}) is {u:.6g}, where (v − u)/kappa = {pull:.6g} is no slope of the loss: "
+                    f"that lies between {left:.6g} and {right:.6g}"
+                )
+
+
+def _extremes(loss: MarginLoss) -> Iterator[str]:
+    remedy = "write it so that nothing overflows, as max(0, −m) + log1p(exp(−|m|)) for log(1 + exp(−m))"
+    for m in _FAR:
+        # Whether the loss itself explodes there, or only a step on the way to it.
+        gentle = abs(_point(loss, math.copysign(50.0, m))[1]) < _GENTLE
+        try:
+            value, slope, curvature = _point(loss, m)
+        except OverflowError as error:
+            if gentle and abs(m) <= _MODERATE:
+                yield f"at m = {m:g} it raises OverflowError ({error}), though its slope is moderate; {remedy}"
+            continue
+        for what, number in (("value", value), ("slope", slope), ("curvature", curvature)):
+            if math.isnan(number):
+                yield f"at m = {m:g} the {what} is NaN"
+        if math.isinf(value) and gentle and abs(m) <= _MODERATE:
+            yield f"at m = {m:g} the value is infinite, though its slope is moderate; {remedy}"
+
+
+def _point(loss: MarginLoss, m: float) -> tuple[float, float, float]:
+    with np.errstate(all="ignore"):
+        value, slope, curvature = loss.point(m)
+    return float(value), float(slope), float(curvature)
+
+
+_CHECKS: dict[str, Callable[[Any], Iterator[str]]] = {
+    "types": _types,
+    "determinism": _determinism,
+    "slope": _slope,
+    "curvature": _curvature,
+    "convexity": _convexity,
+    "kinks": _kinks,
+    "boundedness": _boundedness,
+    "prox": _prox,
+    "extreme margins": _extremes,
+}
