@@ -202,7 +202,8 @@ def cholesky(hessian: np.ndarray) -> np.ndarray | None:
     scaled /= scale[:, None]
     # For columns that depend on each other in the sample, and for those at rest, whose diagonal is zero now.
     scaled.flat[:: len(scaled) + 1] = 1.0 + _JITTER
-    factor, info = lapack.dpotrf(scaled.T, lower=True, overwrite_a=True)  # symmetric: .T is Fortran order without a copy
+    # Symmetric: its transpose is the same matrix in Fortran order, without a copy.
+    factor, info = lapack.dpotrf(scaled.T, lower=True, overwrite_a=True)
     factor *= scale[:, None]
     return factor if info == 0 else None
 
