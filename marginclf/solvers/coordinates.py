@@ -18,7 +18,7 @@ from ..losses import MarginLoss
 from ..objective import Objective, Point
 from .newton import newton
 
-_MOST_SAMPLES, _LEAST_SAMPLES = 100, 3
+_MOST_SAMPLES, LEAST_SAMPLES = 100, 3
 """Sampled rows for each column. Fewer than 3 make a Hessian that is worse than its diagonal."""
 
 _CANDIDATES, _LEAST_CANDIDATES = 4, 1 << 14
@@ -154,7 +154,7 @@ def sample_rows(n: int, d: int, entries: int) -> int:
     k sampled rows for each column leave L-BFGS some 6 + 20/k passes of n·d operations to do, and cost k·d³ operations
     at the speed of a matrix product, ten times as fast. The sum is least for k·d = 20 √n.
     """
-    rows = int(min(max(20.0 * math.sqrt(n), _LEAST_SAMPLES * d), _MOST_SAMPLES * d))
+    rows = int(min(max(20.0 * math.sqrt(n), LEAST_SAMPLES * d), _MOST_SAMPLES * d))
     # Where that is enough, at most 4 % of the memory that X takes.
     rows = min(rows, max(n // 25, 20 * d))
     sparse = entries < 0.1 * n * d
@@ -198,11 +198,14 @@ def cholesky(hessian: np.ndarray) -> np.ndarray | None:
     if not np.isfinite(hessian).all():
         return None
     scale = usable_scale(hessian.diagonal())
-    hessian = hessian / scale / scale[:, None]
+    scaled = hessian / scale
+    scaled /= scale[:, None]
     # For columns that depend on each other in the sample, and for those at rest, whose diagonal is zero now.
-    hessian.flat[:: len(hessian) + 1] = 1.0 + _JITTER
-    factor, info = lapack.dpotrf(np.asfortranarray(hessian), lower=True, overwrite_a=True)
-    return factor * scale[:, None] if info == 0 else None
+    scaled.flat[:: len(scaled) + 1] = 1.0 + _JITTER
+    # Symmetric: its transpose is the same matrix in Fortran order, without a copy.
+    factor, info = lapack.dpotrf(scaled.T, lower=True, overwrite_a=True)
+    factor *= scale[:, None]
+    return factor if info == 0 else None
 
 
 def usable_scale(diagonal: np.ndarray) -> np.ndarray:

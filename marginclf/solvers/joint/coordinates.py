@@ -16,7 +16,7 @@ from scipy.linalg import blas
 
 from ...joint_objective import JointObjective, JointPoint
 from ...matrix.joint import pairs
-from ..coordinates import cholesky, sample_rows, usable_scale
+from ..coordinates import LEAST_SAMPLES, cholesky, sample_rows, usable_scale
 from .direction import direct
 from .newton import joint_newton
 
@@ -134,7 +134,8 @@ class Coordinates:
     def __init__(self, objective: JointObjective) -> None:
         self._objective = objective
         n, d = objective.matrix.shape
-        size = sample_rows(n, d, objective.matrix.entries)
+        # 4 % of the memory that X takes: one matrix for all classes is too rough to gain by a larger sample.
+        size = min(sample_rows(n, d, objective.matrix.entries), max(n // 25, LEAST_SAMPLES * d))
         # Data that is not tall is its own sample, and small data as well; its diagonal is all that is taken of others.
         self._dense = size > 0 or n * d <= _SMALL
         rows, scale = _sample(objective, size or min(n, max(_SMALL // d, 20 * math.isqrt(n))))
