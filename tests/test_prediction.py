@@ -153,7 +153,9 @@ def test_no_probability(loss, fitted):
         reason = str(error.value.__cause__)
         for words in (f"loss={loss!r}", "no probability", "decision_function", "CalibratedClassifierCV", "logistic"):
             assert words in reason
-    assert hasattr(model.set_params(loss="logistic"), "predict_proba")
+    # A fitted model has the probabilities of the loss that it was fitted with, whatever comes next.
+    assert hasattr(model.set_params(loss="logistic"), "predict_proba") is not fitted
+    assert hasattr(model.fit(*BINARY), "predict_proba")
 
 
 @pytest.mark.parametrize("loss", ["no such loss", "perceptron", SmoothHinge(gamma=-1.0), 3])

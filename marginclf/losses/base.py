@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import inspect
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from ..kernels.block import compile_block
 from ..kernels.formula import helpers
 from ..kernels.prox import compile_prox
 from .compiling import compile_loss
+from .constructor import make_constructor
 
 
 class CompiledLoss(NamedTuple):
@@ -48,9 +48,25 @@ class MarginLoss(BaseEstimator):
         Where the loss comes from.
     convex : bool
         Whether φ is convex.
+    bounded_below : bool
+        Whether φ has a lower bound.
+    noise_symmetric : bool
+        Whether φ(m) + φ(−m) is the same for all m. Labels that are flipped at random, all with the same probability
+        below ½, then only shrink the expected loss and shift it, and do not move its minimum [1]_.
+    saturating : bool
+        Whether the slope vanishes as m → −∞, so that a sample that is very wrong no longer pulls.
+    link_formula : str
+        The link z = ψ(η), in LaTeX; empty where the loss is not proper.
+    link : None
+        For a proper loss, a method ``link(self, eta)`` in its place: the only decision value z with the smallest
+        expected loss where the positive class has probability η; the inverse of ``probability``.
     prox : None
         For a loss with a kink, a method ``prox(self, v, kappa)`` in its place: the u that minimises
         φ(u) + (u − v)²/(2 kappa). Losses without kinks do not need it.
+
+    References
+    ----------
+    .. [1] Ghosh, Manwani, Sastry (2015), Making risk minimization tolerant to label noise, Neurocomputing 160.
 
     Examples
     --------
@@ -75,14 +91,17 @@ class MarginLoss(BaseEstimator):
     formula: ClassVar[str] = ""
     source: ClassVar[str] = ""
     convex: ClassVar[bool] = True
+    bounded_below: ClassVar[bool] = True
+    noise_symmetric: ClassVar[bool] = False
+    saturating: ClassVar[bool] = False
+    link_formula: ClassVar[str] = ""
+    link: ClassVar[Any] = None
     prox: ClassVar[Any] = None
     _parameter_constraints: ClassVar[dict[str, list]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Make a constructor from the annotated attributes, where the class has none of its own."""
         super().__init_subclass__(**options)
-        if "__init__" not in cls.__dict__ and "__annotations__" in cls.__dict__:
-            make_constructor(cls)
+        make_constructor(cls)
 
     def point(self, m: float) -> tuple[float, float, float]:
         """Value, slope and curvature at one margin.
@@ -102,9 +121,27 @@ class MarginLoss(BaseEstimator):
         """
         raise NotImplementedError(f"the loss {type(self).__name__} must define point(self, m)")
 
+    def slope_bounds(self) -> tuple[float, float]:
+        """Lower and upper bound of φ' over all margins; infinite where there is none."""
+        return -np.inf, np.inf
+
     def curvature_bounds(self) -> tuple[float, float]:
         """Lower and upper bound of φ'' over all margins; infinite where there is none."""
         return (0.0 if self.convex else -np.inf), np.inf
+
+    @property
+    def lipschitz(self) -> float:
+        """The largest magnitude of the slope: how hard one sample can pull."""
+        return max(abs(bound) for bound in self.slope_bounds())
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether φ'(0) < 0: then the smallest expected loss is on the side of the more probable class.
+
+        So it is for every convex loss that is differentiable at zero (Bartlett, Jordan, McAuliffe 2006, Convexity,
+        classification, and risk bounds, JASA 101), and for those of the catalogue that are not convex.
+        """
+        return max(self.point(-1e-12)[1], self.point(1e-12)[1]) < 0.0
 
     @property
     def smooth(self) -> bool:
@@ -264,42 +301,6 @@ class MarginLoss(BaseEstimator):
 
     def __hash__(self) -> int:
         return hash((type(self), tuple(sorted(self.get_params().items()))))
-
-
-def make_constructor(cls: type) -> None:
-    """Give a class an ``__init__`` that takes its annotated attributes by position or name.
-
-    Raises
-    ------
-    TypeError
-        If one of them has no default.
-    """
-    names: dict[str, Any] = {}
-    for owner in reversed(cls.__mro__):
-        if issubclass(owner, MarginLoss) and owner is not MarginLoss:
-            for name, kind in inspect.get_annotations(owner).items():
-                if "ClassVar" not in str(kind):
-                    names[name] = None
-    for name in names:
-        if not hasattr(cls, name):
-            raise TypeError(f"{cls.__name__}.{name} needs a default, as in `{name}: float = 1.0`")
-        names[name] = getattr(cls, name)
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    signature = inspect.Signature([inspect.Parameter(name, kind, default=value) for name, value in names.items()])
-
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        try:
-            bound = signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{type(self).__name__}: {error}; its parameters: {', '.join(names) or 'none'}") from None
-        bound.apply_defaults()
-        for name, value in bound.arguments.items():
-            setattr(self, name, value)
-
-    own = inspect.Parameter("self", kind)
-    __init__.__signature__ = signature.replace(parameters=[own, *signature.parameters.values()])  # type: ignore
-    __init__.__qualname__ = f"{cls.__qualname__}.__init__"
-    cls.__init__ = __init__  # type: ignore[misc]
 
 
 def clipped_half(z: Any) -> np.ndarray:

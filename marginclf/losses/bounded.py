@@ -11,7 +11,7 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 from sklearn.utils._param_validation import Interval
 
 from ..kernels.elementary import arctan, exp, expm1, log1p
@@ -33,6 +33,8 @@ class Savage(MarginLoss):
     formula = r"1/(1 + e^{2m})^2"
     source = "Masnadi-Shirazi, Vasconcelos 2008"
     convex = False
+    saturating = True
+    link_formula = r"\tfrac12 \log \tfrac{\eta}{1 - \eta}"
 
     # With three classes, the minimum of the expected loss lies at infinity.
     joint_probability = None  # type: ignore[assignment]
@@ -48,10 +50,16 @@ class Savage(MarginLoss):
             a, b, k = 1.0, t, 2.0 * t - 1.0
         return a / d2, -4.0 * b / (d2 * d), 8.0 * b * k / (d2 * d2)
 
+    def slope_bounds(self) -> tuple[float, float]:
+        return -16.0 / 27.0, 0.0  # at s = 2/3
+
     def curvature_bounds(self) -> tuple[float, float]:
         # φ'' = 8 s²(1 − s)(2 − 3s) is stationary in s at s = (15 ± √33)/24.
         low, high = ((15.0 + sign * math.sqrt(33.0)) / 24.0 for sign in (1.0, -1.0))
         return tuple(8.0 * s * s * (1.0 - s) * (2.0 - 3.0 * s) for s in (low, high))  # type: ignore[return-value]
+
+    def link(self, eta: Any) -> np.ndarray:
+        return 0.5 * logit(np.asarray(eta, dtype=np.float64))
 
     def probability(self, z: Any) -> np.ndarray:
         return expit(2.0 * np.asarray(z, dtype=np.float64))
@@ -72,6 +80,8 @@ class Tangent(MarginLoss):
     formula = r"(2 \arctan m - 1)^2"
     source = "Masnadi-Shirazi, Mahadevan, Vasconcelos 2010"
     convex = False
+    saturating = True
+    link_formula = r"\tan(\eta - \tfrac12)"
 
     def point(self, m: float) -> tuple[float, float, float]:
         k = 2.0 * arctan(m) - 1.0
@@ -79,9 +89,16 @@ class Tangent(MarginLoss):
         # r (r − m r k), not (1 − m k) r²: the square of 1 + m² overflows long before φ'' is negligible.
         return k * k, 4.0 * k * r, 8.0 * r * (r - m * r * k)
 
+    def slope_bounds(self) -> tuple[float, float]:
+        # Where m (2 arctan m − 1) = 1, which has no closed form either.
+        return -6.168571308828052, 1.2364989609969619
+
     def curvature_bounds(self) -> tuple[float, float]:
         # The extremes lie at m = −1.0697182 and 0.1209793, roots of φ''' that have no closed form.
         return -3.1701838520954331, 8.4846121572788354
+
+    def link(self, eta: Any) -> np.ndarray:
+        return np.tan(np.asarray(eta, dtype=np.float64) - 0.5)
 
     def probability(self, z: Any) -> np.ndarray:
         return np.clip(0.5 + np.arctan(np.asarray(z, dtype=np.float64)), 0.0, 1.0)
@@ -103,6 +120,8 @@ class Sigmoid(MarginLoss):
     formula = r"1/(1 + e^{m})"
     source = "Mason, Baxter, Bartlett, Frean 1999"
     convex = False
+    saturating = True
+    noise_symmetric = True
     probability = None  # type: ignore[assignment]
     joint_probability = None  # type: ignore[assignment]
 
@@ -114,6 +133,9 @@ class Sigmoid(MarginLoss):
         if m > 0.0:
             return t * u, -t * u * u, t * u * u * k
         return u, -t * u * u, -t * u * u * k
+
+    def slope_bounds(self) -> tuple[float, float]:
+        return -0.25, 0.0
 
     def curvature_bounds(self) -> tuple[float, float]:
         return -math.sqrt(3.0) / 18.0, math.sqrt(3.0) / 18.0
@@ -139,10 +161,10 @@ class GeneralizedCrossEntropy(MarginLoss):
     formula = r"(1 - \sigma(m)^q)/q"
     source = "Zhang, Sabuncu 2018"
     convex = False
+    saturating = True
+    link_formula = r"\tfrac{1}{1 - q} \log \tfrac{\eta}{1 - \eta}"
+    q: float = 0.7
     _parameter_constraints: ClassVar[dict[str, list]] = {"q": [Interval(Real, 0.0, 1.0, closed="right")]}
-
-    def __init__(self, q: float = 0.7) -> None:
-        self.q = q
 
     def point(self, m: float) -> tuple[float, float, float]:
         q = self.q
@@ -162,6 +184,10 @@ class GeneralizedCrossEntropy(MarginLoss):
         p = exp(x)
         return -expm1(x) / q, -p * o, p * o * k
 
+    def slope_bounds(self) -> tuple[float, float]:
+        q = float(self.q)
+        return -((q / (1.0 + q)) ** q) / (1.0 + q), 0.0  # at σ = q/(1 + q)
+
     def curvature_bounds(self) -> tuple[float, float]:
         # In σ, φ'' is stationary where (1+q)(2+q) σ² − (1+q)(1+2q) σ + q² = 0.
         q = float(self.q)
@@ -169,6 +195,16 @@ class GeneralizedCrossEntropy(MarginLoss):
         root = math.sqrt(b * b - 4.0 * a * c)
         low, high = (b - root) / (2.0 * a), (b + root) / (2.0 * a)
         return tuple(s**q * (1.0 - s) * (s - q * (1.0 - s)) for s in (low, high))  # type: ignore[return-value]
+
+    @property
+    def noise_symmetric(self) -> bool:  # type: ignore[override]
+        return bool(self.q == 1.0)
+
+    @property
+    def link(self) -> Callable[[Any], np.ndarray] | None:  # type: ignore[override]
+        if self.q == 1.0:
+            return None
+        return lambda eta: logit(np.asarray(eta, dtype=np.float64)) / (1.0 - self.q)
 
     @property
     def probability(self) -> Callable[[Any], np.ndarray] | None:  # type: ignore[override]

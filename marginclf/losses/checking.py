@@ -11,7 +11,7 @@ import numpy as np
 from .base import MarginLoss
 
 _MARGINS = np.unique(np.concatenate([[0.0], np.geomspace(1e-3, 30.0, 60), -np.geomspace(1e-3, 30.0, 60)]))
-_FAR = (-1e300, -1e8, -1e4, -745.0, 745.0, 1e4, 1e8, 1e300)
+_FAR = (-745.0, 745.0, -1e4, 1e4, -1e8, 1e8, -1e300, 1e300)
 _STEP = 1e-5
 _ACCURACY = 1e-4
 _KAPPAS = (1e-3, 1.0, 1e3)
@@ -33,8 +33,8 @@ class Report:
 def check_margin_loss(loss: MarginLoss) -> Report:
     """Try a loss before anything is compiled.
 
-    Slope and curvature against differences, convexity as declared, ``prox`` against ``point``, extreme margins, types,
-    and whether the same margin gives the same numbers again.
+    Slope and curvature against differences, convexity, boundedness and the other properties as declared, ``prox``
+    against ``point``, extreme margins, types, and whether the same margin gives the same numbers again.
 
     Parameters
     ----------
@@ -71,13 +71,13 @@ def check_margin_loss(loss: MarginLoss) -> Report:
         raise TypeError(f"check_margin_loss needs an object of a subclass of MarginLoss, got {loss!r}{hint}")
     loss.validate()
     failures, passed = [], []
-    for name, check in _CHECKS.items():
+    for name, (check, right) in _CHECKS.items():
         try:
             found = next(check(loss), None)
         except Exception as error:  # the user's formula may raise anything
             found = f"it raises {type(error).__name__}: {error}"
         if found is None:
-            passed.append(name)
+            passed.append(f"{name}: {right}")
         else:
             failures.append(f"- {name}: {found}.")
             if name == "types":  # nothing else can be said then
@@ -167,11 +167,39 @@ def _boundedness(loss: MarginLoss) -> Iterator[str]:
         slope = _point(loss, _RIGHT)[1]
     except OverflowError:
         return  # which the extreme margins report
-    if loss.convex and not loss.affine and slope < -1e-3 * abs(_point(loss, 0.0)[1]):
+    if loss.convex and loss.bounded_below and slope < -1e-3 * abs(_point(loss, 0.0)[1]):
         yield (
             f"at m = {_RIGHT:g} the slope is still {slope:.3g}: the loss falls for ever, and only the penalty gives a "
-            "fit an optimum; where the slope is the same everywhere, curvature_bounds has to say so"
+            "fit an optimum; declare `bounded_below = False` if that is meant"
         )
+
+
+def _declared_bounds(loss: MarginLoss) -> Iterator[str]:
+    for index, name in ((1, "slope"), (2, "curvature")):
+        low, high = getattr(loss, f"{name}_bounds")()
+        room = 1e-9 * max(abs(bound) for bound in (low, high, 0.0) if math.isfinite(bound))
+        for m in _MARGINS.tolist():
+            found = _point(loss, m)[index]
+            if not low - room <= found <= high + room:
+                yield f"at m = {m:.3g} the {name} is {found:.6g}, but {name}_bounds() says {low:.6g} to {high:.6g}"
+    # That the slope never changes has the closed form of `linear` as its consequence.
+    if not loss.affine and all(_point(loss, m)[1] == _point(loss, 0.0)[1] for m in _MARGINS.tolist()):
+        yield "the slope is the same at every margin: let curvature_bounds() return (0.0, 0.0), so that a fit knows it"
+
+
+def _declared_behaviour(loss: MarginLoss) -> Iterator[str]:
+    if loss.noise_symmetric:
+        there = 2.0 * _point(loss, 0.0)[0]
+        for m in _MARGINS.tolist():
+            here = _point(loss, m)[0] + _point(loss, -m)[0]
+            if abs(here - there) > 1e-9 * max(1.0, abs(_point(loss, m)[0])):
+                yield (
+                    f"noise_symmetric: φ(m) + φ(−m) is {here:.6g} at m = {m:.3g}, and {there:.6g} at zero; declare "
+                    "`noise_symmetric = False`"
+                )
+    if loss.saturating and abs(_point(loss, -_RIGHT)[1]) > 1e-3 * abs(_point(loss, 0.0)[1]):
+        slope = _point(loss, -_RIGHT)[1]
+        yield f"saturating: at m = {-_RIGHT:g} the slope is {slope:.6g}, not near zero; declare `saturating = False`"
 
 
 def _prox(loss: MarginLoss) -> Iterator[str]:
@@ -218,14 +246,17 @@ def _point(loss: MarginLoss, m: float) -> tuple[float, float, float]:
     return float(value), float(slope), float(curvature)
 
 
-_CHECKS: dict[str, Callable[[Any], Iterator[str]]] = {
-    "types": _types,
-    "determinism": _determinism,
-    "slope": _slope,
-    "curvature": _curvature,
-    "convexity": _convexity,
-    "kinks": _kinks,
-    "boundedness": _boundedness,
-    "prox": _prox,
-    "extreme margins": _extremes,
+_CHECKS: dict[str, tuple[Callable[[Any], Iterator[str]], str]] = {
+    "types": (_types, "three real numbers"),
+    "determinism": (_determinism, "the same numbers for the same margin"),
+    "slope": (_slope, "agrees with differences of the value"),
+    "curvature": (_curvature, "agrees with differences of the slope"),
+    "convexity": (_convexity, "as declared"),
+    "kinks": (_kinks, "none, or a prox for them"),
+    "boundedness": (_boundedness, "as declared"),
+    "declared bounds": (_declared_bounds, "slope_bounds() and curvature_bounds() hold"),
+    "declared behaviour": (_declared_behaviour, "noise_symmetric and saturating are not claimed wrongly"),
+    "prox": (_prox, "fits to point, where there is one"),
+    "extreme margins": (_extremes, "nothing overflows before it must"),
 }
+"""Each with what can be said of a loss that passes."""

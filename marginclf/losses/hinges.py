@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -40,6 +41,9 @@ class Hinge(MarginLoss):
             return 0.0, 0.0, 0.0
         return t, -1.0, 0.0
 
+    def slope_bounds(self) -> tuple[float, float]:
+        return -1.0, 0.0
+
     def prox(self, v: float, kappa: float) -> float:
         """The u that minimises φ(u) + (u − v)²/(2 kappa)."""
         if v >= 1.0:
@@ -65,6 +69,7 @@ class SquaredHinge(MarginLoss):
     name = "squared_hinge"
     formula = r"\max(0, 1 - m)^2"
     source = "Chang, Hsieh, Lin 2008"
+    link_formula = r"2\eta - 1"
 
     def point(self, m: float) -> tuple[float, float, float]:
         t = 1.0 - m
@@ -72,8 +77,14 @@ class SquaredHinge(MarginLoss):
             return 0.0, 0.0, 0.0
         return t * t, -2.0 * t, 2.0
 
+    def slope_bounds(self) -> tuple[float, float]:
+        return -np.inf, 0.0
+
     def curvature_bounds(self) -> tuple[float, float]:
         return 0.0, 2.0
+
+    def link(self, eta: Any) -> np.ndarray:
+        return 2.0 * np.asarray(eta, dtype=np.float64) - 1.0
 
     def probability(self, z: Any) -> np.ndarray:
         return clipped_half(z)
@@ -84,6 +95,7 @@ class SmoothHinge(MarginLoss):
 
     φ'(m) goes linearly from −1 to 0 over the width γ, φ''(m) = 1/γ inside. The probability follows from the slopes;
     it is ½ for all |z| ≤ 1 − γ, which leaves ties in the probabilities where the decision values have none.
+    It is proper for γ ≥ 1.
 
     Parameters
     ----------
@@ -108,10 +120,9 @@ class SmoothHinge(MarginLoss):
         r"1 - m - \tfrac{\gamma}{2} \text{ below}"
     )
     source = "Rennie, Srebro 2005; Shalev-Shwartz, Zhang 2013"
+    link_formula = r"2 - 1/\eta \text{ for } \eta \ge \tfrac12,\; 1/(1-\eta) - 2 \text{ below}"
+    gamma: float = 1.0
     _parameter_constraints: ClassVar[dict[str, list]] = {"gamma": [Interval(Real, 0.0, None, closed="neither")]}
-
-    def __init__(self, gamma: float = 1.0) -> None:
-        self.gamma = gamma
 
     def point(self, m: float) -> tuple[float, float, float]:
         t = 1.0 - m
@@ -123,8 +134,22 @@ class SmoothHinge(MarginLoss):
         u = t / self.gamma
         return 0.5 * t * u, -u, 1.0 / self.gamma
 
+    def slope_bounds(self) -> tuple[float, float]:
+        return -1.0, 0.0
+
     def curvature_bounds(self) -> tuple[float, float]:
         return 0.0, 1.0 / self.gamma
+
+    @property
+    def link(self) -> Callable[[Any], np.ndarray] | None:  # type: ignore[override]
+        return self._link if self.gamma >= 1.0 else None
+
+    def _link(self, eta: Any) -> np.ndarray:
+        eta = np.asarray(eta, dtype=np.float64)
+        p = np.maximum(eta, 1.0 - eta)
+        # Up to γ/2 both slopes are those of the parabola.
+        z = np.where(p <= 0.5 * self.gamma, 2.0 * p - 1.0, 1.0 - self.gamma * (1.0 / p - 1.0))
+        return np.copysign(z, eta - 0.5)
 
 
 class ModifiedHuber(MarginLoss):
@@ -141,6 +166,7 @@ class ModifiedHuber(MarginLoss):
     name = "modified_huber"
     formula = r"\max(0, 1 - m)^2 \text{ for } m \ge -1;\; -4m \text{ below}"
     source = "Zhang 2004"
+    link_formula = r"2\eta - 1"
 
     def point(self, m: float) -> tuple[float, float, float]:
         t = 1.0 - m
@@ -150,8 +176,14 @@ class ModifiedHuber(MarginLoss):
             return -4.0 * m, -4.0, 0.0
         return t * t, -2.0 * t, 2.0
 
+    def slope_bounds(self) -> tuple[float, float]:
+        return -4.0, 0.0
+
     def curvature_bounds(self) -> tuple[float, float]:
         return 0.0, 2.0
+
+    def link(self, eta: Any) -> np.ndarray:
+        return 2.0 * np.asarray(eta, dtype=np.float64) - 1.0
 
     def probability(self, z: Any) -> np.ndarray:
         return clipped_half(z)

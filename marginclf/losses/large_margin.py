@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
+from scipy.special import logit
 from sklearn.utils._param_validation import Interval
 
 from ..kernels.elementary import power
@@ -32,10 +35,8 @@ class DWD(MarginLoss):
     name = "dwd"
     formula = r"1 - m \text{ for } m \le \tfrac{q}{q+1};\; m^{-q} \tfrac{q^q}{(q+1)^{q+1}} \text{ above}"
     source = "Marron, Todd, Ahn 2007; Wang, Zou 2018"
+    q: float = 1.0
     _parameter_constraints: ClassVar[dict[str, list]] = {"q": [Interval(Real, 0.0, None, closed="neither")]}
-
-    def __init__(self, q: float = 1.0) -> None:
-        self.q = q
 
     def point(self, m: float) -> tuple[float, float, float]:
         k = self.q / (self.q + 1.0)
@@ -44,6 +45,9 @@ class DWD(MarginLoss):
         r = k / m
         p = power(r, self.q)
         return p / (self.q + 1.0), -p * r, (self.q + 1.0) / k * p * r * r
+
+    def slope_bounds(self) -> tuple[float, float]:
+        return -1.0, 0.0
 
     def curvature_bounds(self) -> tuple[float, float]:
         return 0.0, (self.q + 1.0) ** 2 / self.q
@@ -55,7 +59,7 @@ class LUM(MarginLoss):
     With r = a/((1+c)m − c + a), above the kink: φ = r^a/(1+c), φ' = −r^(a+1), φ'' = r^(a+2) (1+c)(1+a)/a
     ≤ (1+c)(1+a)/a. c goes from soft (c = 0) to hard (c → ∞, the hinge) classification. The probability follows from
     the slopes; it is ½ for all |z| ≤ c/(1+c), which leaves ties in the probabilities where the decision values have
-    none.
+    none. It is proper for c = 0.
 
     Parameters
     ----------
@@ -75,14 +79,13 @@ class LUM(MarginLoss):
         r"\tfrac{1}{1+c} \left(\tfrac{a}{(1+c)m - c + a}\right)^a \text{ above}"
     )
     source = "Liu, Zhang, Wu 2011"
+    link_formula = r"a \left(\tfrac{\eta}{1 - \eta}\right)^{1/(1+a)} - a \text{ for } \eta \ge \tfrac12"
+    a: float = 1.0
+    c: float = 0.0
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "a": [Interval(Real, 0.0, None, closed="neither")],
         "c": [Interval(Real, 0.0, None, closed="left")],
     }
-
-    def __init__(self, a: float = 1.0, c: float = 0.0) -> None:
-        self.a = a
-        self.c = c
 
     def point(self, m: float) -> tuple[float, float, float]:
         h = 1.0 + self.c
@@ -98,5 +101,19 @@ class LUM(MarginLoss):
         p -= p * self.a * lost
         return p / h, -p / base, h * (1.0 + self.a) / self.a * (p / base / base)
 
+    def slope_bounds(self) -> tuple[float, float]:
+        return -1.0, 0.0
+
     def curvature_bounds(self) -> tuple[float, float]:
         return 0.0, (1.0 + self.c) * (1.0 + self.a) / self.a
+
+    @property
+    def link(self) -> Callable[[Any], np.ndarray] | None:  # type: ignore[override]
+        return self._link if self.c == 0.0 else None
+
+    def _link(self, eta: Any) -> np.ndarray:
+        eta = np.asarray(eta, dtype=np.float64)
+        p = np.maximum(eta, 1.0 - eta)
+        with np.errstate(divide="ignore"):
+            z = self.a * np.expm1(logit(p) / (1.0 + self.a))
+        return np.copysign(z, eta - 0.5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from ..kernels.elementary import exp, log1p
 from .base import MarginLoss
@@ -32,6 +32,7 @@ class Logistic(MarginLoss):
     aliases = ("log_loss", "softplus", "cross_entropy")
     formula = r"\log(1 + e^{-m})"
     source = "Cox 1958"
+    link_formula = r"\log \tfrac{\eta}{1 - \eta}"
 
     def point(self, m: float) -> tuple[float, float, float]:
         t = exp(-abs(m))
@@ -41,8 +42,14 @@ class Logistic(MarginLoss):
             return value, -t * u, t * u * u
         return value - m, -u, t * u * u
 
+    def slope_bounds(self) -> tuple[float, float]:
+        return -1.0, 0.0
+
     def curvature_bounds(self) -> tuple[float, float]:
         return 0.0, 0.25
+
+    def link(self, eta: Any) -> np.ndarray:
+        return logit(np.asarray(eta, dtype=np.float64))
 
     def probability(self, z: Any) -> np.ndarray:
         return expit(np.asarray(z, dtype=np.float64))
@@ -62,10 +69,17 @@ class Exponential(MarginLoss):
     name = "exponential"
     formula = r"e^{-m}"
     source = "Freund, Schapire 1997"
+    link_formula = r"\tfrac12 \log \tfrac{\eta}{1 - \eta}"
 
     def point(self, m: float) -> tuple[float, float, float]:
         e = exp(-m)
         return e, -e, e
+
+    def slope_bounds(self) -> tuple[float, float]:
+        return -np.inf, 0.0
+
+    def link(self, eta: Any) -> np.ndarray:
+        return 0.5 * logit(np.asarray(eta, dtype=np.float64))
 
     def probability(self, z: Any) -> np.ndarray:
         return expit(2.0 * np.asarray(z, dtype=np.float64))

@@ -28,10 +28,15 @@ class Linear(MarginLoss):
     aliases = ("unhinged",)
     formula = r"-m"
     source = "van Rooyen, Menon, Williamson 2015"
+    bounded_below = False
+    noise_symmetric = True
     probability = None  # type: ignore[assignment]
 
     def point(self, m: float) -> tuple[float, float, float]:
         return -m, -1.0, 0.0
+
+    def slope_bounds(self) -> tuple[float, float]:
+        return -1.0, -1.0
 
     def curvature_bounds(self) -> tuple[float, float]:
         return 0.0, 0.0
@@ -50,6 +55,7 @@ class Squared(MarginLoss):
     name = "squared"
     formula = r"(1 - m)^2"
     source = "Suykens, Vandewalle 1999"
+    link_formula = r"2\eta - 1"
 
     def point(self, m: float) -> tuple[float, float, float]:
         t = 1.0 - m
@@ -57,6 +63,9 @@ class Squared(MarginLoss):
 
     def curvature_bounds(self) -> tuple[float, float]:
         return 2.0, 2.0
+
+    def link(self, eta: Any) -> np.ndarray:
+        return 2.0 * np.asarray(eta, dtype=np.float64) - 1.0
 
     def probability(self, z: Any) -> np.ndarray:
         return clipped_half(z)

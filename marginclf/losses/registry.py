@@ -1,0 +1,145 @@
+"""Losses by name: the catalogue, and what users register."""
+
+from __future__ import annotations
+
+import difflib
+
+from .base import MarginLoss
+from .bounded import GeneralizedCrossEntropy, Savage, Sigmoid, Tangent
+from .hinges import Hinge, ModifiedHuber, SmoothHinge, SquaredHinge
+from .large_margin import DWD, LUM
+from .logarithmic import Exponential, Logistic
+from .polynomial import Linear, Squared
+
+_CLASSES: tuple[type[MarginLoss], ...] = (
+    Logistic,
+    Linear,
+    Hinge,
+    SquaredHinge,
+    SmoothHinge,
+    ModifiedHuber,
+    Exponential,
+    Squared,
+    DWD,
+    LUM,
+    Savage,
+    Tangent,
+    Sigmoid,
+    GeneralizedCrossEntropy,
+)
+
+_BY_NAME = {name: cls for cls in _CLASSES for name in (cls.name, *cls.aliases)}
+
+_REFUSED = {
+    "perceptron": (
+        "the perceptron loss max(0, -m) is not in the catalogue: with an L2 penalty its minimum is w = 0, which is "
+        "useless. Use loss='smooth_hinge', or sklearn.linear_model.Perceptron"
+    ),
+}
+
+_REGISTERED: dict[str, type[MarginLoss]] = {}
+
+
+def register_loss(name: str, cls: type[MarginLoss]) -> None:
+    """Give a loss of your own a name, by which the estimator and :func:`get_loss` then know it.
+
+    The name holds in this process only. Worker processes of joblib or dask do not know it: pass them the loss as an
+    object. A fitted estimator keeps the object, and predicts wherever its class can be imported.
+
+    Parameters
+    ----------
+    name : str
+        Any name that no built-in loss has. One that was registered before is replaced, as when the cell of a notebook
+        is run again.
+    cls : type
+        A subclass of :class:`MarginLoss` whose parameters all have defaults.
+
+    Raises
+    ------
+    TypeError
+        If ``cls`` is no such class, or ``name`` no string.
+    ValueError
+        If the name belongs to a built-in loss.
+
+    Examples
+    --------
+    >>> from marginclf.losses import MarginLoss, get_loss, register_loss
+    >>> class Slow(MarginLoss):
+    ...     rate: float = 0.5
+    ...
+    ...     def point(self, m):
+    ...         return 1.0 - self.rate * m, -self.rate, 0.0
+    >>> register_loss("slow", Slow)
+    >>> get_loss("slow")
+    Slow()
+    """
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"the name of a loss must be a string that is not empty, got {name!r}")
+    if not (isinstance(cls, type) and issubclass(cls, MarginLoss)):
+        hint = f"; register the class {type(cls).__name__}, not an object" if isinstance(cls, MarginLoss) else ""
+        raise TypeError(f"register_loss needs a subclass of marginclf.losses.MarginLoss, got {cls!r}{hint}")
+    if name in _BY_NAME or name in _REFUSED:
+        raise ValueError(f"the name {name!r} belongs to a built-in loss; choose another one")
+    cls()  # its parameters must have defaults
+    _REGISTERED[name] = cls
+
+
+def catalogue() -> dict[str, type[MarginLoss]]:
+    """The losses by their canonical names, in the order of the documentation.
+
+    Returns
+    -------
+    dict of str to type
+
+    Examples
+    --------
+    >>> from marginclf.losses import catalogue
+    >>> list(catalogue())[:3]
+    ['logistic', 'linear', 'hinge']
+    """
+    return {cls.name: cls for cls in _CLASSES}
+
+
+def get_loss(loss: str | MarginLoss) -> MarginLoss:
+    """The loss of a name or alias, with default parameters; a loss object is returned as it is.
+
+    Parameters
+    ----------
+    loss : str or MarginLoss
+        Name, alias or object.
+
+    Returns
+    -------
+    MarginLoss
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown (the nearest one is suggested) or a parameter is out of range.
+    TypeError
+        If it is neither a name nor a loss object.
+
+    Examples
+    --------
+    >>> from marginclf.losses import get_loss
+    >>> get_loss("softplus")
+    Logistic()
+    """
+    if isinstance(loss, MarginLoss):
+        loss.validate()
+        return loss
+    if not isinstance(loss, str):
+        hint = f"; use {loss.__name__}()" if isinstance(loss, type) and issubclass(loss, MarginLoss) else ""
+        raise TypeError(f"loss must be a name or an instance of marginclf.losses.MarginLoss, got {loss!r}{hint}")
+    cls = _BY_NAME.get(loss) or _REGISTERED.get(loss)
+    if cls is not None:
+        return cls()
+    if loss in _REFUSED:
+        raise ValueError(f"loss={loss!r}: {_REFUSED[loss]}")
+    known = [*_BY_NAME, *_REGISTERED]
+    near = difflib.get_close_matches(loss.lower(), known, n=1, cutoff=0.5)
+    suggestion = f"did you mean {near[0]!r}? " if near else ""
+    raise ValueError(
+        f"unknown loss {loss!r}: {suggestion}Known names: {', '.join(known)}. A name from register_loss holds only in "
+        "the process that registered it: pass the loss as an object to others"
+    )
