@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 # Only `contract`: reassociation would fold away the rounding trick of kernels.elementary (see there).
@@ -31,15 +32,25 @@ def helpers(formula: Callable) -> tuple[Callable, ...]:
     return tuple(found.values())
 
 
+def constants(formula: Callable) -> tuple:
+    """Names and values of the numbers outside of it that a formula uses: compiled code keeps them as they are now."""
+    functions = (formula, *helpers(formula))
+    return tuple(pair for function in functions for pair in _outside(function, int | float | np.number))
+
+
 def _called(function: Callable) -> Iterator[tuple[str, Callable]]:
-    """Names and plain functions among the globals and the closure of a function."""
+    return _outside(function, types.FunctionType)
+
+
+def _outside(function: Callable, kind: Any) -> Iterator[tuple[str, Any]]:
+    """Names and values, of one kind, among the globals and the closure of a function."""
     code = function.__code__
     for name in code.co_names:
         value = function.__globals__.get(name)
-        if isinstance(value, types.FunctionType):
+        if isinstance(value, kind):
             yield name, value
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-        if isinstance(cell.cell_contents, types.FunctionType):
+        if isinstance(cell.cell_contents, kind):
             yield name, cell.cell_contents
 
 
@@ -50,6 +61,8 @@ def _linked(function: Callable, compiled: dict[int, Any]) -> Callable:
         return function
     for helper in called.values():
         if id(helper) not in compiled:
+            if function is helper or function in helpers(helper):
+                raise TypeError(f"{helper.__name__} calls itself")
             compiled[id(helper)] = njit(forceinline=True, **FORMULA_OPTIONS)(_linked(helper, compiled))
     here = {name: compiled[id(helper)] for name, helper in called.items()}
     code = function.__code__

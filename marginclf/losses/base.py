@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from ..kernels.block import compile_block
-from ..kernels.formula import helpers
+from ..kernels.formula import constants, helpers
 from ..kernels.prox import compile_prox
 from .compiling import compile_loss
 from .constructor import make_constructor
@@ -205,8 +205,9 @@ class MarginLoss(BaseEstimator):
         self.validate()
         cls = type(self)
         names = tuple(cls._get_param_names())
-        # A notebook may give a class another `point`, or define a function anew that it calls.
-        written = formulas + tuple(helper for formula in formulas if formula for helper in helpers(formula))
+        # A notebook may give a class another `point`, or define anew a function or number that it uses.
+        used = [part for formula in formulas if formula for part in (*helpers(formula), *constants(formula))]
+        written = (*formulas, *used)
         known = store.get(cls)
         if known is None or known[0] != written:
             known = store[cls] = written, compile_loss(self, names, formulas, compile_formulas)

@@ -2,11 +2,14 @@
 
 import math
 
+import cvxpy
 import numpy as np
 import pytest
+from scipy import sparse
 
+from marginclf import MarginLinearClassifier
 from marginclf.kernels.elementary import exp
-from marginclf.losses import MarginLoss, ModifiedHuber, SquaredHinge
+from marginclf.losses import MarginLoss, ModifiedHuber, SquaredHinge, check_margin_loss
 
 MARGINS = np.array([-1.5, 0.25, 3.0])
 
@@ -173,3 +176,132 @@ def test_math_functions_follow_ieee_inside_the_block():
 def test_code_is_compiled_once_for_each_class():
     assert One(a=1.0).compiled().address == One(a=5.0).compiled().address
     assert One().compiled().block.cache_hits == 0
+
+
+def _positive(t):
+    return t if t > 0.0 else 0.0
+
+
+def _half_square(t):
+    return 0.5 * _positive(t) ** 2
+
+
+class WithHelpers(MarginLoss):
+    def point(self, m):
+        return 2.0 * _half_square(1.0 - m), -2.0 * _positive(1.0 - m), 2.0 if m < 1.0 else 0.0
+
+
+def test_plain_functions_are_compiled_along():
+    np.testing.assert_array_equal(WithHelpers().evaluate(MARGINS), SquaredHinge().evaluate(MARGINS))
+
+
+def test_what_is_defined_anew_takes_effect():
+    # A notebook in which single cells are run again.
+    cells = {}
+    exec("from marginclf.losses import MarginLoss", cells)
+    exec("SCALE = 2.0", cells)
+    exec("def f(m):\n    return SCALE * m", cells)
+    exec("class Mine(MarginLoss):\n    def point(self, m):\n        return f(m), SCALE, 0.0", cells)
+    loss = cells["Mine"]()
+    assert loss.evaluate([1.0])[0] == 2.0
+    cells["SCALE"] = 3.0
+    assert loss.evaluate([1.0])[:2] == ([3.0], [3.0])
+    exec("def f(m):\n    return -SCALE * m", cells)
+    assert loss.evaluate([1.0])[0] == -3.0
+    exec("class Mine(MarginLoss):\n    def point(self, m):\n        return 7.0 * m, 7.0, 0.0", cells)
+    assert cells["Mine"]().evaluate([1.0])[0] == 7.0
+    assert loss.evaluate([1.0])[0] == -3.0
+
+
+class ShiftedHinge(MarginLoss):
+    """max(0, height − m): with a kink, and a proximal step that says so."""
+
+    height: float = 1.0
+
+    def point(self, m):
+        t = self.height - m
+        if t <= 0.0:
+            return 0.0, 0.0, 0.0
+        return t, -1.0, 0.0
+
+    def prox(self, v, kappa):
+        if v >= self.height:
+            return v
+        return min(v + kappa, self.height)
+
+
+class Absolute(MarginLoss):
+    """|1 − m|: a kink that has slopes on both sides."""
+
+    def point(self, m):
+        return abs(1.0 - m), (-1.0 if m < 1.0 else 1.0), 0.0
+
+    def prox(self, v, kappa):
+        if v < 1.0 - kappa:
+            return v + kappa
+        if v > 1.0 + kappa:
+            return v - kappa
+        return 1.0
+
+
+class SmoothCopy(MarginLoss):
+    """The squared hinge, as a user writes it."""
+
+    def point(self, m):
+        t = 1.0 - m
+        if t <= 0.0:
+            return 0.0, 0.0, 0.0
+        return t * t, -2.0 * t, 2.0
+
+
+def _data(d):
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(200, d))
+    return X, (X[:, 0] - 0.5 * X[:, 1] + 0.5 * rng.normal(size=200) > 0.1).astype(int)
+
+
+@pytest.mark.parametrize("sparse_data", [False, True])
+@pytest.mark.parametrize("solver", ["auto", "dual", "newton"])
+def test_a_users_loss_with_a_kink_has_the_optimum_of_hinge(solver, sparse_data):
+    X, y = _data(5)
+    X = sparse.csr_matrix(X) if sparse_data else X
+    ours = MarginLinearClassifier("hinge", solver=solver, tol=1e-10).fit(X, y)
+    theirs = MarginLinearClassifier(ShiftedHinge(), solver=solver, tol=1e-10).fit(X, y)
+    assert theirs.suboptimality_[0] <= 1e-10
+    np.testing.assert_allclose(theirs.objective_, ours.objective_, rtol=1e-9)
+    np.testing.assert_allclose(theirs.coef_, ours.coef_, rtol=1e-4, atol=1e-6)
+
+
+def test_a_kink_with_slopes_on_both_sides_against_cvxpy():
+    X, y = _data(4)
+    model = MarginLinearClassifier(Absolute(), C=0.3).fit(X, y)
+    w, b = cvxpy.Variable(4), cvxpy.Variable()
+    margins = cvxpy.multiply(2.0 * y - 1.0, X @ w + b)
+    problem = cvxpy.Problem(cvxpy.Minimize(0.3 * cvxpy.sum(cvxpy.abs(1.0 - margins)) + 0.5 * cvxpy.sum_squares(w)))
+    problem.solve(solver="CLARABEL")
+    assert model.suboptimality_[0] <= 1e-8
+    np.testing.assert_allclose(model.objective_[0], problem.value, rtol=1e-7)
+
+
+@pytest.mark.parametrize("gamma", [1e-3, 0.3, 20.0])
+@pytest.mark.parametrize("loss", [ShiftedHinge(), ShiftedHinge(height=2.0), Absolute()], ids=repr)
+def test_the_envelope_of_a_users_loss(loss, gamma):
+    smooth = loss.smoothed(gamma)
+    assert smooth.smooth
+    check_margin_loss(smooth)
+    # By the definition: no u is better than the proximal point.
+    for v in np.linspace(-5.0, 5.0, 41):
+        u = np.linspace(-30.0, 30.0, 60_001)
+        least = (loss.evaluate(u)[0] + (u - v) ** 2 / (2.0 * gamma)).min()
+        assert smooth.evaluate(v)[0] <= least + 1e-9
+        assert smooth.evaluate(v)[0] >= least - 1e-3
+
+
+@pytest.mark.parametrize("solver", ["auto", "lbfgs", "newton", "dual"])
+def test_every_solver_takes_a_users_loss(solver):
+    X, y = _data(5)
+    ours = MarginLinearClassifier("squared_hinge", solver=solver).fit(X, y)
+    theirs = MarginLinearClassifier(SmoothCopy(), solver=solver).fit(X, y)
+    assert theirs.suboptimality_[0] <= 1e-8
+    np.testing.assert_allclose(theirs.objective_, ours.objective_, rtol=2e-8)
+    np.testing.assert_allclose(theirs.predict_proba(X), ours.predict_proba(X), atol=1e-3)
