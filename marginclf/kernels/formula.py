@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -45,7 +46,8 @@ def _called(function: Callable) -> Iterator[tuple[str, Callable]]:
 def _outside(function: Callable, kind: Any) -> Iterator[tuple[str, Any]]:
     """Names and values, of one kind, among the globals and the closure of a function."""
     code = function.__code__
-    for name in code.co_names:
+    # Not co_names: the names of attributes are among them, and self.delta is no global of the name delta.
+    for name in dict.fromkeys(i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"):
         value = function.__globals__.get(name)
         if isinstance(value, kind):
             yield name, value

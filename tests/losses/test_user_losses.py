@@ -213,6 +213,19 @@ def test_what_is_defined_anew_takes_effect():
     assert loss.evaluate([1.0])[0] == -3.0
 
 
+def test_a_global_of_the_name_of_a_parameter_is_another_thing():
+    cells = {}
+    exec("from marginclf.losses import MarginLoss", cells)
+    exec(
+        "class Mine(MarginLoss):\n    d: float = 2.0\n    def point(self, m):\n        return self.d * m, self.d, 0.0",
+        cells,
+    )
+    first = cells["Mine"]().compiled().address
+    cells["d"] = 5.0
+    assert cells["Mine"]().compiled().address == first
+    assert cells["Mine"]().evaluate([1.0])[0] == 2.0
+
+
 class ShiftedHinge(MarginLoss):
     """max(0, height − m): with a kink, and a proximal step that says so."""
 
