@@ -95,7 +95,8 @@ def keel(folder: Path, n_folds: int, *, copies: bool = False) -> Iterator[DataSe
             classes, counts = np.unique(y, return_counts=True)
             common = classes[counts >= _LEAST_IN_CLASS]
             inside, inside_test = np.isin(y, common), np.isin(y_test, common)
-            folds.append((X[inside], y[inside], X_test[inside_test], y_test[inside_test]))
+            # Some files hold their numbers as text.
+            folds.append((X[inside].astype(float), y[inside], X_test[inside_test].astype(float), y_test[inside_test]))
         yield DataSet(file.stem, "KEEL", folds[:n_folds])
 
 

@@ -173,7 +173,14 @@ def study(description: str, sets: Callable[[Path], Iterable[Any]], measure: Call
         found[data.name] = {**about_set, **result}
         print(f"{data.name}: {rows} x {columns}, {data.n_classes} classes", flush=True)
         content = {"versions": environment.versions(), "strengths": STRENGTHS, **about, "sets": found}
-        arguments.output.write_text(json.dumps(_rounded(content), indent=1).replace("NaN", "null") + "\n")
+        arguments.output.write_text(as_text(_rounded(content)))
+
+
+def as_text(content: dict[str, Any]) -> str:
+    """JSON with a line for each set: two runs can be compared."""
+    sets = ",\n".join(f"  {json.dumps(name)}: {json.dumps(found)}" for name, found in content["sets"].items())
+    rest = json.dumps({key: value for key, value in content.items() if key != "sets"}, indent=1)
+    return f'{rest[:-2]},\n "sets": {{\n{sets}\n }}\n}}\n'.replace("NaN", "null")
 
 
 def _rounded(value: Any) -> Any:

@@ -32,7 +32,7 @@ _Doubles = types.CPointer(types.float64)
 _Vector = types.Array(types.float64, 1, "C")
 _SIGNATURE = types.void(*[_Doubles] * 6, types.intp)
 
-_MAX_PARAMETERS = 4
+MOST_PARAMETERS = 4
 
 
 def _template(parameters, decisions, signed_weights, values, slopes, curvatures, n):
@@ -52,9 +52,9 @@ def _template(parameters, decisions, signed_weights, values, slopes, curvatures,
 
 def parameter_builder(names: tuple[str, ...], owner: str) -> Callable:
     """A function that makes, from the vector of parameters, an object with the parameters as attributes."""
-    if len(names) > _MAX_PARAMETERS:
+    if len(names) > MOST_PARAMETERS:
         raise TypeError(
-            f"{owner} has {len(names)} parameters ({', '.join(names)}); a loss can have at most {_MAX_PARAMETERS}"
+            f"{owner} has {len(names)} parameters ({', '.join(names)}); a loss can have at most {MOST_PARAMETERS}"
         )
     parameters = namedtuple(f"{owner.rpartition('.')[2]}Parameters", names or ("nothing",))
     build: Callable = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import types
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,15 @@ def constants(formula: Callable) -> tuple:
     return tuple(pair for function in functions for pair in _outside(function, int | float | np.number))
 
 
+@lru_cache(maxsize=256)
+def _global_names(code: types.CodeType) -> tuple[str, ...]:
+    """The globals of a code, kept because every fit asks whether a formula is still the one that was compiled.
+
+    Not co_names: the names of attributes are among them, and self.delta is no global of the name delta.
+    """
+    return tuple(dict.fromkeys(i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"))
+
+
 def _called(function: Callable) -> Iterator[tuple[str, Callable]]:
     return _outside(function, types.FunctionType)
 
@@ -46,8 +56,7 @@ def _called(function: Callable) -> Iterator[tuple[str, Callable]]:
 def _outside(function: Callable, kind: Any) -> Iterator[tuple[str, Any]]:
     """Names and values, of one kind, among the globals and the closure of a function."""
     code = function.__code__
-    # Not co_names: the names of attributes are among them, and self.delta is no global of the name delta.
-    for name in dict.fromkeys(i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"):
+    for name in _global_names(code):
         value = function.__globals__.get(name)
         if isinstance(value, kind):
             yield name, value

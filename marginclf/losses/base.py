@@ -307,3 +307,8 @@ class MarginLoss(BaseEstimator):
 def clipped_half(z: Any) -> np.ndarray:
     """η(z) = (1 + z)/2, clipped to [0, 1]: the probability of every loss that is (1 − m)² for |m| ≤ 1."""
     return np.clip(0.5 + 0.5 * np.asarray(z, dtype=np.float64), 0.0, 1.0)
+
+
+def half_link(eta: Any) -> np.ndarray:
+    """z = 2η − 1: its inverse where η is neither 0 nor 1."""
+    return 2.0 * np.asarray(eta, dtype=np.float64) - 1.0

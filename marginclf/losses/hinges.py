@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from .base import MarginLoss, clipped_half
+from .base import MarginLoss, clipped_half, half_link
 
 
 class Hinge(MarginLoss):
@@ -84,7 +84,7 @@ class SquaredHinge(MarginLoss):
         return 0.0, 2.0
 
     def link(self, eta: Any) -> np.ndarray:
-        return 2.0 * np.asarray(eta, dtype=np.float64) - 1.0
+        return half_link(eta)
 
     def probability(self, z: Any) -> np.ndarray:
         return clipped_half(z)
@@ -183,7 +183,7 @@ class ModifiedHuber(MarginLoss):
         return 0.0, 2.0
 
     def link(self, eta: Any) -> np.ndarray:
-        return 2.0 * np.asarray(eta, dtype=np.float64) - 1.0
+        return half_link(eta)
 
     def probability(self, z: Any) -> np.ndarray:
         return clipped_half(z)

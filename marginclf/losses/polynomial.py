@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import MarginLoss, clipped_half
+from .base import MarginLoss, clipped_half, half_link
 
 
 class Linear(MarginLoss):
@@ -65,7 +65,7 @@ class Squared(MarginLoss):
         return 2.0, 2.0
 
     def link(self, eta: Any) -> np.ndarray:
-        return 2.0 * np.asarray(eta, dtype=np.float64) - 1.0
+        return half_link(eta)
 
     def probability(self, z: Any) -> np.ndarray:
         return clipped_half(z)

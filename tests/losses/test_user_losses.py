@@ -1,5 +1,6 @@
 """Losses that a user writes: the same road as the built-in ones, each with its own formula."""
 
+import dis
 import math
 
 import cvxpy
@@ -318,3 +319,47 @@ def test_every_solver_takes_a_users_loss(solver):
     assert theirs.suboptimality_[0] <= 1e-8
     np.testing.assert_allclose(theirs.objective_, ours.objective_, rtol=2e-8)
     np.testing.assert_allclose(theirs.predict_proba(X), ours.predict_proba(X), atol=1e-3)
+
+
+class Wide(ShiftedHinge):
+    """A kink, and a parameter of the name of the width of every envelope in the literature."""
+
+    gamma: float = 1.0
+
+    def point(self, m):
+        t = self.height - m
+        if t <= 0.0:
+            return 0.0, 0.0, 0.0
+        return self.gamma * t, -self.gamma, 0.0
+
+    def prox(self, v, kappa):
+        if v >= self.height:
+            return v
+        return min(v + self.gamma * kappa, self.height)
+
+
+class TooMany(Absolute):
+    a: float = 1.0
+    b: float = 1.0
+    c: float = 1.0
+    d: float = 1.0
+
+
+def test_a_kink_and_a_parameter_named_gamma():
+    X, y = _data(5)
+    model = MarginLinearClassifier(Wide(gamma=2.0), C=0.5).fit(X, y)
+    np.testing.assert_allclose(model.objective_, MarginLinearClassifier("hinge").fit(X, y).objective_, rtol=1e-9)
+
+
+def test_a_kink_and_too_many_parameters():
+    with pytest.raises(
+        TypeError, match=r"TooMany has 4 parameters \(a, b, c, d\); a loss with a kink can have at most 3"
+    ):
+        MarginLinearClassifier(TooMany()).fit(*_data(5))
+
+
+def test_asking_whether_a_formula_has_changed_reads_no_bytecode(monkeypatch):
+    # Every fit asks, and a small fit takes a millisecond.
+    WithHelpers().compiled()
+    monkeypatch.setattr(dis, "get_instructions", None)
+    WithHelpers().compiled()
