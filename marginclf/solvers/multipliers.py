@@ -77,10 +77,13 @@ class _Round:
         """
         z = self.decisions(point)
         alpha, slack, miss = -point.r, self.slack(point), _miss(point)
-        if reconcile and miss + self._imbalance(point, z, alpha) > _SHARE * slack:
-            alpha, slack, miss = self._reconciled(point, alpha, slack, miss)
-        answer = Point(self._objective, point.w, self._objective.best_intercept(z, point.b), z=z)
         rest = miss + self._imbalance(point, z, alpha)
+        if reconcile and rest > _SHARE * slack:
+            other, other_slack, other_miss = self._reconciled(point, alpha, slack, miss)
+            other_rest = other_miss + self._imbalance(point, z, other)
+            if other_rest < rest:
+                alpha, slack, rest = other, other_slack, other_rest
+        answer = Point(self._objective, point.w, self._objective.best_intercept(z, point.b), z=z)
         answer.suboptimality = answer.relative(max(slack, 0.0) + rest)
         return answer, alpha, answer.relative(max(slack, 0.0)) if rest > slack else np.inf
 
@@ -111,7 +114,9 @@ class _Round:
         objective.matrix.take(kink).copy_rows(slice(0, len(kink)), rows)
         excess, mean = (float(alpha.sum()), rows.mean(axis=0)) if objective.fit_intercept else (0.0, 0.0)
         # Less their mean, for which the sum of the corrections is known: what Σ α lacks to be zero.
+        size = np.abs(rows).max(axis=0)
         rows -= mean
+        rows[:, np.abs(rows).max(axis=0) <= _ROUNDING * len(kink) * size] = 0.0  # constant but for rounding
         scale = np.linalg.norm(rows, axis=0)
         scale[scale == 0.0] = 1.0
         equations, right = (rows / scale).T, (point.gradient + excess * mean) / scale
@@ -162,7 +167,7 @@ def multipliers(
     alpha = np.zeros_like(objective.v) if alpha is None else alpha
     w, b = start.w, start.b
     best: Point | None = None
-    least = np.inf
+    least, bound = np.inf, -np.inf
     start.require_finite()
     n_iter = idle = 0
     to_rounding = len(w) <= DIRECT_LIMIT
@@ -187,8 +192,12 @@ def multipliers(
         better = best is None or left <= 0.5 * least
         # Margins that lie close together are told apart by a narrow zone only: no progress before is no sign.
         idle = 0 if better else idle + int(spoilt or gamma == _NARROWEST or not to_rounding)
+        # What the dual variables of any round prove of the optimum holds for the points of all.
+        bound = max(bound, answer.value - answer.suboptimality * abs(answer.value))
         if best is None or not left > least:
             best, least = answer, left
+        rounding = _ROUNDING * abs(best.value)
+        best.suboptimality = min(best.suboptimality, best.relative(max(best.value - bound, rounding)))
         met = best.suboptimality <= tol
         if best.suboptimality <= _ROUNDING or (met and (not better or not to_rounding)):
             return Solution(best, Status.PROVEN, n_iter, alpha)

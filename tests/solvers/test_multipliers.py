@@ -162,3 +162,18 @@ def test_no_probability():
     X, y, s = draw(n=40, d=3, seed=7)
     model, _ = fit("hinge", X, y, s)
     assert not hasattr(model, "predict_proba")
+
+
+@pytest.mark.parametrize("C", [1e-3, 0.1, 1.0, 100.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_rare_class_amid_the_other_leaves_no_direction_and_that_is_proven(seed, C):
+    """The optimum is w = 0, every row of the larger class at the kink; a column is constant there."""
+    rng = np.random.default_rng(seed)
+    X, y = np.column_stack([rng.normal(size=(700, 7)), np.full(700, 0.37)]), np.zeros(700, dtype=int)
+    y[:26] = 1
+    X[:26, :7] *= 0.3
+    X[26 : 26 + 4 * (seed % 2), 7] = 5.0
+    model, messages = fit("hinge", X, y, C=C)
+    assert not messages
+    assert model.objective_[0] == pytest.approx(2 * 26 * C, rel=1e-8)
+    assert model.suboptimality_[0] <= 1e-8
