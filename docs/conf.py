@@ -10,6 +10,7 @@ sys.path.insert(0, str(HERE))
 
 import benchmark_table  # noqa: E402  (lies beside this file)
 import loss_table  # noqa: E402
+import study_tables  # noqa: E402
 
 project = "marginclf"
 author = "marginclf developers"
@@ -31,6 +32,8 @@ templates_path = ["_templates"]
 loss_table.write(HERE / "generated")
 # And those of the newest benchmark from its results file.
 benchmark_table.write(HERE / "generated")
+# Tables and pictures of the studies on real data, likewise.
+study_tables.write(HERE / "generated")
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the numpydoc sections say it in words

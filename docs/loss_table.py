@@ -34,7 +34,7 @@ def table(widths: str, header: tuple, rows) -> str:
     lines = [".. list-table::", "   :header-rows: 1", f"   :widths: {widths}", ""]
     for cells in (header, *rows):
         for k, cell in enumerate(cells):
-            lines.append(("   * - " if k == 0 else "     - ") + cell)
+            lines.append(("   * - " if k == 0 else "     - ") + str(cell))
     return "\n".join(lines) + "\n"
 
 
