@@ -12,17 +12,21 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from . import _report
+from ._callbacks import CallbackSupportMixin, Tasks, with_callbacks
+from ._compatible import check_compatible
 from ._joint import fit_jointly, takes_joint
 from ._one_vs_rest import OneVsRest, Settings
 from ._prediction import LinearPrediction
+from ._progress import Progress
 from ._validation import training_data, unusable_data
 from ._warm_start import first_coefficients, previous_fit
 from .losses import MarginLoss, get_loss
+from .losses.registry import with_parameters
 from .matrix import design_matrix
 from .solvers import SOLVERS, Solution
 
 
-class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
+class MarginLinearClassifier(LinearPrediction, ClassifierMixin, CallbackSupportMixin, BaseEstimator):
     r"""Linear classification with any margin loss and an L2 penalty.
 
     Minimises
@@ -79,7 +83,10 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         Threads for the passes over the rows, or for several classes side by side; None is one, −1 all. The results are
         the same bits for any number.
     verbose : int, default=0
-        1 prints how the fit of each class ended.
+        1 prints a line for each iteration (objective, proven suboptimality, seconds, passes over the data) and how the
+        fit ended. What it takes to prove something at each iterate is not counted in.
+    record_history : bool, default=False
+        Whether to keep ``history_``.
 
     Attributes
     ----------
@@ -107,6 +114,10 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         0 for a closed form; NaN where nothing can be proved (no penalty, or a loss that is not convex).
     status_ : tuple of str
         How each fit ended, in a sentence.
+    history_ : list of dict
+        With ``record_history=True``, for each fit the columns "objective", "suboptimality" (proven), "seconds" and
+        "passes" (over the data), one entry for the start and for each iteration; of a loss with a kink, for each sweep
+        and for each round of the method of multipliers.
 
     Warns
     -----
@@ -146,6 +157,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
         "verbose": ["verbose"],
+        "record_history": ["boolean"],
     }
 
     def __init__(
@@ -164,6 +176,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         random_state: Any = None,
         n_jobs: int | None = None,
         verbose: int = 0,
+        record_history: bool = False,
     ) -> None:
         self.loss = loss
         self.C = C
@@ -178,6 +191,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.record_history = record_history
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the loss as ``loss__<name>``.
@@ -203,17 +217,7 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         of_loss = {key: value for key, value in params.items() if key.startswith("loss__")}
         super().set_params(**{key: value for key, value in params.items() if key not in of_loss})
         if of_loss:
-            loss = self.loss if isinstance(self.loss, MarginLoss) else get_loss(self.loss)
-            changed = {**loss.get_params(deep=False), **{key[len("loss__") :]: v for key, v in of_loss.items()}}
-            unknown = sorted(changed.keys() - loss.get_params(deep=False).keys())
-            if unknown:
-                known = ", ".join(loss.get_params(deep=False)) or "none"
-                raise ValueError(
-                    f"Invalid parameter {unknown[0]!r} for loss {loss!r}; its parameters: {known}. To search over "
-                    "losses with different parameters, give a list of grids: "
-                    "[{'loss': ['logistic']}, {'loss': ['smooth_hinge'], 'loss__gamma': [0.5, 1.0]}]"
-                )
-            self.loss = type(loss)(**changed)
+            self.loss = with_parameters(self.loss, {key[len("loss__") :]: value for key, value in of_loss.items()})
         return self
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -241,21 +245,20 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         """
         before = dict(self.__dict__)
         try:
-            return self._fit(X, y, sample_weight)
+            solutions, labels = self._fit(X, y, sample_weight)
+            _report.warn_if_unfinished(self, solutions, labels)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
+        return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> Self:
+    @with_callbacks
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> tuple[list[Solution], list]:
+        given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
         self._validate_params()
         loss = get_loss(self.loss)
-        if loss.affine and np.isinf(self.C):
-            raise ValueError(
-                f"C=inf with loss={self.loss!r}: the loss is unbounded below and only a penalty gives it an optimum; "
-                "use a finite C"
-            )
-        self._check_solver(loss)
+        check_compatible(loss, self.C, self.solver, given=self.loss)
         previous = previous_fit(self)
         X, classes, codes, weights, class_weights = training_data(self, X, y, sample_weight, self.class_weight)
         joint = len(classes) > 2 and takes_joint(self.multi_class, loss)
@@ -264,16 +267,18 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
         n_jobs = effective_n_jobs(self.n_jobs)
         # One seed for all classes: each is fitted as it would be alone.
         seed = check_random_state(0 if self.random_state is None else self.random_state).randint(1 << 31)
-        settings = Settings(self.C, self.fit_intercept, self.solver, self.tol, self.max_iter, seed, n_jobs)
+        labels = ["all classes"] if joint else [f"class {classes[k]}" for k in positive]
+        fitted = {"loss_": loss, "classes_": classes, "class_weight_": class_weights}
+        progress = self._progress(labels, (1 if len(classes) == 2 else len(classes), X.shape[1]), fitted, given)
+        settings = Settings(self.C, self.fit_intercept, self.solver, self.tol, self.max_iter, seed, n_jobs, progress)
         solutions: list[Solution] = []
         # What overflows is noticed where it matters: a trial step that is too long is shortened.
         with np.errstate(over="ignore", invalid="ignore"), design_matrix(X, n_jobs) as matrix:
             try:
                 if joint:
                     found = fit_jointly(matrix, loss, codes, weights, len(classes), settings, start)
-                    labels, results = ["all classes"], iter([found])
+                    results = iter([found])
                 else:
-                    labels = [f"class {classes[k]}" for k in positive]
                     starts = [None] * len(positive) if start is None else list(zip(*start, strict=True))
                     results = OneVsRest(matrix, loss, codes, weights, len(classes), settings).solve(positive, starts)
                 for label, (solution, seconds) in zip(labels, results, strict=True):
@@ -282,35 +287,31 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, BaseEstimator):
                         print(_report.line(label, solution, seconds))
             except OverflowError:
                 raise unusable_data(self, X, weights, self.C) from None
-        _report.warn_if_unfinished(self, solutions, classes[positive].tolist()[: len(solutions)])
         points = [solution.point for solution in solutions]
-        self.loss_, self.classes_, self.class_weight_ = loss, classes, class_weights
+        self.__dict__.update(fitted)
         self.coef_ = points[0].w if joint else np.array([point.w for point in points])
         self.intercept_ = points[0].b if joint else np.array([point.b for point in points])
         self.n_iter_ = np.array([max(1, solution.n_iter) for solution in solutions], dtype=np.int32)
         self.objective_ = np.array([point.value for point in points])
         self.suboptimality_ = np.array([point.suboptimality for point in points])
         self.status_ = tuple(solution.status.value for solution in solutions)
-        return self
+        self.__dict__.pop("history_", None)  # of an earlier fit
+        if self.record_history and progress is not None:
+            self.history_ = progress.history()
+        if progress is not None and progress.tasks is not None:
+            progress.tasks.end(self.coef_, self.intercept_)
+        return solutions, classes[positive].tolist()[: len(solutions)]
 
-    def _check_solver(self, loss: MarginLoss) -> None:
-        """That the solver asked for can minimise the loss asked for."""
-        if not loss.smooth and np.isinf(self.C):
-            raise ValueError(
-                f"C=inf with loss={self.loss!r}: without a penalty its optimum is that of a linear program, which need "
-                "not be unique; use a finite C"
-            )
-        if not loss.smooth and self.solver == "lbfgs":
-            raise ValueError(
-                f"solver='lbfgs' with loss={self.loss!r}: the loss has a kink, at which L-BFGS would stop away "
-                "from the optimum; use solver='auto', 'dual' or 'newton'"
-            )
-        if self.solver == "dual" and not (loss.convex and np.isfinite(self.C)):
-            why = "the loss is not convex" if not loss.convex else "C=inf is no penalty"
-            raise ValueError(
-                f"solver='dual' with loss={self.loss!r} and C={self.C!r}: there is no dual to ascend in, as {why}; use "
-                "solver='auto'"
-            )
+    def _progress(
+        self, labels: list[str], shape: tuple[int, int], fitted: dict[str, Any], given: dict[str, Any]
+    ) -> Progress | None:
+        """Who watches the fit; None where nobody does."""
+        tasks = None
+        if hasattr(self, "_skl_callbacks") or hasattr(self, "_parent_callback_ctx"):
+            tasks = Tasks(self, len(labels), shape, fitted, **given)
+        if not (self.verbose or self.record_history or tasks is not None):
+            return None
+        return Progress(labels, verbose=bool(self.verbose), tasks=tasks)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -82,6 +82,8 @@ def fit_jointly(
         found = solve_joint(companion, w, b, **how)
         w, b, spent = companion.passes.by_class(found.point.w), found.point.b, found.n_iter
     problem = objective(loss)
+    if settings.progress is not None:
+        problem.watch = settings.progress.watch(0, matrix)
     solution = solve_joint(problem, w, b, **how)
     solution.point.w = problem.passes.by_class(solution.point.w)
     return Solution(solution.point, solution.status, spent + solution.n_iter), time.perf_counter() - began

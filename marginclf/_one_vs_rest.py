@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ._progress import Progress
 from .losses import Logistic, MarginLoss
 from .matrix import DesignMatrix
 from .objective import Objective, signed_weights
@@ -32,6 +33,7 @@ class Settings(NamedTuple):
     max_iter: int
     seed: int = 0
     n_jobs: int = 1
+    progress: Progress | None = None
 
 
 class OneVsRest:
@@ -160,7 +162,10 @@ class OneVsRest:
         if not self._loss.convex and start is None:
             found = solve(self._objective(matrix, COMPANION, k), w, b, **how)
             w, b, spent = found.point.w, found.point.b, found.n_iter
-        solution = solve(self._objective(matrix, self._loss, k, evaluator), w, b, **how)
+        objective = self._objective(matrix, self._loss, k, evaluator)
+        if self._settings.progress is not None:
+            objective.watch = self._settings.progress.watch(k if self._n_classes > 2 else 0, matrix)
+        solution = solve(objective, w, b, **how)
         solution.point.release()
         return Solution(solution.point, solution.status, spent + solution.n_iter)
 

@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .solvers import Solution
+from .solvers import Solution, Status
+
+
+def proven(bound: float) -> str:
+    """A bound on the relative suboptimality, in words."""
+    return f"proven suboptimality {bound:.1e}" if np.isfinite(bound) else "nothing proven"
 
 
 def line(label: str, solution: Solution, seconds: float) -> str:
@@ -16,7 +21,7 @@ def line(label: str, solution: Solution, seconds: float) -> str:
     point = solution.point
     return (
         f"[marginclf] {label}: {solution.n_iter} iterations, {seconds:.3f} s, objective {point.value:.10g}, "
-        f"suboptimality at most {point.suboptimality:.1e}. {solution.status.value}"
+        f"{proven(point.suboptimality)}. {solution.status.value}"
     )
 
 
@@ -32,7 +37,8 @@ def warn_if_unfinished(estimator: Any, solutions: list[Solution], labels: list) 
     labels : list
         The classes.
     """
-    failed = [(s, label) for s, label in zip(solutions, labels, strict=True) if not s.status.converged]
+    ended = [(s, label) for s, label in zip(solutions, labels, strict=True)]
+    failed = [pair for pair in ended if not pair[0].status.converged and pair[0].status is not Status.STOPPED]
     if not failed:
         return
     worst, label = max(failed, key=lambda pair: np.nan_to_num(pair[0].point.suboptimality, nan=np.inf))
@@ -48,5 +54,5 @@ def warn_if_unfinished(estimator: Any, solutions: list[Solution], labels: list) 
         f"loss={estimator.loss!r}, {worst.n_iter} iterations: {worst.status.value}{where} At the end {reached}. "
         f"{worst.status.remedy}",
         ConvergenceWarning,
-        stacklevel=4,
+        stacklevel=3,  # who called fit
     )

@@ -17,6 +17,7 @@ import numpy as np
 from .losses import MarginLoss
 from .matrix import DesignMatrix
 from .matrix.joint import JointPasses, pairs, second_derivatives
+from .watched import Watched
 
 _STEPS, _BACKTRACKS = 50, 40
 _NEARLY = 1e-12
@@ -27,7 +28,7 @@ _PART = 1 << 12
 """Rows at a time where what is asked of them is no sum."""
 
 
-class JointObjective:
+class JointObjective(Watched):
     """F for one design matrix, one loss and one labelling with K classes.
 
     Parameters
@@ -258,6 +259,11 @@ class JointPoint:
         self.w, self.b, self.value, self.gradient, self.slope = w, b, value, gradient, slope
         flat = gradient.ravel()
         self.suboptimality = self.relative(0.5 * float(flat @ flat)) if objective.provable else math.nan
+
+    @property
+    def by_class(self) -> np.ndarray:
+        """W, of shape (K, d)."""
+        return self._objective.passes.by_class(self.w)
 
     def require_finite(self) -> None:
         """Raise OverflowError where F, its gradient or the square of that is not a number."""

@@ -17,6 +17,7 @@ from .kernels import line
 from .kernels.block import scratch
 from .losses import MarginLoss
 from .matrix import DesignMatrix
+from .watched import Watched
 
 _ONES = np.empty(0)
 """Stands for the direction of the intercept, 1 for every row."""
@@ -29,7 +30,7 @@ _NO_FALL = 1e-9
 """Rows on the separating plane do not move; their computed change is rounding of this relative size at most."""
 
 
-class Objective:
+class Objective(Watched):
     """F for one design matrix, one loss and one binary labelling.
 
     Parameters

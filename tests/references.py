@@ -39,6 +39,9 @@ LOSS_CASES: list[tuple[str, MarginLoss]] = [
 LOSSES = [pytest.param(loss, id=name) for name, loss in LOSS_CASES]
 """The same for ``pytest.mark.parametrize("loss", LOSSES)``."""
 
+DEFAULTS = LOSSES[: len(catalogue())]
+"""Those of the catalogue with its default parameters: where the parameters change nothing that is tested."""
+
 SMOOTH = [pytest.param(loss, id=name) for name, loss in LOSS_CASES if loss.smooth]
 CONVEX = [pytest.param(loss, id=name) for name, loss in LOSS_CASES if loss.convex]
 JOINT = [pytest.param(loss, id=name) for name, loss in LOSS_CASES if loss.why_not_joint() is None]

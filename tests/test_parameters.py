@@ -1,7 +1,6 @@
 """What the parameters accept, store, pass on and refuse."""
 
 import pickle
-import re
 
 import joblib
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from messages import mentions
 from references import LOSSES
 from sklearn.base import clone
-from sklearn.datasets import load_iris, make_classification
+from sklearn.datasets import make_classification
 
 from marginclf import MarginLinearClassifier
 from marginclf.losses import Logistic, SmoothHinge
@@ -40,6 +39,7 @@ def test_init_stores_what_it_got():
         "random_state": np.random.RandomState(3),
         "n_jobs": -1,
         "verbose": 1,
+        "record_history": False,
     }
     model = MarginLinearClassifier(**given)
     for name, value in given.items():
@@ -175,20 +175,6 @@ def test_random_state_decides_nothing_in_this_version():
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     MarginLinearClassifier().fit(X, y)
     assert np.array_equal(np.random.get_state()[1], before)  # noqa: NPY002
-
-
-def test_verbose_prints_one_line_for_each_class(capsys):
-    MarginLinearClassifier(verbose=1).fit(X, y)
-    assert len(capsys.readouterr().out.splitlines()) == 1
-    MarginLinearClassifier(multi_class="joint", verbose=1).fit(*load_iris(return_X_y=True))
-    assert capsys.readouterr().out.startswith("[marginclf] all classes: ")
-    MarginLinearClassifier(multi_class="ovr", verbose=1).fit(*load_iris(return_X_y=True))
-    lines = capsys.readouterr().out.splitlines()
-    assert [re.search(r"class (\d)", line)[1] for line in lines] == ["0", "1", "2"]
-    assert all("iterations" in line and "objective" in line and "Optimal" in line for line in lines)
-    MarginLinearClassifier().fit(X, y)
-    captured = capsys.readouterr()
-    assert captured.out == captured.err == ""
 
 
 def test_logistic_is_the_default():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from typing import Any
 
 from .base import MarginLoss
 from .bounded import GeneralizedCrossEntropy, Savage, Sigmoid, Tangent
@@ -143,3 +144,31 @@ def get_loss(loss: str | MarginLoss) -> MarginLoss:
         f"unknown loss {loss!r}: {suggestion}Known names: {', '.join(known)}. A name from register_loss holds only in "
         "the process that registered it: pass the loss as an object to others"
     )
+
+
+def with_parameters(loss: str | MarginLoss, changes: dict[str, Any]) -> MarginLoss:
+    """A loss of the same class with some parameters changed; the loss itself is left as it is.
+
+    Parameters
+    ----------
+    loss : str or MarginLoss
+        Name or object.
+    changes : dict
+        Names of parameters and their values.
+
+    Raises
+    ------
+    ValueError
+        If there is no such parameter; the message lists those that there are.
+    """
+    loss = loss if isinstance(loss, MarginLoss) else get_loss(loss)
+    parameters = loss.get_params(deep=False)
+    unknown = sorted(changes.keys() - parameters.keys())
+    if unknown:
+        known = ", ".join(parameters) or "none"
+        raise ValueError(
+            f"Invalid parameter {unknown[0]!r} for loss {loss!r}; its parameters: {known}. To search over losses with "
+            "different parameters, give a list of grids: "
+            "[{'loss': ['logistic']}, {'loss': ['smooth_hinge'], 'loss__gamma': [0.5, 1.0]}]"
+        )
+    return type(loss)(**{**parameters, **changes})

@@ -67,6 +67,7 @@ class DesignMatrix:
         self.rows = rows
         self.shape = shape
         self.entries = entries
+        self.passes = 0
         d = shape[1]
         self.block_rows = block_rows
         self._n_jobs = n_jobs
@@ -99,8 +100,12 @@ class DesignMatrix:
         threads = min(self._n_jobs, number) if self.entries >= _THREADED_ENTRIES else 1
         return Chunks(rows, number, np.linspace(0, number, threads + 1).astype(int).tolist())
 
-    def run(self, share: Callable[[int, int], None], shares: list[int]) -> None:
-        """Call ``share`` for every thread's run of chunks; which thread it is does not matter to the sums."""
+    def run(self, share: Callable[[int, int], None], shares: list[int], *, reads: bool = True) -> None:
+        """Call ``share`` for every thread's run of chunks; which thread it is does not matter to the sums.
+
+        ``reads`` says that it reads X, which makes it a pass.
+        """
+        self.passes += reads
         bounds = list(pairwise(shares))
         if self._pool is None or len(bounds) == 1:
             for first, last in bounds:
@@ -109,8 +114,8 @@ class DesignMatrix:
         for done in [self._pool.submit(share, first, last) for first, last in bounds]:
             done.result()
 
-    def _run(self, share: Callable[[int, int], None]) -> None:
-        self.run(share, self._shares)
+    def _run(self, share: Callable[[int, int], None], *, reads: bool = True) -> None:
+        self.run(share, self._shares, reads=reads)
 
     def evaluate(
         self, loss: CompiledLoss, v: np.ndarray, w: np.ndarray, b: float
@@ -190,7 +195,8 @@ class DesignMatrix:
         self._run(
             lambda first, last: passes.pointwise(
                 z, v, b, address, parameters, first, last, self._chunk_rows, self._work, self._sums, r, c
-            )
+            ),
+            reads=False,
         )
         value, slope, _ = self._sums.sum(axis=0)
         return float(value), float(slope), r, c

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..objective import Objective, Point
+from ..watched import StopFit
 from .closed_form import closed_form
 from .direction import DIRECT_LIMIT
 from .dual import dual
@@ -56,7 +57,14 @@ def solve(
     OverflowError
         If the gradient at zero, its square, the Hessian or the solution overflows.
     """
-    solution = _solve(objective, _start(objective, w, b), solver=solver, tol=tol, max_iter=max_iter, seed=seed)
+    start = _start(objective, w, b)
+    try:
+        if objective.loss.smooth:  # elsewhere nothing is proven of it
+            objective.report(lambda: start)
+        solution = _solve(objective, start, solver=solver, tol=tol, max_iter=max_iter, seed=seed)
+        objective.report(lambda: solution.point)
+    except StopFit as stop:
+        solution = Solution(stop.point, Status.STOPPED, stop.n_iter)
     if not (np.isfinite(solution.point.value) and np.isfinite(solution.point.w).all()):
         raise OverflowError("the solution overflows")
     return solution

@@ -90,6 +90,7 @@ class Ascent:
 
     def sweep(self) -> None:
         """Visit every row once."""
+        self._objective.matrix.passes += 1
         rows, n = self._rows, len(self._v)
         order = self._rng.permutation(-(-n // rows.run)).astype(np.uint32)
         address, parameters, _ = self._loss

@@ -61,7 +61,9 @@ def dual(objective: Objective, start: Point, *, tol: float, max_iter: int, seed:
     def certify() -> Point:
         return ascent.point() if smooth else certified(objective, ascent.alpha, ascent.b)
 
-    point, status, n_iter = climb(ascent, certify, abs(start.value), smooth=smooth, tol=tol, max_iter=max_iter)
+    point, status, n_iter = climb(
+        ascent, certify, abs(start.value), smooth=smooth, tol=tol, max_iter=max_iter, report=objective.report
+    )
     return Solution(point, status, n_iter, ascent.alpha)
 
 
@@ -75,6 +77,7 @@ def climb(
     max_iter: int,
     excess: float = 1.0,
     few: float = _FEW,
+    report: Callable[[Callable[[], Any]], None] = lambda iterate: None,
 ) -> tuple[Any, Status, int]:
     r"""Sweep until what ``certify`` proves is at most tol, or another method is the better choice.
 
@@ -96,6 +99,8 @@ def climb(
         By how much what is proven is likely to be above what the forecast says.
     few : float
         For a loss with a kink, the sweeps that are worth waiting for once the rows at the kink are known.
+    report : callable
+        Called after each sweep but the last with a function that makes its point.
     """
     # F falls with the dual's distance to its maximum, or where the loss has a kink with the root of that.
     power = 1.0 if smooth else 0.5
@@ -109,6 +114,7 @@ def climb(
         else:
             hopeless = left <= _IDENTIFIED and (left <= _ROUNDING or _sweeps(left, factor, enough) > few)
         if not (left <= enough or hopeless or n_iter in (_EVERY, max_iter)):
+            report(certify)
             continue
         point = certify()
         status = Status.PROVEN if point.suboptimality <= tol else Status.MAX_ITER
@@ -119,6 +125,7 @@ def climb(
             hopeless = left <= _ROUNDING or _sweeps(left, factor, tol / excess) > _PATIENCE
         if status.converged or hopeless or n_iter == max_iter:
             return point, status, n_iter
+        report(lambda: point)  # noqa: B023 (called at once)
     raise AssertionError("unreachable")
 
 

@@ -85,6 +85,7 @@ class _Run:
             self._attempt(self._decrement, _PROMISING * self.tol, self._judge)
         if self.solution is not None:
             raise StopIteration
+        self.objective.report(lambda: self.objective.at(self._last.w, self._last.b))
 
     def _attempt(self, amount: float, tol: float, conclude: Any) -> None:
         """Conclude where it can succeed: it costs a pass or two."""

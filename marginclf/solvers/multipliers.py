@@ -198,6 +198,7 @@ def multipliers(
             best, least = answer, left
         rounding = _ROUNDING * abs(best.value)
         best.suboptimality = min(best.suboptimality, best.relative(max(best.value - bound, rounding)))
+        objective.report(lambda: best)  # noqa: B023 (called at once)
         met = best.suboptimality <= tol
         if best.suboptimality <= _ROUNDING or (met and (not better or not to_rounding)):
             return Solution(best, Status.PROVEN, n_iter, alpha)

@@ -52,6 +52,8 @@ def newton(
     previous = point = start
     met, last = None, np.inf
     for n_iter in range(max_iter + 1):
+        if n_iter:
+            objective.report(lambda: point)  # noqa: B023 (called at once)
         direction = newton_direction(objective, point)
         status = verdict(objective, point, direction, tol, stalled=not to_rounding)
         if met is not None and not (status and direction.decrement <= _PROGRESS * last):

@@ -33,6 +33,7 @@ class Status(Enum):
         "The coefficients grow without bound: with C=inf nothing holds them back along a direction that separates "
         "classes."
     )
+    STOPPED = "A callback asked to stop."
     RUNS_OFF = (
         "There is no stationary point within reach: the loss saturates and the coefficients or the intercept run off."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...joint_objective import JointObjective, JointPoint
+from ...watched import StopFit
 from ..rule import SPARSE, SWEEPS, dual_suits
 from ..solution import Solution, Status
 from .direction import DIRECT_LIMIT, direct
@@ -42,7 +43,11 @@ def solve_joint(
     OverflowError
         If the gradient at zero, its square, the Hessian or the solution overflows.
     """
-    solution = _solve(objective, w, b, solver=solver, tol=tol, max_iter=max_iter, seed=seed)
+    try:
+        solution = _solve(objective, w, b, solver=solver, tol=tol, max_iter=max_iter, seed=seed)
+        objective.report(lambda: solution.point)
+    except StopFit as stop:
+        solution = Solution(stop.point, Status.STOPPED, stop.n_iter)
     point = solution.point
     if not (np.isfinite(point.value) and np.isfinite(point.w).all() and np.isfinite(point.b).all()):
         raise OverflowError("the solution overflows")
@@ -56,9 +61,13 @@ def _solve(
     suits = dual_suits(n, d, objective.matrix.entries) and not _small(objective)
     if solver == "dual" or (solver == "auto" and objective.provable and suits):
         warm = _start(objective, w, b) if w.any() else None
+        if objective.loss.smooth:
+            objective.report(lambda: warm or objective.origin())
         first = joint_dual(objective, warm, tol=tol, max_iter=max(1, int(SWEEPS * max_iter)), seed=seed)
         return _finished(objective, first, tol=tol, max_iter=max_iter)
     start = _start(objective, w, b)
+    if objective.loss.smooth:  # elsewhere nothing is proven of it
+        objective.report(lambda: start)
     if not objective.loss.smooth:
         return joint_multipliers(objective, start, tol=tol, max_iter=max_iter)
     if solver == "newton" or (solver == "auto" and (_small(objective) or _wide(objective))):

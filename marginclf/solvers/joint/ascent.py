@@ -62,6 +62,7 @@ class JointAscent:
 
     def sweep(self) -> None:
         """Visit every row once."""
+        self._objective.matrix.passes += 1
         rows, n = self._rows, len(self._codes)
         order = self._rng.permutation(-(-n // rows.run)).astype(np.uint32)
         address, parameters, _ = self._loss

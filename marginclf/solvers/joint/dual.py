@@ -66,5 +66,6 @@ def joint_dual(
         max_iter=max_iter,
         excess=_EXCESS if smooth else 1.0,
         few=_FEW,
+        report=objective.report,
     )
     return Solution(point, status, n_iter, ascent.multipliers)

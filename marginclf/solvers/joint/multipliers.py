@@ -117,6 +117,7 @@ def joint_multipliers(
         idle = 0 if better else idle + int(spoilt or gamma == _NARROWEST or not to_rounding)
         if best is None or not left > least:
             best, least = answer, left
+        objective.report(lambda: answer)  # noqa: B023 (called at once)
         met = best.suboptimality <= tol
         if best.suboptimality <= _ROUNDING or (met and (not better or not to_rounding)):
             return Solution(best, Status.PROVEN, n_iter)

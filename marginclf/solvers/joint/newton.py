@@ -31,6 +31,9 @@ def joint_newton(
     previous = point = start
     met, last = None, np.inf
     for n_iter in range(max_iter + 1):
+        if n_iter:
+            # The bound needs b at its minimum.
+            objective.report(lambda: point if factored else objective.at(point.w, point.b))  # noqa: B023
         if met is None and not factored and objective.provable and point.suboptimality <= _PROMISING * tol:
             # The bound needs b at its minimum, and may then spare a direction.
             point = objective.at(point.w, point.b)

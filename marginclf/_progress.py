@@ -1,0 +1,93 @@
+"""What a fit tells while it runs: printed lines, a history, and scikit-learn's callbacks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from ._callbacks import Tasks
+from ._report import proven
+from .matrix import DesignMatrix
+
+COLUMNS = ("objective", "suboptimality", "seconds", "passes")
+
+
+class Progress:
+    """Who watches a fit.
+
+    Parameters
+    ----------
+    labels : list of str
+        What each problem is called, such as "class 1".
+    verbose : bool
+        Whether to print a line for each iteration.
+    tasks : Tasks or None
+        For callbacks.
+    """
+
+    def __init__(self, labels: list[str], *, verbose: bool, tasks: Tasks | None) -> None:
+        self.labels, self.verbose, self.tasks = labels, verbose, tasks
+        self.stopped = False
+        self.lock = Lock()  # problems may run side by side
+        self._watches: dict[int, Watch] = {}
+
+    def watch(self, number: int, matrix: DesignMatrix) -> Watch:
+        """Who watches the problem of a number."""
+        if number not in self._watches:
+            self._watches[number] = Watch(self, number, matrix)
+        return self._watches[number]
+
+    def history(self) -> list[dict[str, np.ndarray]]:
+        """Of each problem, a column for each figure."""
+        found = []
+        for number in range(len(self.labels)):
+            rows = self._watches[number].rows if number in self._watches else []
+            columns = np.array(rows, dtype=float).reshape(-1, len(COLUMNS)).T
+            found.append(dict(zip(COLUMNS, columns, strict=True)))
+        return found
+
+
+class Watch:
+    """Who watches one problem. Neither its time nor its passes count."""
+
+    def __init__(self, progress: Progress, number: int, matrix: DesignMatrix) -> None:
+        self._progress, self._number, self._matrix = progress, number, matrix
+        self.rows: list[tuple[float, float, float, int]] = []
+        self._last: Any = None
+        self._began, self._first = time.perf_counter(), matrix.passes
+
+    @property
+    def n_iter(self) -> int:
+        """Iterations so far; the start is none."""
+        return max(0, len(self.rows) - 1)
+
+    def __call__(self, iterate: Callable[[], Any]) -> bool:
+        called, passes = time.perf_counter(), self._matrix.passes
+        progress = self._progress
+        if not progress.stopped:
+            point = iterate()
+            figures = point, float(point.suboptimality)  # of the same point, more may have been proven
+            if figures != self._last:
+                self._last = figures
+                self._add(point, called - self._began, passes - self._first)
+        self._matrix.passes = passes
+        self._began += time.perf_counter() - called
+        return progress.stopped
+
+    def _add(self, point: Any, seconds: float, passes: int) -> None:
+        self.rows.append((float(point.value), float(point.suboptimality), seconds, passes))
+        progress = self._progress
+        with progress.lock:
+            if progress.verbose:
+                print(self._line(progress.labels[self._number], *self.rows[-1]), flush=True)
+            # Of problems side by side, another may have been told to stop meanwhile.
+            if progress.tasks is not None and self.n_iter and not progress.stopped:
+                progress.stopped = progress.tasks.iteration(self._number, point)
+
+    def _line(self, label: str, objective: float, bound: float, seconds: float, passes: int) -> str:
+        where = f"[marginclf] {label}, iteration {self.n_iter}"
+        return f"{where}: objective {objective:.10g}, {proven(bound)}, {seconds:.3f} s, passes {passes}"
