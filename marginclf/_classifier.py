@@ -16,6 +16,7 @@ from ._callbacks import CallbackSupportMixin, Tasks, with_callbacks
 from ._compatible import check_compatible
 from ._joint import fit_jointly, takes_joint
 from ._one_vs_rest import OneVsRest, Settings
+from ._persistence import Versioned
 from ._prediction import LinearPrediction
 from ._progress import Progress
 from ._validation import training_data, unusable_data
@@ -26,7 +27,7 @@ from .matrix import design_matrix
 from .solvers import SOLVERS, Solution
 
 
-class MarginLinearClassifier(LinearPrediction, ClassifierMixin, CallbackSupportMixin, BaseEstimator):
+class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, CallbackSupportMixin, BaseEstimator):
     r"""Linear classification with any margin loss and an L2 penalty.
 
     Minimises
@@ -142,6 +143,12 @@ class MarginLinearClassifier(LinearPrediction, ClassifierMixin, CallbackSupportM
     >>> bool(model[-1].suboptimality_[0] < 1e-8)
     True
     """
+
+    # Where the representation in a notebook links to.
+    _doc_link_module = "marginclf"
+    _doc_link_template = (
+        "https://marginclf.readthedocs.io/en/stable/generated/api/{estimator_module}.{estimator_name}.html"
+    )
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "loss": [str, MarginLoss],

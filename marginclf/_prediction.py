@@ -15,11 +15,17 @@ from ._validation import features, unusable_data
 from .losses import MarginLoss, get_loss
 
 
-def _has_probability(estimator: LinearPrediction) -> bool:
+def has_probability(estimator: LinearPrediction) -> bool:
+    """Whether the loss has probabilities for the classes that there are, or may be."""
     loss = getattr(estimator, "loss_", None) or get_loss(estimator.loss)
     # Before a fit it is not known how many classes there will be: what is promised must then hold for any number.
     joint = estimator._is_joint() if hasattr(estimator, "classes_") else estimator.multi_class == "joint"
-    if loss.probability is None or (joint and loss.joint_probability is None):
+    return loss.probability is not None and not (joint and loss.joint_probability is None)
+
+
+def _check_probability(estimator: LinearPrediction) -> bool:
+    if not has_probability(estimator):
+        joint = estimator.multi_class == "joint" or len(getattr(estimator, "classes_", ())) > 2
         raise AttributeError(
             f"loss={estimator.loss!r} has no probability{' for many classes at once' if joint else ''}. Use "
             "decision_function for the ranking of samples, wrap the "
@@ -87,7 +93,7 @@ class LinearPrediction:
         z = self.decision_function(X)
         return self.classes_[(z > 0.0).astype(int) if z.ndim == 1 else z.argmax(axis=1)]
 
-    @available_if(_has_probability)
+    @available_if(_check_probability)
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of the classes, by the function η of the loss.
 
@@ -131,7 +137,7 @@ class LinearPrediction:
         proba[rows[tied], predicted[tied]] = np.nextafter(proba[tied].max(axis=1), np.inf)
         return proba
 
-    @available_if(_has_probability)
+    @available_if(_check_probability)
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of the probabilities; −inf where a probability is 0.
 

@@ -1,5 +1,7 @@
 """End to end on real data, with the parts of scikit-learn that a classifier has to fit into."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -179,3 +181,24 @@ def test_scorers(scoring):
     else:
         assert found > 0.98
         assert get_scorer(scoring)(scaled("linear").fit(X, y), X, y) > 0.9
+
+
+def test_shap_explains_decision_values():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its import calls what newer versions of matplotlib deprecate
+        import shap
+
+    X, y = load_breast_cancer(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    for labels in (y, np.digitize(X[:, 0], [-0.5, 0.5])):
+        model = MarginLinearClassifier("squared_hinge", C=0.1).fit(X, labels)
+        z = model.decision_function(X)
+        explained = shap.LinearExplainer(model, shap.maskers.Independent(X, max_samples=len(X)))(X)
+        # The parts add up to the decision value.
+        total = explained.base_values + explained.values.sum(axis=1)
+        np.testing.assert_allclose(total, z, rtol=1e-6, atol=1e-6)
+
+
+def test_the_representation_in_a_notebook_links_to_the_documentation():
+    page = "https://marginclf.readthedocs.io/en/stable/generated/api/marginclf.MarginLinearClassifier.html"
+    assert page in scaled()._repr_html_()

@@ -1,0 +1,106 @@
+"""The classifier as a graph of ONNX, by a converter for skl2onnx."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._classifier import MarginLinearClassifier
+from .._prediction import has_probability
+from .graph import Graph, Node
+from .tracing import joint_probability, probability
+
+
+def register_onnx_converter() -> None:
+    """Let skl2onnx convert :class:`~marginclf.MarginLinearClassifier`, alone and in pipelines.
+
+    The graph computes in float64, whatever the type of the input, and gives what ``predict`` and ``predict_proba``
+    give. Where the loss has no probability, or with the option ``raw_scores=True``, the second output holds the
+    decision values instead, of two classes as (−z, z), as skl2onnx does for scikit-learn's. A loss of your own is
+    converted from its ``point``, if that needs no more than arithmetic, branches, and functions that ONNX has.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from skl2onnx import to_onnx
+    >>> from marginclf import MarginLinearClassifier
+    >>> from marginclf.exchange import register_onnx_converter
+    >>> register_onnx_converter()
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MarginLinearClassifier("squared_hinge").fit(X, y)
+    >>> onnx = to_onnx(model, X[:1].astype(np.float32), options={"zipmap": False})
+    >>> [output.name for output in onnx.graph.output]
+    ['label', 'probabilities']
+    """
+    try:
+        from skl2onnx import update_registered_converter
+        from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+    except ImportError as error:
+        raise ImportError("register_onnx_converter needs skl2onnx: pip install 'marginclf[onnx]'") from error
+    update_registered_converter(
+        MarginLinearClassifier,
+        "MarginclfMarginLinearClassifier",
+        calculate_linear_classifier_output_shapes,
+        _convert,
+        options={
+            "zipmap": [True, False, "columns"],
+            "nocl": [True, False],
+            "output_class_labels": [False, True],
+            "raw_scores": [True, False],
+        },
+    )
+
+
+def _convert(scope: Any, operator: Any, container: Any) -> None:
+    model: MarginLinearClassifier = operator.raw_operator
+    graph = Graph(scope, container)
+    options = container.get_options(model, {"raw_scores": False})
+    classes, n_classes = model.classes_, len(model.classes_)
+    coef = model.coef_.toarray() if hasattr(model.coef_, "toarray") else model.coef_
+    X = graph.cast(Node(graph, operator.inputs[0].full_name), "DOUBLE")
+    z = graph.add("Add", graph.add("MatMul", X, graph.constant(coef.T)), graph.constant(model.intercept_))
+    if n_classes == 2:
+        index = graph.cast(z > 0.0, "INT64")
+        scores = graph.add("Concat", -z, z, axis=1)
+    else:
+        index = graph.add("ArgMax", z, axis=1, keepdims=1)
+        scores = z
+    _output_labels(graph, classes, index, operator.outputs[0].full_name)
+    with_scores = options["raw_scores"] or not has_probability(model)
+    proba = scores if with_scores else _probabilities(graph, model, z, n_classes)
+    double = type(operator.inputs[0].type).__name__ == "DoubleTensorType"
+    graph.output(proba, operator.outputs[1].full_name, "DOUBLE" if double else "FLOAT")
+
+
+def _output_labels(graph: Graph, classes: np.ndarray, index: Node, name: str) -> None:
+    words = classes.dtype.kind in "USO" and not all(isinstance(label, int | float) for label in classes)
+    labels = graph.constant(classes.astype(str) if words else classes.astype(np.int64))
+    flat = graph.add("Reshape", index, graph.constant([-1]))
+    graph.output(graph.add("Gather", labels, flat, axis=0), name)
+
+
+def _probabilities(graph: Graph, model: MarginLinearClassifier, z: Node, n_classes: int) -> Node:
+    loss = model.loss_
+    if n_classes == 2:
+        eta = probability(loss, z)
+        proba = graph.add("Concat", 1.0 - eta, eta, axis=1)
+    elif model._is_joint():
+        proba = joint_probability(loss, z, n_classes)
+    else:
+        eta = probability(loss, z)
+        nothing = graph.over_classes("ReduceSum", eta) == 0.0
+        proba = _shares(graph, graph.where(nothing, 1.0, eta))
+    if model.proba_prior == "data":
+        proba = _shares(graph, proba / graph.constant(model.class_weight_ / model.class_weight_.max()))
+    return proba
+
+
+def _shares(graph: Graph, x: Node) -> Node:
+    return x / graph.over_classes("ReduceSum", x)

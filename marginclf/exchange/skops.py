@@ -1,0 +1,14 @@
+"""What a file of skops may hold."""
+
+from __future__ import annotations
+
+from .._classifier import MarginLinearClassifier
+from ..losses import catalogue
+
+_TYPES: list[type] = [MarginLinearClassifier, *catalogue().values()]
+
+TRUSTED_TYPES = [f"{cls.__module__}.{cls.__qualname__}" for cls in _TYPES]
+"""The types of marginclf that a file of skops can hold: for ``skops.io.load(file, trusted=TRUSTED_TYPES)``.
+
+The classifier and the losses of the catalogue; add the name of your own loss where the file holds one.
+"""
