@@ -12,13 +12,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from . import _report
-from ._callbacks import CallbackSupportMixin, Tasks, with_callbacks
+from ._callbacks import CallbackSupportMixin, with_callbacks
 from ._compatible import check_compatible
 from ._joint import fit_jointly, takes_joint
 from ._one_vs_rest import OneVsRest, Settings
 from ._persistence import Versioned
 from ._prediction import LinearPrediction
-from ._progress import Progress
+from ._progress import progress_of
 from ._validation import training_data, unusable_data
 from ._warm_start import first_coefficients, previous_fit
 from .losses import MarginLoss, get_loss
@@ -276,7 +276,8 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
         seed = check_random_state(0 if self.random_state is None else self.random_state).randint(1 << 31)
         labels = ["all classes"] if joint else [f"class {classes[k]}" for k in positive]
         fitted = {"loss_": loss, "classes_": classes, "class_weight_": class_weights}
-        progress = self._progress(labels, (1 if len(classes) == 2 else len(classes), X.shape[1]), fitted, given)
+        shape = (1 if len(classes) == 2 else len(classes), X.shape[1])
+        progress = progress_of(self, labels, shape, fitted, given)
         settings = Settings(self.C, self.fit_intercept, self.solver, self.tol, self.max_iter, seed, n_jobs, progress)
         solutions: list[Solution] = []
         # What overflows is noticed where it matters: a trial step that is too long is shortened.
@@ -308,17 +309,6 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
         if progress is not None and progress.tasks is not None:
             progress.tasks.end(self.coef_, self.intercept_)
         return solutions, classes[positive].tolist()[: len(solutions)]
-
-    def _progress(
-        self, labels: list[str], shape: tuple[int, int], fitted: dict[str, Any], given: dict[str, Any]
-    ) -> Progress | None:
-        """Who watches the fit; None where nobody does."""
-        tasks = None
-        if hasattr(self, "_skl_callbacks") or hasattr(self, "_parent_callback_ctx"):
-            tasks = Tasks(self, len(labels), shape, fitted, **given)
-        if not (self.verbose or self.record_history or tasks is not None):
-            return None
-        return Progress(labels, verbose=bool(self.verbose), tasks=tasks)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -91,3 +91,29 @@ class Watch:
     def _line(self, label: str, objective: float, bound: float, seconds: float, passes: int) -> str:
         where = f"[marginclf] {label}, iteration {self.n_iter}"
         return f"{where}: objective {objective:.10g}, {proven(bound)}, {seconds:.3f} s, passes {passes}"
+
+
+def progress_of(
+    estimator: Any, labels: list[str], shape: tuple[int, int], fitted: dict[str, Any], given: dict[str, Any]
+) -> Progress | None:
+    """Who watches a fit; None where nobody does.
+
+    Parameters
+    ----------
+    estimator : MarginLinearClassifier
+        Whose fit it is, and who may have callbacks.
+    labels : list of str
+        What each problem is called.
+    shape : tuple of int
+        Of ``coef_``.
+    fitted : dict
+        What the fitted estimator will have beside coefficients and intercepts.
+    given : dict
+        X, y and metadata as the user gave them.
+    """
+    tasks = None
+    if hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx"):
+        tasks = Tasks(estimator, len(labels), shape, fitted, **given)
+    if not (estimator.verbose or estimator.record_history or tasks is not None):
+        return None
+    return Progress(labels, verbose=bool(estimator.verbose), tasks=tasks)

@@ -13,7 +13,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.preprocessing import scale
 
 import marginclf
-from marginclf import MarginLinearClassifier, losses
+from marginclf import MarginLinearClassifier, exchange, inspection, losses
 
 OPTIONAL = ["matplotlib", "pandas", "polars", "dask", "cvxpy", "pyarrow", "IPython"]
 HEAVY = [*OPTIONAL, "sklearn.linear_model"]
@@ -77,8 +77,9 @@ def test_import_and_fit_without_a_warning():
 
 
 def test_public_names():
-    assert marginclf.__all__ == ["MarginLinearClassifier"]
-    assert all(hasattr(losses, name) for name in losses.__all__)
+    assert marginclf.__all__ == ["MarginLinearClassifier", "__version__"]
+    for module in (marginclf, losses, inspection, exchange):
+        assert all(hasattr(module, name) for name in module.__all__)
 
 
 def _tasks():
