@@ -6,9 +6,10 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(HERE / "scripts"))
 
-import benchmark_table  # noqa: E402  (lies beside this file)
+import benchmark_table  # noqa: E402  (of the folder scripts, like the rest)
+import inventories  # noqa: E402
 import loss_table  # noqa: E402
 import study_tables  # noqa: E402
 
@@ -21,23 +22,30 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.doctest",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "matplotlib.sphinxext.plot_directive",
+    "myst_parser",
     "numpydoc",
+    "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "**/GALLERY_HEADER.rst"]
 templates_path = ["_templates"]
 
 # The table of losses and its figures are written from the catalogue at every build.
-loss_table.write(HERE / "generated")
-# And those of the newest benchmark from its results file.
-benchmark_table.write(HERE / "generated")
-# Tables and pictures of the studies on real data, likewise.
-study_tables.write(HERE / "generated")
+GENERATED = HERE / "generated"
+loss_table.write(GENERATED)
+# And those of the newest benchmark, and of the studies on real data, from their results.
+benchmark_table.write(GENERATED)
+study_tables.write(GENERATED)
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the numpydoc sections say it in words
 numpydoc_show_class_members = False  # the class template decides: what a loss inherits is shown once, at MarginLoss
+
+# Without a network, the names that these pages refer to are known all the same.
+intersphinx_mapping = inventories.write(GENERATED)
+intersphinx_timeout = 5
 
 trim_doctest_flags = True
 
@@ -48,10 +56,39 @@ plot_formats = ["svg"]
 plot_rcparams = {"svg.hashsalt": "marginclf", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
 plot_apply_rcparams = True
 
-html_theme = "furo"
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"\.py$",
+    "ignore_pattern": r"quickstart\.py$",  # a table for the terminal
+    "within_subsection_order": "ExampleTitleSortKey",
+    "abort_on_example_error": True,
+    "reference_url": {"marginclf": None},
+    "doc_module": ("marginclf",),
+    "backreferences_dir": "generated/backreferences",
+    "default_thumb_file": None,
+    "show_memory": False,
+    "show_signature": False,
+    "min_reported_time": 20,
+    "plot_gallery": "True",
+    "remove_config_comments": True,
+}
+suppress_warnings = ["config.cache"]
+
+html_theme = "pydata_sphinx_theme"
 html_title = "marginclf"
 html_copy_source = False
 html_show_sphinx = False
+html_show_sourcelink = False
+html_theme_options = {
+    "github_url": "https://github.com/marginclf/marginclf",
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+    "header_links_before_dropdown": 6,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_sidebars = {"api": [], "index": []}
 
 
 def escape_bars(app, what, name, obj, options, lines):

@@ -146,6 +146,7 @@ class ConvergenceDisplay:
                 self.lines_ += axis.plot(x, y, **{**style, "marker": _marker(y), "label": name, **line})
         for axis, key in zip(axes, against, strict=True):
             axis.set(xlabel=_AGAINST[key], yscale="log")
+            axis.locator_params(axis="x", nbins=5)
             axis.grid(visible=True, alpha=0.3)
         label = "proven suboptimality" if figure == "suboptimality" else "objective above its lowest"
         axes[0].set_ylabel(f"{label}, relative")

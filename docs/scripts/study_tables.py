@@ -8,7 +8,7 @@ import numpy as np
 from loss_table import table
 from scipy import stats
 
-RESULTS = Path(__file__).parents[1] / "benchmarks" / "studies" / "results"
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "studies" / "results"
 # Of the catalogue, and the eight colours of Okabe and Ito that colour-blind people tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 STYLE = {"font.size": 9, "axes.grid": True, "grid.alpha": 0.3, "svg.hashsalt": "marginclf"}
