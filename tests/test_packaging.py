@@ -1,0 +1,28 @@
+"""What is written in more than one place says the same in each."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import marginclf
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_citation_file_has_this_version():
+    assert f"\nversion: {marginclf.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_the_oldest_versions_are_the_floors():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    floors = sorted(project["dependencies"])
+    pinned = re.findall(r"^(\S+)==(\S+)$", (ROOT / ".github" / "oldest.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    assert floors == sorted(f"{name}>={version}" for name, version in pinned)
+
+
+@pytest.mark.parametrize("file", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_links_to_files_lead_somewhere(file):
+    for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / file).read_text(encoding="utf-8")):
+        assert (ROOT / target).exists(), target
