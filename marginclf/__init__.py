@@ -1,6 +1,6 @@
 """Linear classification with any margin loss."""
 
-from ._classifier import MarginLinearClassifier
+from ._estimator import MarginLinearClassifier
 from ._version import __version__
 
 __all__ = ["MarginLinearClassifier", "__version__"]

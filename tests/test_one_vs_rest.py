@@ -6,7 +6,7 @@ import numpy as np
 import problems
 import pytest
 
-import marginclf._one_vs_rest as one_vs_rest
+import marginclf._estimator.one_vs_rest as one_vs_rest
 from marginclf import MarginLinearClassifier
 from marginclf.losses import Logistic
 from marginclf.matrix import design_matrix

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._classifier import MarginLinearClassifier
-from .._prediction import has_probability
+from .._estimator import MarginLinearClassifier
+from .._estimator.prediction import has_probability
 from .graph import Graph, Node
 from .tracing import joint_probability, probability
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._classifier import MarginLinearClassifier
+from .._estimator import MarginLinearClassifier
 from ..losses import catalogue
 
 _TYPES: list[type] = [MarginLinearClassifier, *catalogue().values()]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..objective import Objective, Point
-from ..watched import StopFit
+from ..objective import Objective, Point, StopFit
 from .closed_form import closed_form
 from .direction import DIRECT_LIMIT
 from .dual import dual

@@ -77,9 +77,9 @@ def test_a_file_of_another_version_warns(way, tmp_path, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         way(model, tmp_path)
-    monkeypatch.setattr("marginclf._persistence.__version__", "0.0.7")
+    monkeypatch.setattr("marginclf._estimator.persistence.__version__", "0.0.7")
     with monkeypatch.context() as then:
-        then.setattr("marginclf._persistence.__version__", "99.0")
+        then.setattr("marginclf._estimator.persistence.__version__", "99.0")
         state = model.__getstate__()
     assert state["_marginclf_version"] == "99.0"
     with pytest.warns(InconsistentVersionWarning, match=r"saved by marginclf 99\.0, and marginclf 0\.0\.7 loads it"):

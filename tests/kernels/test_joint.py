@@ -5,9 +5,9 @@ import pytest
 from references import JOINT, mp, reference
 from scipy import sparse
 
-from marginclf.joint_objective import JointObjective
 from marginclf.losses import get_loss
 from marginclf.matrix import design_matrix
+from marginclf.objective import JointObjective
 
 KINDS = {
     "C": np.asarray,

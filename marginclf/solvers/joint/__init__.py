@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...joint_objective import JointObjective, JointPoint
-from ...watched import StopFit
+from ...objective import JointObjective, JointPoint, StopFit
 from ..rule import SPARSE, SWEEPS, dual_suits
 from ..solution import Solution, Status
 from .direction import DIRECT_LIMIT, direct

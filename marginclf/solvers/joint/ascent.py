@@ -9,9 +9,9 @@ import math
 
 import numpy as np
 
-from ...joint_objective import JointObjective, JointPoint
 from ...kernels.joint import LANES
 from ...kernels.joint_ascent import sweep_joint
+from ...objective import JointObjective, JointPoint
 from ..ascent import HOLD, Forecast
 
 SETTLED = 1e-4

@@ -14,8 +14,8 @@ import math
 import numpy as np
 from scipy.linalg import blas
 
-from ...joint_objective import JointObjective, JointPoint
 from ...matrix.joint import pairs
+from ...objective import JointObjective, JointPoint
 from ..coordinates import LEAST_SAMPLES, cholesky, sample_rows, usable_scale
 from .direction import direct
 from .newton import joint_newton

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh, lapack
 
-from ...joint_objective import JointObjective, JointPoint, shortened
+from ...objective import JointObjective, JointPoint, shortened
 
 DIRECT_LIMIT = 1000
 """Coefficients and intercepts up to which the Hessian is formed and factored."""

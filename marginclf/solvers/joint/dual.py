@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ...joint_objective import JointObjective, JointPoint
+from ...objective import JointObjective, JointPoint
 from ..dual import climb
 from ..solution import Solution, Status
 from .ascent import JointAscent

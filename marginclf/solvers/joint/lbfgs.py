@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
-from ...joint_objective import JointObjective, JointPoint
+from ...objective import JointObjective, JointPoint
 from ..lbfgs import OPTIONS
 from ..solution import Solution, Status
 from .ascent import SETTLED

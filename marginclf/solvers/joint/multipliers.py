@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...joint_objective import JointObjective, JointPoint
+from ...objective import JointObjective, JointPoint
 from ..solution import Solution, Status
 from .direction import direct, joint_direction
 from .newton import line_search

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ...joint_objective import JointObjective, JointPoint
+from ...objective import JointObjective, JointPoint
 from ..solution import Solution, Status
 from .direction import JointDirection, direct, joint_direction
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .losses import MarginLoss
+from ..losses import MarginLoss
 
 
 def check_compatible(loss: MarginLoss, C: float, solver: str, *, given: Any) -> None:

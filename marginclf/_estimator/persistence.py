@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn.exceptions import InconsistentVersionWarning as SklearnInconsistentVersionWarning
 
-from ._version import __version__
+from .._version import __version__
 
 _KEY = "_marginclf_version"
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from .kernels import line
-from .kernels.block import scratch
-from .losses import MarginLoss
-from .matrix import DesignMatrix
+from ..kernels import line
+from ..kernels.block import scratch
+from ..losses import MarginLoss
+from ..matrix import DesignMatrix
 from .watched import Watched
 
 _ONES = np.empty(0)

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._progress import Progress
-from .losses import Logistic, MarginLoss
-from .matrix import DesignMatrix
-from .objective import Objective, signed_weights
-from .solvers import Solution, dual_suits, newton_suits, solve
-from .solvers.side_by_side import Ask, side_by_side
+from ..losses import Logistic, MarginLoss
+from ..matrix import DesignMatrix
+from ..objective import Objective, signed_weights
+from ..solvers import Solution, dual_suits, newton_suits, solve
+from ..solvers.side_by_side import Ask, side_by_side
+from .progress import Progress
 
 COMPANION = Logistic()
 """The convex loss at whose optimum a fit of a non-convex loss starts."""

@@ -10,9 +10,9 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ._joint import takes_joint
-from ._validation import features, unusable_data
-from .losses import MarginLoss, get_loss
+from ..losses import MarginLoss, get_loss
+from .joint import takes_joint
+from .validation import features, unusable_data
 
 
 def has_probability(estimator: LinearPrediction) -> bool:

@@ -11,20 +11,20 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from . import _report
-from ._callbacks import CallbackSupportMixin, with_callbacks
-from ._compatible import check_compatible
-from ._joint import fit_jointly, takes_joint
-from ._one_vs_rest import OneVsRest, Settings
-from ._persistence import Versioned
-from ._prediction import LinearPrediction
-from ._progress import progress_of
-from ._validation import training_data, unusable_data
-from ._warm_start import first_coefficients, previous_fit
-from .losses import MarginLoss, get_loss
-from .losses.registry import with_parameters
-from .matrix import design_matrix
-from .solvers import SOLVERS, Solution
+from ..losses import MarginLoss, get_loss
+from ..losses.registry import with_parameters
+from ..matrix import design_matrix
+from ..solvers import SOLVERS, Solution
+from . import report
+from .callbacks import CallbackSupportMixin, with_callbacks
+from .compatible import check_compatible
+from .joint import fit_jointly, takes_joint
+from .one_vs_rest import OneVsRest, Settings
+from .persistence import Versioned
+from .prediction import LinearPrediction
+from .progress import progress_of
+from .validation import training_data, unusable_data
+from .warm_start import first_coefficients, previous_fit
 
 
 class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, CallbackSupportMixin, BaseEstimator):
@@ -253,7 +253,7 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
         before = dict(self.__dict__)
         try:
             solutions, labels = self._fit(X, y, sample_weight)
-            _report.warn_if_unfinished(self, solutions, labels)
+            report.warn_if_unfinished(self, solutions, labels)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
@@ -292,7 +292,7 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
                 for label, (solution, seconds) in zip(labels, results, strict=True):
                     solutions.append(solution)
                     if self.verbose:
-                        print(_report.line(label, solution, seconds))
+                        print(report.line(label, solution, seconds))
             except OverflowError:
                 raise unusable_data(self, X, weights, self.C) from None
         points = [solution.point for solution in solutions]

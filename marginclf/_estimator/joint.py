@@ -6,12 +6,12 @@ import time
 
 import numpy as np
 
-from ._one_vs_rest import COMPANION, Settings
-from .joint_objective import JointObjective, JointPoint
-from .losses import MarginLoss
-from .matrix import DesignMatrix
-from .solvers import Solution
-from .solvers.joint import solve_joint
+from ..losses import MarginLoss
+from ..matrix import DesignMatrix
+from ..objective import JointObjective, JointPoint
+from ..solvers import Solution
+from ..solvers.joint import solve_joint
+from .one_vs_rest import COMPANION, Settings
 
 
 def takes_joint(multi_class: str, loss: MarginLoss) -> bool:

@@ -14,9 +14,9 @@ from functools import cached_property
 
 import numpy as np
 
-from .losses import MarginLoss
-from .matrix import DesignMatrix
-from .matrix.joint import JointPasses, pairs, second_derivatives
+from ..losses import MarginLoss
+from ..matrix import DesignMatrix
+from ..matrix.joint import JointPasses, pairs, second_derivatives
 from .watched import Watched
 
 _STEPS, _BACKTRACKS = 50, 40

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ._callbacks import Tasks
-from ._report import proven
-from .matrix import DesignMatrix
+from ..matrix import DesignMatrix
+from .callbacks import Tasks
+from .report import proven
 
 COLUMNS = ("objective", "suboptimality", "seconds", "passes")
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .solvers import Solution, Status
+from ..solvers import Solution, Status
 
 
 def proven(bound: float) -> str:
