@@ -1,6 +1,42 @@
-"""What has to be set before anything imports SciPy or scikit-learn."""
+"""What has to be set before anything imports SciPy or scikit-learn, and the figures of the reliability page."""
 
+import json
 import os
+from collections import Counter
+from pathlib import Path
 
 # scikit-learn's check that array API dispatch changes nothing is skipped unless this is set when SciPy is imported.
 os.environ["SCIPY_ARRAY_API"] = "1"
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import pytest
+
+_tried: Counter = Counter()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--figures", type=Path, help="file for how much was tried by the tests that are marked as faults")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers("fault"):
+        item.user_properties.append(("fault", mark.args[0]))
+
+
+@pytest.fixture
+def tried(record_property):
+    """Say how many cases a test has tried; one where it says nothing."""
+    return lambda n: record_property("tried", int(n))
+
+
+def pytest_runtest_logreport(report):
+    properties = dict(report.user_properties)
+    if report.when == "call" and report.passed and "fault" in properties:
+        _tried[properties["fault"]] += properties.get("tried", 1)
+
+
+def pytest_sessionfinish(session):
+    file = session.config.getoption("figures")
+    if file is not None and not hasattr(session.config, "workerinput"):
+        file.write_text(json.dumps(dict(sorted(_tried.items())), indent=1) + "\n", encoding="utf-8")

@@ -5,7 +5,6 @@ import pickle
 import joblib
 import numpy as np
 import pytest
-from messages import mentions
 from references import LOSSES
 from sklearn.base import clone
 from sklearn.datasets import make_classification
@@ -93,51 +92,6 @@ def test_joblib_workers(loss):
     for model, there in zip(models, found, strict=True):
         np.testing.assert_allclose(there.coef_, model.fit(X, y).coef_, rtol=1e-12)
         assert there.loss == loss
-
-
-@pytest.mark.parametrize(
-    ("parameters", "words"),
-    [
-        ({"loss": "hinge", "solver": "lbfgs"}, ["lbfgs", "hinge", "kink", "auto", "dual"]),
-        ({"loss": "hinge", "C": np.inf}, ["C=inf", "hinge", "finite"]),
-        ({"loss": "savage", "solver": "dual"}, ["dual", "savage", "convex", "auto"]),
-        ({"solver": "dual", "C": np.inf}, ["dual", "inf", "penalty", "auto"]),
-        ({"loss": "perceptron"}, ["perceptron", "w = 0", "smooth_hinge"]),
-        ({"loss": "logistc"}, ["'logistc'", "did you mean 'logistic'"]),
-        ({"loss": "smoothhinge"}, ["'smoothhinge'", "did you mean 'smooth_hinge'"]),
-        ({"loss": "qqq"}, ["'qqq'", "logistic", "generalized_cross_entropy"]),
-        ({"loss": SmoothHinge(gamma=0.0)}, ["gamma", "SmoothHinge", "0.0"]),
-        ({"loss": SmoothHinge(gamma=np.nan)}, ["gamma", "SmoothHinge", "nan"]),
-        ({"loss": "linear", "C": np.inf}, ["C=inf", "'linear'", "unbounded", "finite C"]),
-        ({"C": 0.0}, ["'C'", "0.0", "(0.0, inf"]),
-        ({"C": -1.0}, ["'C'", "-1.0", "(0.0, inf"]),
-        ({"C": np.nan}, ["'C'", "nan"]),
-        ({"C": "1"}, ["'C'", "'1'"]),
-        ({"tol": -1e-3}, ["'tol'", "-0.001"]),
-        ({"tol": np.nan}, ["'tol'", "nan"]),
-        ({"max_iter": 0}, ["'max_iter'", "0"]),
-        ({"max_iter": 1.5}, ["'max_iter'", "1.5"]),
-        ({"solver": "saga"}, ["'solver'", "saga", "lbfgs", "newton", "auto"]),
-        ({"fit_intercept": 2}, ["'fit_intercept'", "2"]),
-        ({"class_weight": "balance"}, ["'class_weight'", "balance", "balanced"]),
-        ({"n_jobs": 1.5}, ["'n_jobs'", "1.5"]),
-        ({"n_jobs": 0}, ["n_jobs"]),
-        ({"random_state": -1}, ["'random_state'", "-1"]),
-        ({"warm_start": "yes"}, ["'warm_start'", "yes"]),
-    ],
-)
-def test_refused_at_fit(parameters, words):
-    model = MarginLinearClassifier(**parameters)
-    with pytest.raises(ValueError, match=mentions(*words)):
-        model.fit(X, y)
-    assert not hasattr(model, "coef_")
-    assert not hasattr(model, "n_features_in_")
-
-
-@pytest.mark.parametrize("loss", [SmoothHinge, 3, None])
-def test_loss_of_a_wrong_type(loss):
-    with pytest.raises((TypeError, ValueError), match="loss"):
-        MarginLinearClassifier(loss).fit(X, y)
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,8 @@ def features(estimator: Any, X: Any, *, reset: bool) -> Any:
     later = reset and isinstance(X, np.ndarray) and X.dtype.kind == "f" and X.size >= _LARGE_ARRAY
     how: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "ensure_all_finite": not later}
     try:
-        return validate_data(estimator, X, reset=reset, **how)
+        with np.errstate(over="ignore", invalid="ignore"):  # of the sum by which infinity is looked for
+            return validate_data(estimator, X, reset=reset, **how)
     except ValueError as error:
         if "could not convert string" not in str(error):
             raise

@@ -76,7 +76,7 @@ def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_i
         return closed_form(objective, start, tol=tol, max_iter=max_iter)
     if solver == "dual" or (solver == "auto" and objective.provable and dual_suits(n, d, entries)):
         first = dual(objective, start, tol=tol, max_iter=max(1, int(SWEEPS * max_iter)), seed=seed)
-        return first if first.status.converged else _finished(objective, first, tol=tol, max_iter=max_iter)
+        return first if first.status.converged else _finished(objective, start, first, tol=tol, max_iter=max_iter)
     if not objective.loss.smooth:
         return multipliers(objective, start, tol=tol, max_iter=max_iter)
     if solver == "newton" or (solver == "auto" and newton_suits(n, d, entries)):
@@ -84,18 +84,24 @@ def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_i
     if solver == "lbfgs":
         return lbfgs(objective, start, tol=tol, max_iter=max_iter)
     first = lbfgs(objective, start, tol=tol, max_iter=min(max_iter, _patience(d)))
-    return _finished(objective, first, tol=tol, max_iter=max_iter) if _can_be_finished(objective, first) else first
+    if not _can_be_finished(objective, first):
+        return first
+    return _finished(objective, start, first, tol=tol, max_iter=max_iter)
 
 
-def _finished(objective: Objective, first: Solution[Point], *, tol: float, max_iter: int) -> Solution[Point]:
+def _finished(
+    objective: Objective, start: Point, first: Solution[Point], *, tol: float, max_iter: int
+) -> Solution[Point]:
     """What another solver left, taken on by Newton's method or the method of multipliers."""
     if first.n_iter >= max_iter:
         return first
     rest = max_iter - first.n_iter
+    # Ascent climbs in the dual: where that loses its way, the point that it makes may be far above the start.
+    point, alpha = (first.point, first.alpha) if first.point.value <= start.value else (start, None)
     if objective.loss.smooth:
-        second = newton(objective, first.point, tol=tol, max_iter=rest)
+        second = newton(objective, point, tol=tol, max_iter=rest)
     else:
-        second = multipliers(objective, first.point, tol=tol, max_iter=rest, alpha=first.alpha)
+        second = multipliers(objective, point, tol=tol, max_iter=rest, alpha=alpha)
     return Solution(second.point, second.status, first.n_iter + second.n_iter)
 
 

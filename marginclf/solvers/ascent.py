@@ -17,6 +17,7 @@ from ..objective import Objective, Point
 HOLD = 8.0, 64.0
 """How strong the spring is for few rows and for many, of which it is one more direction of large curvature."""
 
+_ROUNDING = float(np.finfo(float).eps)
 _WINDOW = 16
 """Sweeps from whose gains the rest is forecast."""
 
@@ -118,7 +119,10 @@ class Ascent:
         w = objective.matrix.transposed_product(-r)
         point = objective.at(w, self.b)
         maximum = value - float(r @ z) - shift * balance - 0.5 * float(w @ w)
-        gap = max(point.value - maximum, 0.0)
+        # Decision values of 1e17 come from a way that got lost: then rounding is larger than any gap.
+        pull = np.abs(r)
+        rounding = float(pull @ np.abs(z)) + (abs(shift) + abs(point.b) + float(np.abs(point.z).max())) * float(pull.sum())
+        gap = max(point.value - maximum, 0.0) + _ROUNDING * rounding
         point.suboptimality = point.relative(gap)
         return point
 

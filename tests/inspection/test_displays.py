@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from references import LOSSES
@@ -15,9 +15,6 @@ from sklearn.preprocessing import StandardScaler, scale
 from marginclf import MarginLinearClassifier
 from marginclf.inspection import ConvergenceDisplay, LossDisplay, MarginDisplay
 from marginclf.losses import MarginLoss, SmoothHinge, get_loss
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt
 
 X, Y = load_breast_cancer(return_X_y=True)
 X = scale(X)

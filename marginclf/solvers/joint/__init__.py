@@ -84,10 +84,14 @@ def _finished(
     if first.status.converged or first.status is Status.SEPARABLE or first.n_iter >= max_iter:
         return first
     rest = max_iter - first.n_iter
+    point, a = first.point, first.alpha
+    # Ascent climbs in the dual: where that loses its way, the point that it makes may be far above zero's.
+    if not point.value <= objective.at_zero()[0]:
+        point, a = objective.origin(), None
     if objective.loss.smooth:
-        second = joint_newton(objective, first.point, tol=tol, max_iter=rest)
+        second = joint_newton(objective, point, tol=tol, max_iter=rest)
     else:
-        second = joint_multipliers(objective, first.point, tol=tol, max_iter=rest, a=first.alpha)
+        second = joint_multipliers(objective, point, tol=tol, max_iter=rest, a=a)
     return Solution(second.point, second.status, first.n_iter + second.n_iter)
 
 

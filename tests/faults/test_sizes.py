@@ -16,6 +16,7 @@ from marginclf.solvers import SOLVERS
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
 y = (X[:, 0] + 0.5 * RNG.normal(size=60) > 0).astype(int)
+pytestmark = pytest.mark.fault("extremes")
 TOO_LARGE = ["X", "overflow", "scale", "StandardScaler"]
 
 

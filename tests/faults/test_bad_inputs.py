@@ -1,5 +1,7 @@
-"""Errors for data that cannot be used: each names the parameter, what was wrong with it, and the remedy."""
+"""What cannot be used is an error that names it, what was wrong with it, and the remedy; and nothing is lost."""
 
+import copy
+import traceback
 import warnings
 
 import numpy as np
@@ -12,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import StandardScaler
 
 from marginclf import MarginLinearClassifier
+from marginclf.losses import DWD, LUM, GeneralizedCrossEntropy, SmoothHinge, get_loss, register_loss
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(6, 3))
@@ -50,16 +53,32 @@ BAD_X = {
 }
 
 
+pytestmark = pytest.mark.fault("bad input")
+FOREIGN = ("numba", "llvmlite", "scipy/optimize")
+
+
+def is_ours(error):
+    """The error was raised on purpose, by us or by scikit-learn's validation, and not by what lies below."""
+    last = traceback.extract_tb(error.__traceback__)[-1].filename
+    return not any(f"/{name}/" in last for name in FOREIGN)
+
+
 def refused(words, data, labels, weights=None, **parameters):
-    """The fit fails with a ValueError that has the words, and without a warning before it."""
-    model = MarginLinearClassifier(**parameters)
+    """The fit fails with a ValueError that has the words, and without a warning before it; an earlier fit stays."""
+    model, earlier = MarginLinearClassifier(**parameters), MarginLinearClassifier().fit(X, y)
+    earlier.set_params(**parameters)
+    before = copy.deepcopy(vars(earlier))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(ValueError, match=mentions(*words)):
-            model.fit(data, labels, weights)
+        for which in (model, earlier):
+            with pytest.raises((ValueError, TypeError), match=mentions(*words)) as caught:
+                which.fit(data, labels, weights)
+            assert is_ours(caught.value)
     assert not hasattr(model, "n_features_in_")
     with pytest.raises(NotFittedError):
         model.predict(X)
+    assert vars(earlier).keys() == before.keys()
+    assert all(np.array_equal(value, before[name]) for name, value in vars(earlier).items() if name.endswith("_"))
 
 
 @pytest.mark.parametrize(("data", "words"), BAD_X.values(), ids=BAD_X)
@@ -204,3 +223,104 @@ def test_not_fitted():
     for method in ("sparsify", "densify"):
         with pytest.raises(NotFittedError, match="fit"):
             getattr(MarginLinearClassifier(), method)()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"loss": "hinge", "solver": "lbfgs"}, ["lbfgs", "hinge", "kink", "auto", "dual"]),
+        ({"loss": "hinge", "C": np.inf}, ["C=inf", "hinge", "finite"]),
+        ({"loss": "savage", "solver": "dual"}, ["dual", "savage", "convex", "auto"]),
+        ({"solver": "dual", "C": np.inf}, ["dual", "inf", "penalty", "auto"]),
+        ({"loss": "perceptron"}, ["perceptron", "w = 0", "smooth_hinge"]),
+        ({"loss": "logistc"}, ["'logistc'", "did you mean 'logistic'"]),
+        ({"loss": "smoothhinge"}, ["'smoothhinge'", "did you mean 'smooth_hinge'"]),
+        ({"loss": "qqq"}, ["'qqq'", "logistic", "generalized_cross_entropy"]),
+        ({"loss": SmoothHinge(gamma=0.0)}, ["gamma", "SmoothHinge", "0.0"]),
+        ({"loss": SmoothHinge(gamma=np.nan)}, ["gamma", "SmoothHinge", "nan"]),
+        ({"loss": "linear", "C": np.inf}, ["C=inf", "'linear'", "unbounded", "finite C"]),
+        ({"C": 0.0}, ["'C'", "0.0", "(0.0, inf"]),
+        ({"C": -1.0}, ["'C'", "-1.0", "(0.0, inf"]),
+        ({"C": np.nan}, ["'C'", "nan"]),
+        ({"C": "1"}, ["'C'", "'1'"]),
+        ({"tol": -1e-3}, ["'tol'", "-0.001"]),
+        ({"tol": np.nan}, ["'tol'", "nan"]),
+        ({"max_iter": 0}, ["'max_iter'", "0"]),
+        ({"max_iter": 1.5}, ["'max_iter'", "1.5"]),
+        ({"solver": "saga"}, ["'solver'", "saga", "lbfgs", "newton", "auto"]),
+        ({"fit_intercept": 2}, ["'fit_intercept'", "2"]),
+        ({"class_weight": "balance"}, ["'class_weight'", "balance", "balanced"]),
+        ({"n_jobs": 1.5}, ["'n_jobs'", "1.5"]),
+        ({"n_jobs": 0}, ["n_jobs"]),
+        ({"random_state": -1}, ["'random_state'", "-1"]),
+        ({"warm_start": "yes"}, ["'warm_start'", "yes"]),
+        ({"loss": SmoothHinge}, ["loss", "SmoothHinge"]),
+        ({"loss": 3}, ["'loss'", "3"]),
+        ({"loss": None}, ["'loss'", "None"]),
+        ({"loss": ""}, ["loss"]),
+        ({"loss": b"logistic"}, ["'loss'"]),
+        ({"loss": ["logistic"]}, ["'loss'", "['logistic']"]),
+        ({"loss": DWD(q=-1.0)}, ["q", "DWD", "-1.0"]),
+        ({"loss": DWD(q="2")}, ["q", "DWD", "'2'"]),
+        ({"loss": LUM(a=0.0)}, ["a", "LUM", "0.0"]),
+        ({"loss": LUM(c=-1.0)}, ["c", "LUM", "-1.0"]),
+        ({"loss": GeneralizedCrossEntropy(q=2.0)}, ["q", "GeneralizedCrossEntropy", "2.0"]),
+        ({"C": None}, ["'C'", "None"]),
+        ({"C": 1j}, ["'C'", "1j"]),
+        ({"C": [1.0]}, ["'C'", "[1.0]"]),
+        ({"C": -np.inf}, ["'C'", "-inf"]),
+        ({"tol": None}, ["'tol'", "None"]),
+        ({"tol": "small"}, ["'tol'", "'small'"]),
+        ({"max_iter": -3}, ["'max_iter'", "-3"]),
+        ({"max_iter": None}, ["'max_iter'", "None"]),
+        ({"max_iter": np.inf}, ["'max_iter'", "inf"]),
+        ({"solver": None}, ["'solver'", "None"]),
+        ({"solver": "LBFGS"}, ["'solver'", "LBFGS"]),
+        ({"multi_class": "multinomial"}, ["'multi_class'", "multinomial", "joint"]),
+        ({"multi_class": None}, ["'multi_class'", "None"]),
+        ({"proba_prior": "prior"}, ["'proba_prior'", "prior", "weighted"]),
+        ({"fit_intercept": None}, ["'fit_intercept'", "None"]),
+        ({"fit_intercept": "yes"}, ["'fit_intercept'", "yes"]),
+        ({"random_state": "seed"}, ["'random_state'", "seed"]),
+        ({"random_state": 1.5}, ["'random_state'", "1.5"]),
+        ({"n_jobs": "all"}, ["'n_jobs'", "all"]),
+        ({"verbose": "much"}, ["'verbose'", "much"]),
+        ({"record_history": "yes"}, ["'record_history'", "yes"]),
+    ],
+    ids=repr,
+)
+def test_bad_parameters(parameters, words):
+    refused(words, X, y, **parameters)
+
+
+@pytest.mark.parametrize("loss", ["squared", "tangent", "linear"])
+def test_a_loss_without_a_joint_form(loss):
+    three = np.arange(6) % 3
+    with pytest.raises(ValueError, match=mentions("multi_class='joint'", loss.capitalize(), "ovr")):
+        MarginLinearClassifier(loss, multi_class="joint").fit(X, three)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: MarginLinearClassifier().set_params(c=1.0), ["'c'", "'C'"]),
+        (lambda: MarginLinearClassifier().set_params(loss__gamma=1.0), ["'gamma'", "Logistic", "none"]),
+        (lambda: MarginLinearClassifier("smooth_hinge").set_params(loss__delta=1.0), ["'delta'", "gamma"]),
+        (lambda: MarginLinearClassifier(loss_function="hinge"), ["loss_function"]),
+        (lambda: SmoothHinge(delta=1.0), ["delta"]),
+        (lambda: get_loss("hings"), ["'hings'", "'hinge'"]),
+        (lambda: get_loss(None), ["None"]),
+        (lambda: register_loss("hinge", SmoothHinge), ["'hinge'", "built-in"]),
+        (lambda: register_loss("mine", SmoothHinge()), ["SmoothHinge"]),
+        (lambda: register_loss(3, SmoothHinge), ["3"]),
+    ],
+)
+def test_bad_calls(call, words):
+    with pytest.raises((ValueError, TypeError), match=mentions(*words)):
+        call()
+
+
+def test_classes_without_a_correction_of_the_prior():
+    model = MarginLinearClassifier(class_weight={0: 1.0, 1: 0.0}, proba_prior="data")
+    with pytest.raises(ValueError, match=mentions("class_weight", "zero")):
+        model.fit(X, y)
