@@ -216,6 +216,12 @@ class Point:
     def z(self) -> np.ndarray:
         return self._objective.decisions(self.w)
 
+    @property
+    def decisions_are_finite(self) -> bool:
+        """Whether they are, as far as they are known."""
+        z = self.__dict__.get("z")
+        return z is None or bool(np.isfinite(z).all())
+
     @_Kept
     def _losses(self) -> tuple[float, float, np.ndarray, np.ndarray]:
         objective = self._objective

@@ -64,7 +64,9 @@ def solve(
         objective.report(lambda: solution.point)
     except StopFit as stop:
         solution = Solution(stop.point, Status.STOPPED, stop.n_iter)
-    if not (np.isfinite(solution.point.value) and np.isfinite(solution.point.w).all()):
+    point = solution.point
+    # A margin of infinity costs nothing, and would not be seen in F.
+    if not (np.isfinite(point.value) and np.isfinite(point.w).all() and point.decisions_are_finite):
         raise OverflowError("the solution overflows")
     return solution
 

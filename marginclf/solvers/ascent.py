@@ -121,7 +121,9 @@ class Ascent:
         maximum = value - float(r @ z) - shift * balance - 0.5 * float(w @ w)
         # Decision values of 1e17 come from a way that got lost: then rounding is larger than any gap.
         pull = np.abs(r)
-        rounding = float(pull @ np.abs(z)) + (abs(shift) + abs(point.b) + float(np.abs(point.z).max())) * float(pull.sum())
+        rounding = float(pull @ np.abs(z)) + (abs(shift) + abs(point.b) + float(np.abs(point.z).max())) * float(
+            pull.sum()
+        )
         gap = max(point.value - maximum, 0.0) + _ROUNDING * rounding
         point.suboptimality = point.relative(gap)
         return point

@@ -83,6 +83,8 @@ class _Round:
             other_rest = other_miss + self._imbalance(point, z, other)
             if other_rest < rest:
                 alpha, slack, rest = other, other_slack, other_rest
+        if not np.isfinite(slack + rest):
+            slack = np.inf
         answer = Point(self._objective, point.w, self._objective.best_intercept(z, point.b), z=z)
         answer.suboptimality = answer.relative(max(slack, 0.0) + rest)
         return answer, alpha, answer.relative(max(slack, 0.0)) if rest > slack else np.inf

@@ -1,0 +1,234 @@
+"""What goes wrong inside a solver: the best finite iterate is kept, and nothing false is claimed."""
+
+import importlib
+import warnings
+
+import numpy as np
+import pytest
+import scipy.optimize
+import scipy.sparse as sp
+from references import DEFAULTS, takes, with_solvers
+from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import scale
+
+from marginclf import MarginLinearClassifier
+from marginclf.matrix import DesignMatrix
+from marginclf.matrix.joint import JointPasses
+from marginclf.solvers import SOLVERS, Status
+
+pytestmark = pytest.mark.fault("solver faults")
+X, Y = load_breast_cancer(return_X_y=True)
+X, Y = scale(X)[::6], Y[::6]
+X_IRIS, Y_IRIS = load_iris(return_X_y=True)
+RNG = np.random.default_rng(3)
+WIDE = sp.csr_array(np.where(RNG.random((40, 80)) < 0.2, RNG.normal(size=(40, 80)), 0.0))
+DATA = {"binary": (X, Y), "joint": (X_IRIS, Y_IRIS), "wide": (WIDE, np.arange(40) % 2)}
+CASES = with_solvers(DEFAULTS, ("auto", *SOLVERS))
+CLAIMS = {status.value for status in Status if status.converged}
+SECOND = ["hessian_product", "squared_product", "gram", "diagonal", "second_derivatives"]
+PASSES = {
+    DesignMatrix: [
+        "evaluate",
+        "pointwise",
+        "product",
+        "transposed_product",
+        "hessian_product",
+        "squared_product",
+        "gram",
+    ],
+    JointPasses: ["evaluate", "intercepts", "point", "hessian_product"],
+}
+
+
+def fit(loss, solver, data, **parameters):
+    """A fit, the messages of its warnings, and of its error."""
+    model = MarginLinearClassifier(loss, solver=solver, **parameters)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("error")
+        warnings.simplefilter("always", ConvergenceWarning)
+        model.fit(*data)
+    return model, [str(warning.message) for warning in caught]
+
+
+class Injector:
+    """Spoils what a pass over the rows returns, at its k-th call of all."""
+
+    def __init__(self, monkeypatch, k, value):
+        self.calls, self.k, self.value = 0, k, value
+        for cls, names in PASSES.items():
+            for name in [*names, *SECOND]:
+                if hasattr(cls, name):
+                    monkeypatch.setattr(cls, name, self.spoilt(getattr(cls, name)))
+
+    def spoilt(self, method):
+        def call(*arguments, **options):
+            found = method(*arguments, **options)
+            self.calls += 1
+            return self.spoil(found) if self.calls == self.k else found
+
+        return call
+
+    def spoil(self, found):
+        if isinstance(found, tuple):
+            return tuple(self.spoil(item) for item in found)
+        if isinstance(found, float):
+            return self.value
+        if isinstance(found, np.ndarray) and found.dtype.kind == "f" and found.size:
+            found = found.copy()
+            found.flat[found.size // 2] = self.value
+        return found
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize(("loss", "solver"), CASES)
+def test_a_spoilt_pass(loss, solver, data, value, tried):
+    right, _ = fit(loss, solver, DATA[data])
+    n = 0
+    for k in (1, 2, 3, 4, 5, 7, 10, 15, 25):
+        with pytest.MonkeyPatch.context() as patch:
+            injector = Injector(patch, k, value)
+            try:
+                model, messages = fit(loss, solver, DATA[data])
+            except ValueError as error:
+                refused = str(error)
+            else:
+                refused = ""
+        n += 1
+        if refused:
+            assert "overflow" in refused or "NaN" in refused or "infinity" in refused, (k, refused)
+            continue
+        for found in (model.coef_, model.intercept_, model.objective_):
+            assert np.isfinite(found).all(), k
+        claimed = set(model.status_) <= CLAIMS
+        assert claimed or messages, k
+        if claimed and right.loss_.convex:
+            np.testing.assert_allclose(model.objective_, right.objective_, rtol=1e-5, err_msg=str(k))
+        if injector.calls < k:
+            break
+    tried(n)
+
+
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize(("loss", "solver"), CASES)
+def test_hardly_any_iterations(loss, solver, data):
+    whole, _ = fit(loss, solver, DATA[data])
+    for max_iter in (1, 2, 3):
+        model, messages = fit(loss, solver, DATA[data], max_iter=max_iter)
+        assert np.isfinite(model.coef_).all()
+        if not set(model.status_) <= CLAIMS:
+            assert len(messages) == 1
+        elif whole.loss_.convex:
+            np.testing.assert_allclose(model.objective_, whole.objective_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize(("loss", "solver"), CASES)
+def test_a_tolerance_of_zero(loss, solver, data):
+    exact, messages = fit(loss, solver, DATA[data], tol=0.0, max_iter=3000)
+    whole, _ = fit(loss, "auto", DATA[data])
+    if whole.loss_.convex:
+        assert (exact.objective_ <= whole.objective_ + 1e-7 * np.abs(whole.objective_)).all()
+    assert set(exact.status_) <= CLAIMS or messages
+
+
+@pytest.mark.parametrize("solver", ["auto", "lbfgs"])
+@pytest.mark.parametrize("loss", [case for case in DEFAULTS if takes("lbfgs", case.values[0])])
+def test_scipy_ends_early_or_with_nonsense(loss, solver, monkeypatch, tried):
+    whole, _ = fit(loss, "auto", (X, Y))
+    original = scipy.optimize.minimize
+    n = 0
+    for nonsense in (np.nan, np.inf, 0.0, 1e300):
+
+        def broken(function, x0, *arguments, nonsense=nonsense, **options):
+            result = original(function, x0, *arguments, **{**options, "options": {"maxiter": 2}})
+            result.x = np.full_like(result.x, nonsense)
+            result.success, result.message = True, "all is well"
+            return result
+
+        for module in ("marginclf.solvers.lbfgs", "marginclf.solvers.joint.lbfgs"):
+            monkeypatch.setattr(importlib.import_module(module), "minimize", broken)
+        for data in ((X, Y), (X_IRIS, Y_IRIS)):
+            try:
+                model, messages = fit(loss, solver, data)
+            except ValueError as error:
+                model, messages = None, [str(error)]
+            n += 1
+            if model is None:
+                assert "overflow" in messages[0]
+            else:
+                assert np.isfinite(model.coef_).all()
+                assert set(model.status_) <= CLAIMS or messages
+                if data[0] is X and set(model.status_) <= CLAIMS and whole.loss_.convex:
+                    np.testing.assert_allclose(model.objective_, whole.objective_, rtol=1e-5)
+    tried(n)
+
+
+ALLOCATORS = ["empty", "zeros", "full", "empty_like", "zeros_like", "column_stack", "concatenate", "array", "ones"]
+
+
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize(("loss", "solver"), with_solvers([DEFAULTS[0], DEFAULTS[2], DEFAULTS[10]], ("auto", *SOLVERS)))
+def test_no_memory_at_any_allocation(loss, solver, data, tried):
+    """Each call of NumPy that makes an array fails once: a MemoryError reaches the user, and the earlier fit stays."""
+    rows, labels = DATA[data]
+    model = MarginLinearClassifier(loss, solver=solver).fit(rows, labels)
+    coef, intercept = model.coef_.copy(), model.intercept_.copy()
+    k, n = 0, 0
+    while True:
+        k += 1
+        calls = 0
+
+        def failing(original, k=k):
+            def call(*arguments, **options):
+                nonlocal calls
+                calls += 1
+                if calls == k:
+                    raise MemoryError("no memory left")
+                return original(*arguments, **options)
+
+            return call
+
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ALLOCATORS:
+                patch.setattr(np, name, failing(getattr(np, name)))
+            try:
+                model.fit(rows, labels)
+            except MemoryError:
+                failed = True
+            else:
+                failed = False
+        if calls < k:
+            break
+        n += 1
+        if failed:
+            np.testing.assert_array_equal(model.coef_, coef)
+            np.testing.assert_array_equal(model.intercept_, intercept)
+        else:
+            # Somebody between us and NumPy does without.
+            np.testing.assert_allclose(model.objective_, model.fit(rows, labels).objective_)
+        k += k // 8  # the later ones are the same again and again
+    assert n > 5
+    np.testing.assert_array_equal(model.fit(rows, labels).coef_, coef)
+    tried(n)
+
+
+class Wish(Exception):
+    pass
+
+
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize(("loss", "solver"), CASES)
+def test_an_exception_from_a_watcher_passes_through(loss, solver, data, monkeypatch):
+    rows, labels = DATA[data]
+    model, _ = fit(loss, solver, DATA[data], record_history=True)
+    before = dict(vars(model))
+
+    def raising(self, point, seconds, passes):
+        raise Wish("enough")
+
+    monkeypatch.setattr("marginclf._estimator.progress.Watch._add", raising)
+    with pytest.raises(Wish, match="enough"):
+        model.fit(rows, labels)
+    assert vars(model) == before or all(vars(model)[name] is value for name, value in before.items())
