@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import stat
 import uuid
 import warnings
 from collections.abc import Callable
@@ -103,11 +104,12 @@ class _Entries:
     def load(self, key: Any) -> Any:
         path = self._path(key)
         try:
+            _require_private(self._folder)
             content = path.read_bytes()
         except FileNotFoundError:
             return None
         checksum, body = content[:32], content[32:]
-        if hashlib.sha256(body).digest() != checksum:
+        if _checksum(path, body) != checksum:
             raise _DamagedEntryError(f"{path} is damaged")
         try:
             return pickle.loads(body)
@@ -115,16 +117,28 @@ class _Entries:
             raise _DamagedEntryError(f"{path} cannot be read: {error}") from error
 
     def save(self, key: Any, data: Any) -> None:
+        _require_private(self._folder)
         body = dumps(data)
         path = self._path(key)
         # Renaming is atomic: another process sees the whole entry or none.
         draft = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
         try:
-            draft.write_bytes(hashlib.sha256(body).digest() + body)
+            draft.write_bytes(_checksum(path, body) + body)
             os.replace(draft, path)
         except OSError:
             draft.unlink(missing_ok=True)
             raise
+
+
+def _checksum(path: Path, body: bytes) -> bytes:
+    """Of the name too: the code of one function under the name of another would be run with the wrong arguments."""
+    return hashlib.sha256(path.name.encode() + b"\0" + body).digest()
+
+
+def _require_private(folder: Path) -> None:
+    """Refuse a folder that everybody may write to: what lies there is code that this process would run."""
+    if os.name == "posix" and folder.stat().st_mode & stat.S_IWOTH:
+        raise PermissionError(f"everybody may write to {folder}, and whoever does could run code in this process")
 
 
 def _text_hash(path: str | Path) -> str:

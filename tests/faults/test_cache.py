@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ import pytest
 
 import marginclf
 from marginclf.losses import catalogue
+
+pytestmark = pytest.mark.fault("cache faults")
 
 
 def run(script, package, cache):
@@ -38,6 +41,10 @@ def run(script, package, cache):
 
 def entries(cache):
     return {path.name: path for path in Path(cache).rglob("*.nbc")}
+
+
+def checksum(path, body):
+    return hashlib.sha256(path.name.encode() + b"\0" + body).digest()
 
 
 def entry(cache, name):
@@ -116,7 +123,7 @@ def test_damaged_entries(cold, cache):
     flipped.write_bytes(content)
     empty.write_bytes(b"")
     # Whole, but not what Numba wrote.
-    foreign.write_bytes(hashlib.sha256(b"not a pickle").digest() + b"not a pickle")
+    foreign.write_bytes(checksum(foreign, b"not a pickle") + b"not a pickle")
     block.write_bytes(block.read_bytes()[:50])
 
     report = run(DAMAGED, package, cache)
@@ -132,7 +139,7 @@ def test_damaged_entries(cold, cache):
     # What was damaged has been written anew, so that the next process has nothing to complain of.
     for path in (truncated, flipped, empty, block):
         content = path.read_bytes()
-        assert content[:32] == hashlib.sha256(content[32:]).digest()
+        assert content[:32] == checksum(path, content[32:])
     assert set(entries(cache)) == names
 
 
@@ -148,6 +155,77 @@ def test_a_folder_that_is_full_or_cannot_be_read(cold, tmp_path):
     assert report["warnings at the end"] == []
     # Nothing half is left behind, neither an entry nor a draft of one.
     assert not [path for path in (tmp_path / "new").rglob("*") if path.is_file()]
+
+
+GONE = """
+import shutil
+report["before"] = product()
+shutil.rmtree(os.environ["NUMBA_CACHE_DIR"])
+report["after"] = [squared(), transposed(), losses("logistic", "hinge")]
+"""
+
+
+def test_a_folder_that_is_deleted_while_a_process_runs(cold, cache):
+    package, _, first = cold
+    report = run(GONE, package, cache)
+    assert report["before"] == first["numbers"][1]
+    assert report["after"][:2] == [first["numbers"][3], first["numbers"][2]]
+    assert report["after"][2] == {name: first["losses"][name] for name in ("logistic", "hinge")}
+    assert len(report["warnings at the end"]) <= 1
+
+
+def test_every_entry_is_damaged(cold, cache, tried):
+    package, _, first = cold
+    paths = sorted(entries(cache).values())
+    rng = np.random.default_rng(0)
+    originals = [path.read_bytes() for path in paths]
+    for k, path in enumerate(paths):
+        content = originals[k]
+        damaged = {
+            0: rng.bytes(len(content)),
+            1: content[: int(rng.integers(1, len(content)))],
+            2: b"",
+            3: originals[k - 1],  # whole, and another function
+            4: None,  # a folder in its place
+        }[k % 5]
+        if damaged is None:
+            path.unlink()
+            path.mkdir()
+        else:
+            path.write_bytes(damaged)
+    report = run("everything()", package, cache)
+    assert report["numbers"] == first["numbers"]
+    assert report["losses"] == first["losses"]
+    assert len(report["warnings at the end"]) == 1
+    tried(len(paths))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no such modes")
+def test_a_folder_that_everybody_may_write_to_is_not_used(cold, cache):
+    package, _, first = cold
+    for path in [cache, *(path for path in cache.rglob("*") if path.is_dir())]:
+        path.chmod(0o777)
+    before = {path: path.read_bytes() for path in entries(cache).values()}
+    report = run("everything()", package, cache)
+    assert report["numbers"] == first["numbers"]
+    assert report["hits of kernels"] == 0
+    (warning,) = report["warnings at the end"]
+    assert "everybody may write to" in warning
+    assert {path: path.read_bytes() for path in entries(cache).values()} == before
+
+
+def test_processes_that_write_at_once(cold, tmp_path, tried):
+    package, _, first = cold
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(lambda _: run("everything()", package, tmp_path / "shared"), range(4)))
+    for report in reports:
+        assert report["numbers"] == first["numbers"]
+        assert report["losses"] == first["losses"]
+        assert report["warnings at the end"] == []
+    last = run("everything()", package, tmp_path / "shared")
+    assert (last["hits of kernels"], last["misses of kernels"]) == (5, 0)
+    assert not [path for path in (tmp_path / "shared").rglob("*") if path.is_file() and path.suffix != ".nbc"]
+    tried(4)
 
 
 UNMADE = 'report["numbers"] = product()\nreport["losses"] = losses("linear")'

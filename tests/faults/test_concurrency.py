@@ -1,0 +1,217 @@
+"""Threads, processes and signals: the right numbers, no abort, no hang, no more threads than were asked for."""
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import scale
+
+import marginclf
+from marginclf import MarginLinearClassifier
+
+pytestmark = pytest.mark.fault("concurrency")
+X, Y = load_digits(return_X_y=True)
+X = scale(X)
+POSIX = pytest.mark.skipif(os.name != "posix", reason="such signals and children are those of POSIX")
+
+
+def child(code, *, cache=None, timeout=240):
+    """What a process of its own prints as JSON; a hang ends in an error."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(marginclf.__file__).parents[1])}
+    if cache is not None:
+        environment["NUMBA_CACHE_DIR"] = str(cache)
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
+    assert done.returncode == 0, (done.returncode, done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_eight_threads_compile_and_fit_at_once(tmp_path, tried):
+    """In a new process with an empty cache, so that the first compilation is among what they do together."""
+    found = child(
+        """
+        import json, threading
+        import numpy as np
+        from sklearn.datasets import load_digits
+        from sklearn.preprocessing import scale
+        from marginclf import MarginLinearClassifier
+        X, y = load_digits(return_X_y=True)
+        X, y = scale(X)[:600], y[:600] % 2
+        losses = ["logistic", "hinge", "squared_hinge", "logistic", "savage", "smooth_hinge", "hinge", "logistic"]
+        models, errors, start = [None] * 8, [], threading.Barrier(8)
+        def work(k):
+            start.wait()
+            try:
+                models[k] = MarginLinearClassifier(losses[k], C=0.1, n_jobs=1 + k % 2).fit(X, y)
+            except BaseException as error:
+                errors.append(repr(error))
+        threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+        [t.start() for t in threads]
+        [t.join() for t in threads]
+        alone = [MarginLinearClassifier(loss, C=0.1).fit(X, y) for loss in losses]
+        apart = [float(np.abs(a.coef_ - b.coef_).max()) for a, b in zip(models, alone)]
+        print(json.dumps({"errors": errors, "apart": max(apart), "left": threading.active_count()}))
+        """,
+        cache=tmp_path,
+    )
+    assert found == {"errors": [], "apart": 0.0, "left": 1}
+    tried(8)
+
+
+def _child(queue):
+    model = MarginLinearClassifier("squared_hinge", n_jobs=2).fit(X, Y)
+    queue.put((model.coef_, model.decision_function(X[:5])))
+
+
+@POSIX
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_a_child_after_a_fit_with_threads(method):
+    model = MarginLinearClassifier("squared_hinge", n_jobs=2).fit(X, Y)
+    context = multiprocessing.get_context(method)
+    queue = context.Queue()
+    process = context.Process(target=_child, args=(queue,))
+    process.start()
+    try:
+        coef, z = queue.get(timeout=120)
+        process.join(60)
+        assert process.exitcode == 0
+    finally:
+        process.kill()
+        process.join()
+        queue.close()
+        queue.join_thread()
+    np.testing.assert_allclose(coef, model.coef_, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(z, model.decision_function(X[:5]), rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+def test_a_grid_search_with_workers(backend, tried):
+    grid = {"loss": ["logistic", "hinge", "savage"], "C": [0.01, 0.1]}
+    search = GridSearchCV(MarginLinearClassifier(n_jobs=2), grid, cv=3, n_jobs=2)
+    alone = clone(search).set_params(n_jobs=1).fit(X[:400], Y[:400])
+    with joblib.parallel_config(backend):
+        search.fit(X[:400], Y[:400])
+    np.testing.assert_allclose(search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"], atol=1e-2)
+    tried(18)
+
+
+def test_no_more_threads_than_were_asked_for(tried):
+    found = child(
+        """
+        import json, threading
+        from threadpoolctl import threadpool_info, threadpool_limits
+        import numpy as np
+        from marginclf import MarginLinearClassifier
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(60_000, 30))
+        y = (X[:, 0] + rng.normal(size=60_000) > 0).astype(int)
+        MarginLinearClassifier().fit(X[:500], y[:500])
+        before = threadpool_info()
+        most, stop = {}, threading.Event()
+        def watch(n_jobs):
+            most[n_jobs] = 0
+            while not stop.is_set():
+                most[n_jobs] = max(most[n_jobs], threading.active_count())
+        for n_jobs in (None, 1, 2, 3):
+            stop.clear()
+            watcher = threading.Thread(target=watch, args=(n_jobs,))
+            watcher.start()
+            MarginLinearClassifier(n_jobs=n_jobs).fit(X, y)
+            stop.set()
+            watcher.join()
+        print(json.dumps({
+            "most": [most[n] - 2 for n in (None, 1, 2, 3)],
+            "left": threading.active_count(),
+            "pools": threadpool_info() == before,
+        }))
+        """
+    )
+    # Beside the main thread, which waits, and the watcher: a pool only where more than one was asked for.
+    assert found["most"][0] == found["most"][1] == 0
+    assert found["most"][2] <= 2
+    assert found["most"][3] <= 3
+    assert found["left"] == 1
+    assert found["pools"]
+    tried(4)
+
+
+INTERRUPTED = """
+import json, os, signal, sys, threading, time
+import numpy as np
+import scipy.sparse as sp
+from marginclf import MarginLinearClassifier
+rng = np.random.default_rng(0)
+X = rng.normal(size=(30_000, 40))
+y = rng.integers(0, 3, 30_000)
+S = sp.random_array((30_000, 5_000), density=0.004, format="csr", rng=rng)
+jobs = [
+    dict(loss="logistic", n_jobs=2, multi_class="ovr"),
+    dict(loss="logistic", tol=0.0),
+    dict(loss="hinge", multi_class="ovr"),
+    dict(loss="squared_hinge", solver="dual", tol=0.0),
+    dict(loss="savage", multi_class="ovr"),
+]
+small = MarginLinearClassifier().fit(X[:200, :5], y[:200] % 2).coef_
+for job in jobs:  # everything is compiled
+    MarginLinearClassifier(**{**job, "max_iter": 1}).fit(X[:300], y[:300])
+    MarginLinearClassifier(**{**job, "max_iter": 1}).fit(S[:300], y[:300] % 2)
+import warnings
+warnings.simplefilter("ignore")
+late, finished, wrong = [], 0, 0
+for k in range(50):
+    job = jobs[k % len(jobs)]
+    model = MarginLinearClassifier(**job)
+    sent = []
+    def shoot():
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+    timer = threading.Timer(rng.uniform(0.0, 0.3), shoot)
+    try:
+        timer.start()
+        while True:
+            model.fit(S if "dual" in job.values() else X, y)
+            finished += 1
+    except KeyboardInterrupt:
+        late.append(time.perf_counter() - sent[0])
+    timer.join()
+    again = MarginLinearClassifier().fit(X[:200, :5], y[:200] % 2).coef_
+    wrong += not np.array_equal(again, small)
+print(json.dumps({"n": len(late), "latest": max(late), "wrong": wrong, "left": threading.active_count()}))
+"""
+
+
+@POSIX
+def test_an_interrupt_at_fifty_random_instants(tried):
+    found = child(INTERRUPTED)
+    assert found["n"] == 50
+    assert found["latest"] < 1.0
+    assert found["wrong"] == 0
+    assert found["left"] == 1
+    tried(50)
+
+
+@POSIX
+def test_an_interrupt_leaves_an_earlier_fit_as_it_was():
+    model = MarginLinearClassifier("hinge", record_history=True).fit(X[:500], Y[:500])
+    before = dict(vars(model))
+
+    def interrupt(self, point, seconds, passes):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("marginclf._estimator.progress.Watch._add", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, Y)
+    assert all(vars(model)[name] is value for name, value in before.items())
