@@ -297,6 +297,11 @@ class MarginLoss(BaseEstimator):
         eta = np.exp(log_eta - log_eta.max(axis=1, keepdims=True))
         return eta / eta.sum(axis=1, keepdims=True)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Parameters are all that a loss has: nothing from a file may stand in for a method or compiled code.
+        names = type(self)._get_param_names()
+        super().__setstate__({name: value for name, value in state.items() if name in names})
+
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.get_params() == other.get_params()  # type: ignore[attr-defined]
 
