@@ -11,6 +11,7 @@ sys.path.insert(0, str(HERE / "scripts"))
 import benchmark_table  # noqa: E402  (of the folder scripts, like the rest)
 import inventories  # noqa: E402
 import loss_table  # noqa: E402
+import reliability_table  # noqa: E402
 import study_tables  # noqa: E402
 
 project = "marginclf"
@@ -38,6 +39,8 @@ loss_table.write(GENERATED)
 # And those of the newest benchmark, and of the studies on real data, from their results.
 benchmark_table.write(GENERATED)
 study_tables.write(GENERATED)
+# What was tried to break it, as the tests have counted.
+reliability_table.write(GENERATED)
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the numpydoc sections say it in words

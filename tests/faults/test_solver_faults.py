@@ -232,3 +232,17 @@ def test_an_exception_from_a_watcher_passes_through(loss, solver, data, monkeypa
     with pytest.raises(Wish, match="enough"):
         model.fit(rows, labels)
     assert vars(model) == before or all(vars(model)[name] is value for name, value in before.items())
+
+
+@pytest.mark.parametrize("loss", ["exponential", "squared"])
+def test_a_line_search_that_finds_nothing(loss):
+    """A column of 1e12 beside the intercept leaves L-BFGS no step that rounding does not eat."""
+    rows = np.column_stack([X[:, :4], np.full(len(X), 1e12)])
+    model, messages = fit(loss, "lbfgs", (rows, Y))
+    assert model.status_ == (Status.LINE_SEARCH.value,)
+    assert len(messages) == 1
+    assert "No step along the search direction" in messages[0]
+    assert "StandardScaler" in messages[0]
+    whole, messages = fit(loss, "auto", (rows, Y))
+    assert not messages
+    np.testing.assert_allclose(model.objective_, whole.objective_, rtol=1e-5)
