@@ -9,23 +9,28 @@ tests of those rooms run until one fails. A survivor takes minutes, since all of
 
 import argparse
 import json
+import math
 import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("losses", "kernels", "objective")
-TESTS = (
-    *("tests/losses", "tests/kernels", "tests/matrix", "tests/test_objective.py", "tests/faults/test_long_life.py"),
-    *("tests/solvers", "tests/test_joint.py", "tests/test_optimum.py", "tests/test_one_vs_rest.py"),
-    *("tests/faults/test_bad_inputs.py", "tests/faults/test_cache.py"),
-    *("tests/faults/test_degenerate.py", "tests/faults/test_sizes.py", "tests/test_loss_parameter.py"),
+# The tests of each room, the nearest first.
+_FITS = (
+    "tests/faults/test_long_life.py tests/test_joint.py tests/solvers tests/test_optimum.py tests/test_one_vs_rest.py"
 )
+_FAULTS = "tests/faults/test_degenerate.py tests/faults/test_sizes.py tests/faults/test_cache.py"
+TESTS = {
+    "losses": f"tests/losses tests/test_loss_parameter.py {_FITS} {_FAULTS}",
+    "kernels": f"tests/kernels tests/losses tests/matrix {_FITS} {_FAULTS}",
+    "objective": f"tests/test_objective.py {_FITS} tests/test_cross_entropy.py tests/test_linear_rule.py {_FAULTS}",
+}
 # Of the operators, those that put variables for one another and that change annotations say little here.
 LEFT_OUT = ("VariableInserter", "VariableReplacer", "ExceptionReplacer", "RemoveDecorator")
 CONFIG = """
@@ -46,45 +51,54 @@ def cosmic_ray(folder, *arguments):
 
 
 def prepare(folder):
-    """A copy of the checkout, with a configuration."""
+    """A copy of the checkout, with a configuration for each room."""
     ignored = shutil.ignore_patterns(".git", "__pycache__", ".venv*", "docs", ".*_cache", ".hypothesis", "results")
     shutil.copytree(ROOT, folder, ignore=ignored)
-    files = [file for room in ROOMS for file in sorted((folder / "marginclf" / room).glob("*.py"))]
-    modules = ", ".join(f'"{file.relative_to(folder).as_posix()}"' for file in files if file.name != "__init__.py")
-    tests = " ".join(test for test in TESTS if (folder / test).exists())
-    text = CONFIG.format(modules=modules, python=sys.executable, tests=tests)
-    (folder / "mutation.toml").write_text(text, encoding="utf-8")
+    for room, tests in TESTS.items():
+        files = sorted((folder / "marginclf" / room).glob("*.py"))
+        modules = ", ".join(f'"{file.relative_to(folder).as_posix()}"' for file in files if file.name != "__init__.py")
+        text = CONFIG.format(modules=modules, python=sys.executable, tests=tests)
+        (folder / f"{room}.toml").write_text(text, encoding="utf-8")
 
 
-def sample_of(folder, size, seed):
-    """Some of all mutants, the same for the same seed."""
+def mutants(folder):
+    """All of them, by room."""
     from cosmic_ray.work_db import WorkDB, use_db
 
-    cosmic_ray(folder, "init", "mutation.toml", "all.sqlite")
-    with use_db(folder / "all.sqlite", WorkDB.Mode.open) as db:
-        items = sorted(db.work_items, key=lambda item: str(item.mutations))
-    kept = [item for item in items if not any(name in item.mutations[0].operator_name for name in LEFT_OUT)]
-    return len(kept), random.Random(seed).sample(kept, min(size, len(kept)))
+    found = []
+    for room in TESTS:
+        cosmic_ray(folder, "init", f"{room}.toml", f"{room}-all.sqlite")
+        with use_db(folder / f"{room}-all.sqlite", WorkDB.Mode.open) as db:
+            items = sorted(db.work_items, key=lambda item: str(item.mutations))
+        operators = [item.mutations[0].operator_name for item in items]
+        kept = [not any(name in operator for name in LEFT_OUT) for operator in operators]
+        found += [(room, item) for item, good in zip(items, kept, strict=True) if good]
+    return found
 
 
-def run(folder, items):
-    """Killed, and for each survivor where it is and what was changed."""
+def run(folder, items, end):
+    """How many were killed, and for each survivor where it is and what was changed."""
     from cosmic_ray.work_db import WorkDB, use_db
 
-    with use_db(folder / "part.sqlite", WorkDB.Mode.create) as db:
-        db.add_work_items(items)
-    cosmic_ray(folder, "exec", "mutation.toml", "part.sqlite")
     killed, survivors = 0, []
-    with use_db(folder / "part.sqlite", WorkDB.Mode.open) as db:
-        for item, result in db.completed_work_items:
-            if result.is_killed:
-                killed += 1
-            else:
-                (mutation,) = item.mutations
-                lines = (result.diff or "").splitlines()
-                was, became = ("; ".join(x[1:].strip() for x in lines if x.startswith(s) and x[1:2] != s) for s in "-+")
-                place = f"{mutation.module_path}:{mutation.start_pos[0]}"
-                survivors.append({"place": place, "was": was, "became": became})
+    for number, (room, item) in enumerate(items):
+        if time.monotonic() > end:
+            break
+        session = f"{number}.sqlite"
+        with use_db(folder / session, WorkDB.Mode.create) as db:
+            db.add_work_items([item])
+        cosmic_ray(folder, "exec", f"{room}.toml", session)
+        with use_db(folder / session, WorkDB.Mode.open) as db:
+            ((_, result),) = db.completed_work_items
+        (mutation,) = item.mutations
+        place = f"{mutation.module_path}:{mutation.start_pos[0]}"
+        lines = (result.diff or "").splitlines()
+        was, became = ("; ".join(x[1:].strip() for x in lines if x.startswith(s) and x[1:2] != s) for s in "-+")
+        print("killed  " if result.is_killed else "SURVIVED", place, was, "->", became, flush=True)
+        if result.is_killed:
+            killed += 1
+        else:
+            survivors.append({"place": place, "was": was, "became": became})
     return killed, survivors
 
 
@@ -93,24 +107,30 @@ def main():
     parser.add_argument("--sample", type=int, default=100, help="how many mutants")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="after which no more are tried")
     parser.add_argument("--figures", type=Path, help="file for the result")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folders = [Path(temporary) / str(k) for k in range(arguments.jobs)]
         for folder in folders:
             prepare(folder)
-        n_all, items = sample_of(folders[0], arguments.sample, arguments.seed)
-        print(f"{len(items)} of {n_all} mutants", flush=True)
+        everything = mutants(folders[0])
+        items = random.Random(arguments.seed).sample(everything, min(arguments.sample, len(everything)))
+        print(f"{len(items)} of {len(everything)} mutants", flush=True)
+        end = time.monotonic() + 60.0 * arguments.minutes
         parts = [items[k :: arguments.jobs] for k in range(arguments.jobs)]
         with ThreadPoolExecutor(arguments.jobs) as pool:
-            found = list(pool.map(run, folders, parts))
+            found = list(pool.map(run, folders, parts, [end] * arguments.jobs))
     killed = sum(k for k, _ in found)
     survivors = [survivor for _, some in found for survivor in some]
     print(f"killed: {killed} of {killed + len(survivors)}")
-    for survivor in survivors:
-        print(survivor["place"], survivor["was"], survivor["became"], sep="\n  ")
     if arguments.figures:
-        content = {"mutants": n_all, "tried": len(items), "killed": killed, "survivors": survivors}
+        content = {
+            "mutants": len(everything),
+            "tried": killed + len(survivors),
+            "killed": killed,
+            "survivors": survivors,
+        }
         arguments.figures.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 

@@ -1,5 +1,6 @@
 """The graph of ONNX gives what the classifier gives: labels, decision values and probabilities, of every loss."""
 
+import math
 import subprocess
 import sys
 
@@ -150,6 +151,24 @@ class Huberized(MarginLoss):
         return 0.0, 0.0, 0.0
 
 
+class Functions(MarginLoss):
+    """A user's loss by many functions: log(1 + e^-m) again, and a little of the rest, which is zero."""
+
+    def point(self, m):
+        t = math.exp(-abs(m))
+        nothing = math.expm1(0.0 * m) + 0.0 * math.sqrt(abs(m)) * math.tanh(+m) * 2.0 ** (-t) * math.pow(t, 2.0)
+        value = math.log1p(t) + max(-m, 0.0) + nothing
+        p = t / (1.0 + t) if m >= 0.0 else 1.0 / (1.0 + t)
+        return value, -p + 1.0 * math.expm1(1e-3 * m) - math.expm1(1e-3 * m), p * (1.0 - p)
+
+
+class Gamma(MarginLoss):
+    """A user's loss by a function that ONNX has not."""
+
+    def point(self, m):
+        return math.lgamma(abs(m) + 1.0), -1.0 + 0.0 * math.lgamma(abs(m) + 1.0), 0.0
+
+
 class Loop(MarginLoss):
     """A user's loss that no graph can hold."""
 
@@ -163,9 +182,10 @@ class Loop(MarginLoss):
 
 
 @pytest.mark.parametrize("data", DATA)
-def test_a_user_s_loss(data):
+@pytest.mark.parametrize("loss", [Huberized(delta=0.3), Functions()])
+def test_a_user_s_loss(loss, data):
     rows, labels, parameters = DATA[data]
-    model = MarginLinearClassifier(Huberized(delta=0.3), **parameters).fit(rows, labels)
+    model = MarginLinearClassifier(loss, **parameters).fit(rows, labels)
     found, proba = run(model, rows)
     np.testing.assert_array_equal(found, model.predict(rows))
     np.testing.assert_allclose(proba, model.predict_proba(rows), rtol=1e-9, atol=1e-12)
@@ -176,6 +196,18 @@ def test_what_no_graph_can_hold_is_said():
     model.loss_ = Loop()
     with pytest.raises(TypeError, match="too many branches"):
         run(model, X)
+    model.loss_ = Gamma()
+    with pytest.raises(TypeError, match="no ONNX operator for lgamma"):
+        run(model, X)
+
+    class Own(Huberized):
+        def joint_probability(self, z):
+            return np.full_like(z, 1.0 / z.shape[1])
+
+    model = MarginLinearClassifier(Huberized()).fit(X_IRIS, Y_IRIS)
+    model.loss_ = Own()
+    with pytest.raises(TypeError, match="Own has a joint_probability of its own"):
+        run(model, X_IRIS)
 
 
 def test_without_skl2onnx_the_error_has_the_remedy():

@@ -196,9 +196,12 @@ def test_shifts_are_added_to_the_margins():
 @pytest.mark.parametrize("size", [1e3, 1e4, 1e150, 1e300])
 def test_far_decision_values(size):
     """No NaN where the others' exponentials underflow, or all of them are equal and far away."""
-    _, _, _, objective, _, _ = problem(np.asarray, 20, 2, 4)
+    _, y, _, objective, _, _ = problem(np.asarray, 20, 2, 4)
     for far in (np.array([size, -size, 0.0, size / 2]), np.full(4, size)):
         value, gradient, slope = objective.passes.evaluate(objective.compiled, objective.passes.zeros(), far)
         assert np.isfinite(value)
         assert np.isfinite(gradient).all()
         assert np.isfinite(slope).all()
+        others = [np.delete(far, k) for k in y]
+        expected = far[y] - [z.max() + np.log(np.exp(z - z.max()).sum()) for z in others]
+        np.testing.assert_allclose(objective.passes.margins(objective.passes.zeros(), far), expected, rtol=1e-14)
