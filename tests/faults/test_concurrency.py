@@ -107,6 +107,34 @@ def test_a_grid_search_with_workers(backend, tried):
     tried(18)
 
 
+def test_a_grid_search_on_a_cluster_of_dask(tried):
+    found = child(
+        """
+        import json, warnings
+        warnings.simplefilter("ignore")
+        import joblib, numpy as np
+        from distributed import Client, LocalCluster
+        from sklearn.datasets import load_digits
+        from sklearn.model_selection import GridSearchCV
+        from sklearn.preprocessing import scale
+        from marginclf import MarginLinearClassifier
+        from marginclf.losses import SmoothHinge
+        if __name__ == "__main__":
+            X, y = load_digits(return_X_y=True)
+            X, y = scale(X)[:400], y[:400]
+            grid = {"loss": ["logistic", "hinge", SmoothHinge(gamma=0.5)], "C": [0.01, 0.1]}
+            search = GridSearchCV(MarginLinearClassifier(), grid, cv=3)
+            alone = search.fit(X, y).cv_results_["mean_test_score"]
+            with LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None, protocol="tcp") as cluster:
+                with Client(cluster), joblib.parallel_config("dask"):
+                    found = search.set_params(n_jobs=-1).fit(X, y).cv_results_["mean_test_score"]
+            print(json.dumps({"apart": float(np.abs(found - alone).max())}))
+        """
+    )
+    assert found["apart"] < 1e-2
+    tried(18)
+
+
 def test_no_more_threads_than_were_asked_for(tried):
     found = child(
         """
