@@ -60,7 +60,7 @@ def _message(cls: type, formulas: list, error: Exception) -> str:
     """What the user can act on: where it is, what it says there, and what Numba says of it."""
     text = str(error)
     ours = [function for formula in formulas for function in (formula, *helpers(formula))]
-    places = re.findall(r'File "([^"]+)", line (\d+)', text)
+    places = re.findall(r'(?:File "|Raised from )([^"\n]+?)(?:", line | \()(\d+)', text)
     where = ""
     # The innermost place in code of the user: Numba names the outer ones first, or the inner ones after "During".
     for file, number in reversed(places):

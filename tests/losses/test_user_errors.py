@@ -86,10 +86,10 @@ class Raises(MarginLoss):
         (TwoValues, "must return three numbers"),
         (FourValues, "must return three numbers"),
         (Nothing, "must return three numbers.*returned None"),
-        (TwoValuesInABranch, "cannot be compiled"),
-        (CallsAMethod, "cannot be compiled(?s:.*)helper"),
+        (TwoValuesInABranch, r"cannot be compiled.* Line \d+ of point: `return 1\.0 - m, -1\.0, 0\.0`"),
+        (CallsAMethod, r"cannot be compiled.* Line \d+ of point: `return self\.helper\(m\), 1\.0, 0\.0`(?s:.*)helper"),
         (Text, "must return three numbers|cannot be compiled"),
-        (Imports, "cannot be compiled"),
+        (Imports, r"cannot be compiled.* Line \d+ of point: `from math import exp`"),
         (Opens, "cannot be compiled"),
         # Compiled code has nobody to raise to: Numba would leave the rest of the block as it was before.
         (Raises, "raise"),
