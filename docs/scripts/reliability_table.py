@@ -50,10 +50,10 @@ def write(folder: Path) -> None:
     share = f"{100 * killed / n:.1f} %"
     save(folder / "mutation.inc", f"Of {n_all:,} mutants, {n} were drawn: the tests noticed {killed}, {share}.\n")
     rows = [
-        (f"``{s['place'].removeprefix('marginclf/')}``", f"``{s['was']}``", f"``{s['became']}``", s.get("why", ""))
+        (f"``{s['place'].removeprefix('marginclf/')}``", s["why"], f"``{s['was']}`` became ``{s['became']}``")
         for s in found["survivors"]
     ]
-    save(folder / "survivors.inc", table("20 28 28 24", ("where", "was", "became", "why"), rows))
+    save(folder / "survivors.inc", table("20 30 50", ("where", "why it survived", "what was changed"), rows))
 
 
 def save(file: Path, text: str) -> None:
