@@ -54,11 +54,18 @@ def prepare(folder):
     """A copy of the checkout, with a configuration for each room."""
     ignored = shutil.ignore_patterns(".git", "__pycache__", ".venv*", "docs", ".*_cache", ".hypothesis", "results")
     shutil.copytree(ROOT, folder, ignore=ignored)
-    for room, tests in TESTS.items():
+    for room in TESTS:
         files = sorted((folder / "marginclf" / room).glob("*.py"))
-        modules = ", ".join(f'"{file.relative_to(folder).as_posix()}"' for file in files if file.name != "__init__.py")
-        text = CONFIG.format(modules=modules, python=sys.executable, tests=tests)
-        (folder / f"{room}.toml").write_text(text, encoding="utf-8")
+        configure(folder, room, *(file.relative_to(folder) for file in files if file.name != "__init__.py"))
+
+
+def configure(folder, room, *files):
+    """What cosmic-ray changes, and the tests that it runs: first those that have the name of the file."""
+    near = sorted(folder.glob(f"tests/**/test_{files[0].stem}*.py")) if len(files) == 1 else []
+    tests = " ".join([*(file.relative_to(folder).as_posix() for file in near), TESTS[room]])
+    modules = ", ".join(f'"{file.as_posix()}"' for file in files)
+    text = CONFIG.format(modules=modules, python=sys.executable, tests=tests)
+    (folder / f"{room}.toml").write_text(text, encoding="utf-8")
 
 
 def mutants(folder):
@@ -85,6 +92,7 @@ def run(folder, items, end):
         if time.monotonic() > end:
             break
         session = f"{number}.sqlite"
+        configure(folder, room, Path(item.mutations[0].module_path))
         with use_db(folder / session, WorkDB.Mode.create) as db:
             db.add_work_items([item])
         cosmic_ray(folder, "exec", f"{room}.toml", session)

@@ -95,11 +95,11 @@ def _finished(
     objective: Objective, start: Point, first: Solution[Point], *, tol: float, max_iter: int
 ) -> Solution[Point]:
     """What another solver left, taken on by Newton's method or the method of multipliers."""
-    if first.n_iter >= max_iter:
-        return first
-    rest = max_iter - first.n_iter
-    # Ascent climbs in the dual: where that loses its way, the point that it makes may be far above the start.
+    # Ascent climbs in the dual: early, or where that loses its way, the point that it makes may be far above the start.
     point, alpha = (first.point, first.alpha) if first.point.value <= start.value else (start, None)
+    if first.n_iter >= max_iter:
+        return Solution(point, first.status, first.n_iter, alpha)
+    rest = max_iter - first.n_iter
     if objective.loss.smooth:
         second = newton(objective, point, tol=tol, max_iter=rest)
     else:

@@ -113,10 +113,13 @@ def test_a_spoilt_pass(loss, solver, data, value, tried):
 @pytest.mark.parametrize("data", DATA)
 @pytest.mark.parametrize(("loss", "solver"), CASES)
 def test_hardly_any_iterations(loss, solver, data):
-    whole, _ = fit(loss, solver, DATA[data])
+    whole, _ = fit(loss, solver, DATA[data], record_history=True)
     for max_iter in (1, 2, 3):
         model, messages = fit(loss, solver, DATA[data], max_iter=max_iter)
         assert np.isfinite(model.coef_).all()
+        if whole.loss_.convex and whole.loss_.smooth:  # of the others, the start is not in the history
+            for F, history in zip(model.objective_, whole.history_, strict=True):
+                assert history["objective"][0] * (1.0 + 1e-12) >= F
         if not set(model.status_) <= CLAIMS:
             assert len(messages) == 1
         elif whole.loss_.convex:

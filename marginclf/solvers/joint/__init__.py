@@ -81,13 +81,15 @@ def _finished(
     objective: JointObjective, first: Solution[JointPoint], *, tol: float, max_iter: int
 ) -> Solution[JointPoint]:
     """What another solver left, taken on by Newton's method or the method of multipliers."""
-    if first.status.converged or first.status is Status.SEPARABLE or first.n_iter >= max_iter:
+    if first.status.converged or first.status is Status.SEPARABLE:
         return first
-    rest = max_iter - first.n_iter
     point, a = first.point, first.alpha
-    # Ascent climbs in the dual: where that loses its way, the point that it makes may be far above zero's.
+    # Ascent climbs in the dual: early, or where that loses its way, the point that it makes may be far above zero's.
     if not point.value <= objective.at_zero()[0]:
         point, a = objective.origin(), None
+    if first.n_iter >= max_iter:
+        return Solution(point, first.status, first.n_iter, a)
+    rest = max_iter - first.n_iter
     if objective.loss.smooth:
         second = joint_newton(objective, point, tol=tol, max_iter=rest)
     else:
