@@ -12,7 +12,7 @@ from .lbfgs import lbfgs
 from .multipliers import multipliers
 from .newton import newton
 from .rule import SWEEPS, dual_suits, newton_suits
-from .solution import Solution, Status
+from .solution import Solution, Status, bounded_by
 
 SOLVERS = ("lbfgs", "newton", "dual")
 """The solvers that a user can name, beside "auto"."""
@@ -98,6 +98,8 @@ def _finished(
     # Ascent climbs in the dual: early, or where that loses its way, the point that it makes may be far above the start.
     point, alpha = (first.point, first.alpha) if first.point.value <= start.value else (start, None)
     if first.n_iter >= max_iter:
+        if point is start and not objective.loss.smooth:
+            bounded_by(start, first.point)
         return Solution(point, first.status, first.n_iter, alpha)
     rest = max_iter - first.n_iter
     if objective.loss.smooth:

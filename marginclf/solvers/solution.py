@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -83,6 +83,15 @@ class Solution(Generic[AnyPoint]):
     status: Status
     n_iter: int
     alpha: np.ndarray | None = None
+
+
+def bounded_by(point: Any, other: Any) -> None:
+    """Let a point have the bound that the dual variables of another prove of the optimum.
+
+    The gradient at a point proves nothing where the loss has a kink.
+    """
+    bound = other.value - other.suboptimality * abs(other.value)
+    point.suboptimality = point.relative(max(point.value - bound, 0.0)) if np.isfinite(bound) else np.inf
 
 
 def verdict(

@@ -249,3 +249,15 @@ def test_a_line_search_that_finds_nothing(loss):
     whole, messages = fit(loss, "auto", (rows, Y))
     assert not messages
     np.testing.assert_allclose(model.objective_, whole.objective_, rtol=1e-5)
+
+
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize(
+    ("loss", "solver"), with_solvers([case for case in DEFAULTS if case.values[0].convex], SOLVERS)
+)
+def test_what_a_fit_that_was_cut_short_proves_is_true(loss, solver, data):
+    best, _ = fit(loss, "auto", DATA[data], C=1e-3)
+    for max_iter in (1, 2, 4):
+        cut, _ = fit(loss, solver, DATA[data], C=1e-3, max_iter=max_iter, tol=0.0)
+        missing = (cut.objective_ - best.objective_) / np.abs(cut.objective_)
+        assert (missing <= cut.suboptimality_ + 1e-7).all()

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...objective import JointObjective, JointPoint, StopFit
 from ..rule import SPARSE, SWEEPS, dual_suits
-from ..solution import Solution, Status
+from ..solution import Solution, Status, bounded_by
 from .direction import DIRECT_LIMIT, direct
 from .dual import joint_dual
 from .lbfgs import joint_lbfgs
@@ -88,6 +88,8 @@ def _finished(
     if not point.value <= objective.at_zero()[0]:
         point, a = objective.origin(), None
     if first.n_iter >= max_iter:
+        if point is not first.point and not objective.loss.smooth:
+            bounded_by(point, first.point)
         return Solution(point, first.status, first.n_iter, a)
     rest = max_iter - first.n_iter
     if objective.loss.smooth:
