@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import sklearn
 from problems import fit, objective_of
 from references import DEFAULTS, with_solvers
 from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
@@ -84,6 +86,21 @@ def test_the_first_entry_is_the_start():
     reached = again.objective_[0]
     again.set_params(tol=1e-8, max_iter=100).fit(X, Y)
     assert again.history_[0]["objective"][0] == pytest.approx(reached)
+
+
+@pytest.mark.parametrize("loss", DEFAULTS)
+@pytest.mark.parametrize("data", ["binary", "joint", "ovr"])
+def test_the_end_is_no_iteration_of_its_own(loss, data):
+    """Also where nothing is proven: NaN is not equal to itself."""
+    rows, labels, parameters = DATA[data]
+    model, _ = fit(loss, rows, labels, warm_start=True, **parameters)  # so that no companion is counted
+    model.set_params(record_history=True, C=0.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(rows, labels)
+    if loss.smooth:  # of a loss with a kink, rounds are kept
+        for n_iter, columns in zip(model.n_iter_, model.history_, strict=True):
+            assert len(columns["objective"]) <= n_iter + 1
 
 
 def test_a_later_fit_without_it_has_no_stale_history():

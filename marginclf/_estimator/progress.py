@@ -70,9 +70,9 @@ class Watch:
         progress = self._progress
         if not progress.stopped:
             point = iterate()
-            figures = point, float(point.suboptimality)  # of the same point, more may have been proven
-            if figures != self._last:
-                self._last = figures
+            # Of the same point, more may have been proven since.
+            if point is not self._last or point.suboptimality < self.rows[-1][1]:
+                self._last = point
                 self._add(point, called - self._began, passes - self._first)
         self._matrix.passes = passes
         self._began += time.perf_counter() - called
