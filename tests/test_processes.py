@@ -1,6 +1,5 @@
 """Imports, threads and processes around a fit."""
 
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -8,7 +7,6 @@ import textwrap
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import pytest
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.preprocessing import scale
 
@@ -117,33 +115,3 @@ def test_one_thread_predicts_while_another_fits():
         found = [pool.submit(model.decision_function, X) for _ in range(8)]
         assert all(np.array_equal(z.result(), expected) for z in found)
         assert all(fit.result().score(X, y) > 0.95 for fit in fits)
-
-
-def _child(queue, X, y):
-    model = MarginLinearClassifier("squared_hinge", n_jobs=2).fit(X, y)
-    queue.put((model.coef_, model.decision_function(X)))
-
-
-@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork here")
-# From 3.12 on, Python warns of a fork while there are threads, such as those of NumPy.
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_fit_in_a_forked_child_after_a_fit_in_the_parent():
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(15_000, 20))  # large enough for threads
-    y = (X[:, 0] + rng.normal(size=15_000) > 0).astype(int)
-    model = MarginLinearClassifier("squared_hinge", n_jobs=2).fit(X, y)
-    context = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    child = context.Process(target=_child, args=(queue, X, y))
-    child.start()
-    try:
-        coef, z = queue.get(timeout=60)
-        child.join(60)
-        assert child.exitcode == 0
-    finally:
-        child.kill()
-        child.join()
-        queue.close()
-        queue.join_thread()
-    np.testing.assert_allclose(coef, model.coef_, rtol=1e-9)
-    np.testing.assert_allclose(z, model.decision_function(X), rtol=1e-9, atol=1e-12)

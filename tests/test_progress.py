@@ -3,7 +3,7 @@
 import re
 import subprocess
 import sys
-import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,13 +12,14 @@ import sklearn
 from problems import fit, objective_of
 from references import DEFAULTS, with_solvers
 from sklearn.datasets import load_breast_cancer, load_iris
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 from sklearn.utils.fixes import parse_version
 
 from marginclf import MarginLinearClassifier
+from marginclf._estimator.progress import Progress
+from marginclf.matrix import design_matrix
 from marginclf.solvers import SOLVERS, Status
 
 X, Y = load_breast_cancer(return_X_y=True)
@@ -88,19 +89,22 @@ def test_the_first_entry_is_the_start():
     assert again.history_[0]["objective"][0] == pytest.approx(reached)
 
 
-@pytest.mark.parametrize("loss", DEFAULTS)
-@pytest.mark.parametrize("data", ["binary", "joint", "ovr"])
-def test_the_end_is_no_iteration_of_its_own(loss, data):
-    """Also where nothing is proven: NaN is not equal to itself."""
-    rows, labels, parameters = DATA[data]
-    model, _ = fit(loss, rows, labels, warm_start=True, **parameters)  # so that no companion is counted
-    model.set_params(record_history=True, C=0.5)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(rows, labels)
-    if loss.smooth:  # of a loss with a kink, rounds are kept
-        for n_iter, columns in zip(model.n_iter_, model.history_, strict=True):
-            assert len(columns["objective"]) <= n_iter + 1
+@pytest.mark.parametrize("bound", [0.5, float("nan")])
+def test_a_point_that_is_reported_again_is_no_further_entry(bound):
+    """A solver reports its iterates, and who called it the end, which is the last of them."""
+    with design_matrix(X, 1) as matrix:
+        watch = Progress(["class 1"], verbose=False, tasks=None).watch(0, matrix)
+        point = SimpleNamespace(value=1.0, suboptimality=bound)
+        watch(lambda: point)
+        watch(lambda: point)
+        assert len(watch.rows) == 1
+        point.suboptimality = float(str(bound))  # another object of the same number
+        watch(lambda: point)
+        assert len(watch.rows) == 1
+        point.suboptimality = 0.25  # more has been proven of it
+        watch(lambda: point)
+        watch(lambda: SimpleNamespace(value=1.0, suboptimality=0.25))
+    assert len(watch.rows) == (3 if bound == 0.5 else 2)
 
 
 def test_a_later_fit_without_it_has_no_stale_history():

@@ -69,19 +69,22 @@ def test_eight_threads_compile_and_fit_at_once(tmp_path, tried):
     tried(8)
 
 
-def _child(queue):
-    model = MarginLinearClassifier("squared_hinge", n_jobs=2).fit(X, Y)
-    queue.put((model.coef_, model.decision_function(X[:5])))
+def _child(queue, rows, labels):
+    model = MarginLinearClassifier("squared_hinge", n_jobs=2).fit(rows, labels)
+    queue.put((model.coef_, model.decision_function(rows)))
 
 
 @POSIX
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_a_child_after_a_fit_with_threads(method):
-    model = MarginLinearClassifier("squared_hinge", n_jobs=2).fit(X, Y)
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(15_000, 20))  # large enough for threads
+    labels = (rows[:, 0] + rng.normal(size=15_000) > 0).astype(int)
+    model = MarginLinearClassifier("squared_hinge", n_jobs=2).fit(rows, labels)
     context = multiprocessing.get_context(method)
     queue = context.Queue()
-    process = context.Process(target=_child, args=(queue,))
+    process = context.Process(target=_child, args=(queue, rows, labels))
     process.start()
     try:
         coef, z = queue.get(timeout=120)
@@ -92,8 +95,8 @@ def test_a_child_after_a_fit_with_threads(method):
         process.join()
         queue.close()
         queue.join_thread()
-    np.testing.assert_allclose(coef, model.coef_, rtol=1e-7, atol=1e-9)
-    np.testing.assert_allclose(z, model.decision_function(X[:5]), rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(coef, model.coef_, rtol=1e-9)
+    np.testing.assert_allclose(z, model.decision_function(rows), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
