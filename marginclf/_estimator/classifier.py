@@ -13,17 +13,17 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..losses import MarginLoss, get_loss
 from ..losses.registry import with_parameters
-from ..matrix import design_matrix
 from ..solvers import SOLVERS, Solution
 from . import report
 from .callbacks import CallbackSupportMixin, with_callbacks
+from .collections import training_data
 from .compatible import check_compatible
-from .joint import fit_jointly, takes_joint
-from .one_vs_rest import OneVsRest, Settings
+from .fitting import problems, unusable
+from .joint import takes_joint
+from .one_vs_rest import Settings
 from .persistence import Versioned
 from .prediction import LinearPrediction
 from .progress import progress_of
-from .validation import training_data, unusable_data
 from .warm_start import first_coefficients, previous_fit
 
 
@@ -267,34 +267,30 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
         loss = get_loss(self.loss)
         check_compatible(loss, self.C, self.solver, given=self.loss)
         previous = previous_fit(self)
-        X, classes, codes, weights, class_weights = training_data(self, X, y, sample_weight, self.class_weight)
-        joint = len(classes) > 2 and takes_joint(self.multi_class, loss)
-        start = first_coefficients(self, previous, classes, X.shape[1])
-        positive = [1] if len(classes) == 2 else list(range(len(classes)))
-        n_jobs = effective_n_jobs(self.n_jobs)
         # One seed for all classes: each is fitted as it would be alone.
         seed = check_random_state(0 if self.random_state is None else self.random_state).randint(1 << 31)
+        data = training_data(self, X, y, sample_weight, self.class_weight, seed)
+        classes = data.classes
+        joint = len(classes) > 2 and takes_joint(self.multi_class, loss)
+        start = first_coefficients(self, previous, classes, data.shape[1])
+        positive = [1] if len(classes) == 2 else list(range(len(classes)))
+        n_jobs = effective_n_jobs(self.n_jobs)
         labels = ["all classes"] if joint else [f"class {classes[k]}" for k in positive]
-        fitted = {"loss_": loss, "classes_": classes, "class_weight_": class_weights}
-        shape = (1 if len(classes) == 2 else len(classes), X.shape[1])
+        fitted = {"loss_": loss, "classes_": classes, "class_weight_": data.class_weights}
+        shape = (1 if len(classes) == 2 else len(classes), data.shape[1])
         progress = progress_of(self, labels, shape, fitted, given)
         settings = Settings(self.C, self.fit_intercept, self.solver, self.tol, self.max_iter, seed, n_jobs, progress)
         solutions: list[Solution] = []
+        starts = [None] * len(labels) if start is None else [start] if joint else list(zip(*start, strict=True))
         # What overflows is noticed where it matters: a trial step that is too long is shortened.
-        with np.errstate(over="ignore", invalid="ignore"), design_matrix(X, n_jobs) as matrix:
+        with np.errstate(over="ignore", invalid="ignore"), problems(data, loss, settings, joint=joint) as solve:
             try:
-                if joint:
-                    found = fit_jointly(matrix, loss, codes, weights, len(classes), settings, start)
-                    results = iter([found])
-                else:
-                    starts = [None] * len(positive) if start is None else list(zip(*start, strict=True))
-                    results = OneVsRest(matrix, loss, codes, weights, len(classes), settings).solve(positive, starts)
-                for label, (solution, seconds) in zip(labels, results, strict=True):
+                for label, (solution, seconds) in zip(labels, solve(positive, starts), strict=True):
                     solutions.append(solution)
                     if self.verbose:
                         print(report.line(label, solution, seconds))
             except OverflowError:
-                raise unusable_data(self, X, weights, self.C) from None
+                raise unusable(self, data) from None
         points = [solution.point for solution in solutions]
         self.__dict__.update(fitted)
         self.coef_ = points[0].w if joint else np.array([point.w for point in points])

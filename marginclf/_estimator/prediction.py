@@ -11,8 +11,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ..losses import MarginLoss, get_loss
+from .collections import accuracy, by_blocks, is_collection
 from .joint import takes_joint
 from .validation import features, unusable_data
+
+_LARGE = 1 << 22
+"""Entries of X from which on decision values are computed by parts."""
 
 
 def has_probability(estimator: LinearPrediction) -> bool:
@@ -51,6 +55,44 @@ class LinearPrediction:
         """Whether the fit has more than two classes with one joint margin."""
         return len(self.classes_) > 2 and takes_joint(self.multi_class, self.loss_)
 
+    def _columns(self) -> int | None:
+        """Of the decision values; None for one dimension."""
+        return None if len(self.classes_) == 2 else len(self.classes_)
+
+    def _decisions(self, X: Any) -> np.ndarray:
+        """X Wᵀ + b, of large dense X a few rows at a time, so that another float type is not a copy of all."""
+        if sparse.issparse(X) or X.size <= _LARGE:
+            return safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+        z = np.empty((X.shape[0], self.coef_.shape[0]))
+        size = max(1, _LARGE // X.shape[1])
+        for start in range(0, len(z), size):
+            part = np.asarray(X)[start : start + size]
+            z[start : start + size] = safe_sparse_dot(part, self.coef_.T, dense_output=True)
+        z += self.intercept_
+        return z
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The part of the samples whose label is predicted (accuracy).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame, dask.array, dask.dataframe} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            True labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+        """
+        if is_collection(X):
+            check_is_fitted(self)
+            return accuracy(self, X, y, sample_weight)
+        return super().score(X, y, sample_weight)  # type: ignore[misc]
+
     def decision_function(self, X: Any) -> np.ndarray:
         """Decision values z = X·w + b.
 
@@ -70,9 +112,11 @@ class LinearPrediction:
             If X does not have the features of the fit, or a decision value overflows.
         """
         check_is_fitted(self)
+        if is_collection(X):
+            return by_blocks(self, X, "decision_function", self._columns(), float)
         X = features(self, X, reset=False)
         with np.errstate(over="ignore", invalid="ignore"):
-            z = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+            z = self._decisions(X)
         if not np.isfinite(z).all():
             raise unusable_data(self, X)
         return z.ravel() if z.shape[1] == 1 else z
@@ -90,6 +134,9 @@ class LinearPrediction:
         ndarray of shape (n_samples,)
             The class of the largest decision value.
         """
+        if is_collection(X):
+            check_is_fitted(self)
+            return by_blocks(self, X, "predict", None, self.classes_.dtype)
         z = self.decision_function(X)
         return self.classes_[(z > 0.0).astype(int) if z.ndim == 1 else z.argmax(axis=1)]
 
@@ -116,6 +163,9 @@ class LinearPrediction:
         ndarray of shape (n_samples, n_classes)
             Probabilities, in the order of ``classes_``.
         """
+        if is_collection(X):
+            check_is_fitted(self)
+            return by_blocks(self, X, "predict_proba", len(self.classes_), float)
         z = self.decision_function(X)
         loss = self.loss_
         if z.ndim == 1:
@@ -152,6 +202,9 @@ class LinearPrediction:
             Log-probabilities, in the order of ``classes_``.
         """
         with np.errstate(divide="ignore"):
+            if is_collection(X):
+                check_is_fitted(self)
+                return by_blocks(self, X, "predict_log_proba", len(self.classes_), float)
             return np.log(self.predict_proba(X))
 
     def sparsify(self) -> Self:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..matrix import DesignMatrix
+from ..matrix.parts import Parts
 from .callbacks import Tasks
 from .report import proven
 
@@ -35,7 +36,7 @@ class Progress:
         self.lock = Lock()  # problems may run side by side
         self._watches: dict[int, Watch] = {}
 
-    def watch(self, number: int, matrix: DesignMatrix) -> Watch:
+    def watch(self, number: int, matrix: DesignMatrix | Parts) -> Watch:
         """Who watches the problem of a number."""
         if number not in self._watches:
             self._watches[number] = Watch(self, number, matrix)
@@ -54,7 +55,7 @@ class Progress:
 class Watch:
     """Who watches one problem. Neither its time nor its passes count."""
 
-    def __init__(self, progress: Progress, number: int, matrix: DesignMatrix) -> None:
+    def __init__(self, progress: Progress, number: int, matrix: DesignMatrix | Parts) -> None:
         self._progress, self._number, self._matrix = progress, number, matrix
         self.rows: list[tuple[float, float, float, int]] = []
         self._last: Any = None

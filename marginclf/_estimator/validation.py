@@ -47,6 +47,11 @@ class Data(NamedTuple):
     weights: np.ndarray | None
     class_weights: np.ndarray
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.X.shape
+
 
 def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weight: Any) -> Data:
     """Validate the arguments of ``fit``; sets ``n_features_in_`` and ``feature_names_in_`` of the estimator.
@@ -61,7 +66,7 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weig
             f"{type(estimator).__name__} requires y to be passed, but the target y is None. Pass the class labels."
         )
     X = features(estimator, X, reset=True)
-    y = _labels(y)
+    y = labels(y)
     check_consistent_length(X, y)
     classes, codes = _two_classes(y) or _many_classes(y)
     weights = None
@@ -71,29 +76,49 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weig
         present = np.bincount(codes, weights, minlength=len(classes)) > 0.0
         if not present.all():
             classes, codes = classes[present], _compact(np.maximum(np.cumsum(present) - 1, 0))[codes]
+    check_several(classes, weighted=sample_weight is not None)
+    class_weights = weights_of_classes(class_weight, classes, codes, weights)
+    if class_weight is not None:
+        factors = class_weights[codes]
+        with np.errstate(over="ignore", invalid="ignore"):
+            weights = factors if weights is None else weights * factors
+    if weights is not None:
+        check_total(weights)
+    return Data(X, classes, codes, weights, class_weights)
+
+
+def check_several(classes: np.ndarray, *, weighted: bool) -> None:
+    """Raise ValueError where there is one class only, of those with positive weight."""
     if len(classes) < 2:
-        where = "" if sample_weight is None else ", counting the rows of positive weight"
+        where = ", counting the rows of positive weight" if weighted else ""
         raise ValueError(
             f"y has only one class{where}: {classes.tolist()[0]!r}. A classifier needs samples of at least two classes"
         )
-    class_weights = np.ones(len(classes))
-    if class_weight is not None:
-        with np.errstate(over="ignore", invalid="ignore"):
-            class_weights = np.asarray(_class_weights(class_weight, classes, codes, weights), dtype=float)
-            factors = class_weights[codes]
-            weights = factors if weights is None else weights * factors
-        lost = np.bincount(codes, weights, minlength=len(classes)) == 0.0
-        if lost.any():
-            raise ValueError(
-                f"class_weight is zero for class {classes[lost].tolist()[0]!r}; remove its rows instead of giving them "
-                "no weight"
-            )
-    if weights is not None:
-        with np.errstate(over="ignore"):
-            total = weights.sum()
-        if not np.isfinite(total):
-            raise ValueError("the total of sample_weight times class_weight overflows; use smaller weights")
-    return Data(X, classes, codes, weights, class_weights)
+
+
+def weights_of_classes(
+    class_weight: Any, classes: np.ndarray, codes: np.ndarray, weights: np.ndarray | None
+) -> np.ndarray:
+    """The weights of the classes alone, of shape (n_classes,); each leaves its class some weight."""
+    if class_weight is None:
+        return np.ones(len(classes))
+    with np.errstate(over="ignore", invalid="ignore"):
+        class_weights = np.asarray(_class_weights(class_weight, classes, codes, weights), dtype=float)
+        lost = np.bincount(codes, weights, minlength=len(classes)) * class_weights == 0.0
+    if lost.any():
+        raise ValueError(
+            f"class_weight is zero for class {classes[lost].tolist()[0]!r}; remove its rows instead of giving them "
+            "no weight"
+        )
+    return class_weights
+
+
+def check_total(weights: np.ndarray) -> None:
+    """Raise ValueError where the sum of weights overflows."""
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not np.isfinite(total):
+        raise ValueError("the total of sample_weight times class_weight overflows; use smaller weights")
 
 
 def features(estimator: Any, X: Any, *, reset: bool) -> Any:
@@ -127,7 +152,7 @@ def features(estimator: Any, X: Any, *, reset: bool) -> Any:
         ) from None
 
 
-def _labels(y: Any) -> np.ndarray:
+def labels(y: Any) -> np.ndarray:
     shape = y.shape if hasattr(y, "shape") else np.shape(np.asarray(y))
     if len(shape) == 2 and shape[1] > 1:
         raise ValueError(
@@ -225,8 +250,26 @@ def unusable_data(estimator: Any, X: Any, weights: np.ndarray | None = None, C: 
         assert_all_finite(values, estimator_name=type(estimator).__name__, input_name="X")
     except ValueError as error:
         return error
-    largest = float(np.abs(values).max(initial=0.0))
-    total = float(_num_samples(X) if weights is None else weights.sum())
+    # Not the magnitudes of all: they would be a copy.
+    largest = float(max(values.max(initial=0.0), -values.min(initial=0.0)))
+    n = _num_samples(X)
+    return overflow_error(largest, float(n if weights is None else weights.sum()), C, n)
+
+
+def overflow_error(largest: float, total: float, C: float, n: int) -> ValueError:
+    """The error for finite data whose computation overflows, which names what is too large.
+
+    Parameters
+    ----------
+    largest : float
+        Magnitude in X.
+    total : float
+        Sum of the weights.
+    C : float
+        Inverse strength of the penalty.
+    n : int
+        Rows.
+    """
     with np.errstate(over="ignore"):
         if largest < _LARGE < (C * total if np.isfinite(C) else total):
             return ValueError(
@@ -234,7 +277,6 @@ def unusable_data(estimator: Any, X: Any, weights: np.ndarray | None = None, C: 
                 "a smaller C or smaller weights"
             )
     return ValueError(
-        f"X has values up to {largest:.3g} in magnitude, whose squares overflow the computation in "
-        f"{_num_samples(X)} rows; scale the features, for example with sklearn.preprocessing.StandardScaler or "
-        "MaxAbsScaler"
+        f"X has values up to {largest:.3g} in magnitude, whose squares overflow the computation in {n} rows; scale the "
+        "features, for example with sklearn.preprocessing.StandardScaler or MaxAbsScaler"
     )

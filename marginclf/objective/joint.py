@@ -164,16 +164,7 @@ class JointObjective(Watched):
 
         A number added to the coefficients or intercepts of all classes is such a direction; no step uses it.
         """
-        k, d = self.n_classes, self.matrix.shape[1]
-        hessian = self.hessian(point, centre).reshape(k, d + 1, k, d + 1)
-        together = np.einsum("kikj->ij", hessian) / k
-        if self.penalty:
-            together[:d] = together[:, :d] = 0.0
-        hessian += together[None, :, None, :] / k
-        columns = np.arange(d)
-        for i in range(k):
-            hessian[i, columns, i, columns] += self.penalty
-        return hessian.reshape(k * (d + 1), k * (d + 1))
+        return with_penalty(self.hessian(point, centre), self.n_classes, self.penalty)
 
     def sample(self, rows: np.ndarray, scale: np.ndarray) -> JointObjective:
         """F with some of the rows, their weights multiplied by ``scale`` to stand for all."""
@@ -276,6 +267,24 @@ class JointPoint:
         if amount == 0.0:
             return 0.0
         return amount / abs(self.value) if self.value else math.inf
+
+
+def with_penalty(hessian: np.ndarray, k: int, penalty: float) -> np.ndarray:
+    """A Hessian, changed to one with the penalty and, of several classes, a curvature for what changes no margin.
+
+    See :meth:`JointObjective.whole_hessian`.
+    """
+    d = len(hessian) // k - 1
+    hessian = hessian.reshape(k, d + 1, k, d + 1)
+    if k > 1:
+        together = np.einsum("kikj->ij", hessian) / k
+        if penalty:
+            together[:d] = together[:, :d] = 0.0
+        hessian += together[None, :, None, :] / k
+    columns = np.arange(d)
+    for i in range(k):
+        hessian[i, columns, i, columns] += penalty
+    return hessian.reshape(k * (d + 1), k * (d + 1))
 
 
 def minimised(

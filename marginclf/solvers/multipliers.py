@@ -23,13 +23,13 @@ from ..objective import Objective, Point
 from .direction import DIRECT_LIMIT, newton_direction
 from .solution import Solution, Status
 
-_WIDEST, _NARROWEST, _NARROWER = 1.0, 1e-9, 0.125
+WIDEST, NARROWEST, NARROWER = 1.0, 1e-9, 0.125
 """Width at the start, at the end, and from round to round."""
 
 _FEW, _FEW_LONG = 8, 2
 """Steps in a round up to which the next is narrower: where the Hessian is factored, and where it is not."""
 
-_SHARE = 0.1
+SHARE = 0.1
 """Part of what the multipliers leave to which the smooth problem is solved."""
 
 _RECONCILED = 1 << 22
@@ -78,7 +78,7 @@ class _Round:
         z = self.decisions(point)
         alpha, slack, miss = -point.r, self.slack(point), _miss(point)
         rest = miss + self._imbalance(point, z, alpha)
-        if reconcile and rest > _SHARE * slack:
+        if reconcile and rest > SHARE * slack:
             other, other_slack, other_miss = self._reconciled(point, alpha, slack, miss)
             other_rest = other_miss + self._imbalance(point, z, other)
             if other_rest < rest:
@@ -142,7 +142,7 @@ def certified(objective: Objective, alpha: np.ndarray, b: float) -> Point:
 
     The dual bounds F only where Σ α = 0: what the multipliers of one round would become satisfies that.
     """
-    this = _Round(objective, alpha, _WIDEST)
+    this = _Round(objective, alpha, WIDEST)
     return this.answer(this.smooth.at(objective.matrix.transposed_product(alpha), b))[0]
 
 
@@ -165,7 +165,7 @@ def multipliers(
     alpha : ndarray of shape (n,), optional
         Dual variables to start from.
     """
-    gamma = _WIDEST
+    gamma = WIDEST
     alpha = np.zeros_like(objective.v) if alpha is None else alpha
     w, b = start.w, start.b
     best: Point | None = None
@@ -176,7 +176,7 @@ def multipliers(
     while True:
         this = _Round(objective, alpha, gamma)
         point, steps = this.smooth.at(w, b), 0
-        while n_iter < max_iter and not (steps and _miss(point) <= _SHARE * this.slack(point)):
+        while n_iter < max_iter and not (steps and _miss(point) <= SHARE * this.slack(point)):
             further = _newton_step(this.smooth, point)
             steps, n_iter = steps + 1, n_iter + 1
             gain = point.value - further.value
@@ -193,7 +193,7 @@ def multipliers(
             left = min(left, slack + answer.relative(abs(newton_direction(this.smooth, point).decrement)))
         better = best is None or left <= 0.5 * least
         # Margins that lie close together are told apart by a narrow zone only: no progress before is no sign.
-        idle = 0 if better else idle + int(spoilt or gamma == _NARROWEST or not to_rounding)
+        idle = 0 if better else idle + int(spoilt or gamma == NARROWEST or not to_rounding)
         # What the dual variables of any round prove of the optimum holds for the points of all.
         bound = max(bound, answer.value - answer.suboptimality * abs(answer.value))
         if best is None or not left > least:
@@ -213,7 +213,7 @@ def multipliers(
                 status = Status.LINE_SEARCH if idle >= _ROUNDS else Status.MAX_ITER
             return Solution(best, status, n_iter, alpha)
         if steps <= (_FEW if to_rounding else _FEW_LONG):
-            gamma = max(gamma * _NARROWER, _NARROWEST)
+            gamma = max(gamma * NARROWER, NARROWEST)
 
 
 def _miss(point: Point) -> float:

@@ -13,13 +13,12 @@ from __future__ import annotations
 import numpy as np
 
 from ...objective import JointObjective, JointPoint
+from ..multipliers import NARROWER, NARROWEST, SHARE, WIDEST
 from ..solution import Solution, Status
 from .direction import direct, joint_direction
 from .newton import line_search
 
-_WIDEST, _NARROWEST, _NARROWER = 1.0, 1e-9, 0.125
 _FEW, _FEW_LONG = 8, 3
-_SHARE = 0.1
 _SLOW = 0.5
 """Part of the gap that a round may leave before the next is narrower, where that means long conjugate gradients."""
 
@@ -66,7 +65,7 @@ def joint_certified(objective: JointObjective, w: np.ndarray, b: np.ndarray, a: 
 
     No step is taken but that of b: the dual bounds F only where Σ α = 0.
     """
-    this = _Round(objective, a, _WIDEST)
+    this = _Round(objective, a, WIDEST)
     return this.answer(this.smooth.at(w, b))[0]
 
 
@@ -89,7 +88,7 @@ def joint_multipliers(
         Multipliers to start from.
     """
     start.require_finite()
-    gamma, w, b = _WIDEST, start.w, start.b
+    gamma, w, b = WIDEST, start.w, start.b
     a = np.zeros(objective.matrix.shape[0]) if a is None else a
     best: JointPoint | None = None
     least, last, n_iter, idle = np.inf, np.inf, 0, 0
@@ -97,7 +96,7 @@ def joint_multipliers(
     while True:
         this = _Round(objective, a, gamma)
         point, steps = this.smooth.at(w, b), 0
-        while n_iter < max_iter and not (steps and _miss(point) <= _SHARE * this.certified(point)[0]):
+        while n_iter < max_iter and not (steps and _miss(point) <= SHARE * this.certified(point)[0]):
             further = _newton_step(this.smooth, point)
             steps, n_iter = steps + 1, n_iter + 1
             if further is None:
@@ -114,7 +113,7 @@ def joint_multipliers(
             left = min(left, slack + answer.relative(abs(joint_direction(this.smooth, point).decrement)))
         better = best is None or left <= 0.5 * least
         # Margins that lie close together are told apart by a narrow zone only: no progress before is no sign.
-        idle = 0 if better else idle + int(spoilt or gamma == _NARROWEST or not to_rounding)
+        idle = 0 if better else idle + int(spoilt or gamma == NARROWEST or not to_rounding)
         if best is None or not left > least:
             best, least = answer, left
         objective.report(lambda: answer)  # noqa: B023 (called at once)
@@ -133,7 +132,7 @@ def joint_multipliers(
         slow = to_rounding or left > _SLOW * last
         last = left
         if slow and steps <= (_FEW if to_rounding else _FEW_LONG):
-            gamma = max(gamma * _NARROWER, _NARROWEST)
+            gamma = max(gamma * NARROWER, NARROWEST)
 
 
 def _miss(point: JointPoint) -> float:

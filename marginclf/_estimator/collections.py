@@ -1,0 +1,364 @@
+"""Dask collections: validated block by block where the blocks are, and predicted as lazily as they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from ..matrix.parts import Part, Parts, sample_size, stratified
+from . import validation
+
+
+def is_collection(X: Any) -> bool:
+    """Whether X is a collection of Dask."""
+    return callable(getattr(X, "__dask_graph__", None))
+
+
+class CollectionData(NamedTuple):
+    """What :class:`~.validation.Data` is for arrays.
+
+    Attributes
+    ----------
+    parts : Parts
+        The rows.
+    sample : Part
+        Some of them, whose weights say what they stand for.
+    classes, class_weights : ndarray of shape (n_classes,)
+        Labels with positive weight, sorted, and their weights.
+    total, largest : float
+        Sum of the weights of all rows, and the largest magnitude in X.
+    """
+
+    parts: Parts
+    sample: Part
+    classes: np.ndarray
+    class_weights: np.ndarray
+    total: float
+    largest: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.parts.shape
+
+
+class Summary(NamedTuple):
+    """What is asked of each block first: labels, how many rows and what weight they have, and a sample."""
+
+    rows: int
+    labels: np.ndarray
+    totals: np.ndarray
+    largest: float
+    sample: Any
+    sample_labels: np.ndarray
+    sample_weights: np.ndarray
+
+
+def training_data(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, class_weight: Any, seed: int
+) -> validation.Data | CollectionData:
+    """Validate the arguments of ``fit``; sets ``n_features_in_`` and ``feature_names_in_`` of the estimator.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument, the value and the remedy, and the chunk of a collection.
+    """
+    if is_collection(X):
+        return _collection_data(estimator, X, y, sample_weight, class_weight, seed)
+    for name, values in (("y", y), ("sample_weight", sample_weight)):
+        if is_collection(values):
+            raise ValueError(f"{name} is a Dask collection and X is not; pass {name}.compute(), or X as a collection")
+    return validation.training_data(estimator, X, y, sample_weight, class_weight)
+
+
+def _collection_data(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, class_weight: Any, seed: int
+) -> CollectionData:
+    from ..matrix.dask import DaskParts, computed, delayed, kept
+
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None. Pass the class labels."
+        )
+    d = described(estimator, X, reset=True)
+    blocks = blocks_of(X, "X")
+    sizes = chunk_sizes(X)
+    labels = blocks_like(y, sizes, len(blocks), "y")
+    weights = None if sample_weight is None else blocks_like(sample_weight, sizes, len(blocks), "sample_weight")
+    known = None if sizes is None else sum(sizes)
+    size = sample_size(1 << 62 if known is None else known, d, 2)
+    each = -(-size // len(blocks))
+    names = getattr(estimator, "feature_names_in_", None)
+    rows = kept([delayed(_rows, pure=False)(block, k, d, names) for k, block in enumerate(blocks)], large=True)
+    nothing: list[None] = [None] * len(blocks)
+    given = list(zip(rows, labels, weights or nothing, range(len(blocks)), strict=True))
+    summaries: list[Summary] = list(
+        computed([delayed(_summary, pure=False)(*of_block, each, seed) for of_block in given])
+    )
+    n = sum(summary.rows for summary in summaries)
+    classes, totals = _classes(summaries, weighted=weights is not None)
+    class_weights = validation.weights_of_classes(class_weight, classes, np.arange(len(classes)), totals)
+    validation.check_total(np.array([totals @ class_weights]))
+    there = [k for k, summary in enumerate(summaries) if summary.rows]
+    encoded = kept([delayed(_codes, pure=False)(labels[k], classes) for k in there])
+    checked = None if weights is None else kept([delayed(_weights, pure=False)(weights[k], k) for k in there])
+    parts = DaskParts([rows[k] for k in there], encoded, checked, (n, d))
+    return CollectionData(
+        parts,
+        _sample(summaries, classes),
+        classes,
+        class_weights,
+        float(totals @ class_weights),
+        max((summary.largest for summary in summaries), default=0.0),
+    )
+
+
+def described(estimator: Any, X: Any, *, reset: bool) -> int:
+    """Columns of a collection; sets or compares ``n_features_in_`` and the names of the features."""
+    if len(getattr(X, "shape", ())) != 2:
+        raise ValueError(
+            f"X must have two dimensions, got a Dask collection of shape {getattr(X, 'shape', None)}; for one feature, "
+            "pass X.reshape(-1, 1) or a data frame of one column"
+        )
+    d = X.shape[1]
+    if not isinstance(d, int | np.integer):
+        raise ValueError("X has an unknown number of columns; name the columns, or give the blocks a known width")
+    validate_data(estimator, X._meta if hasattr(X, "columns") else np.empty((0, d)), reset=reset, skip_check_array=True)
+    return int(d)
+
+
+def blocks_of(X: Any, name: str) -> list[Any]:
+    """The blocks of rows of a collection, each as one delayed value."""
+    if hasattr(X, "numblocks") and len(X.numblocks) == 2 and X.numblocks[1] > 1:
+        X = X.rechunk({1: -1})
+    if not hasattr(X, "to_delayed"):
+        raise ValueError(f"{name} must be a dask.array or a dask.dataframe, got {type(X).__name__}")
+    return np.asarray(X.to_delayed(), dtype=object).ravel().tolist()
+
+
+def chunk_sizes(X: Any) -> list[int] | None:
+    """Rows of each block of an array; None where they are not known, as of a data frame."""
+    chunks = getattr(X, "chunks", None)
+    if chunks is None or any(np.isnan(size) for size in chunks[0]):
+        return None
+    return [int(size) for size in chunks[0]]
+
+
+def blocks_like(values: Any, sizes: list[int] | None, number: int, name: str) -> list[Any]:
+    """The blocks of labels or weights that go with those of X."""
+    from ..matrix.dask import delayed
+
+    if is_collection(values):
+        others = chunk_sizes(values)
+        if sizes is not None and others is not None and others != sizes:
+            if sum(others) != sum(sizes):
+                raise ValueError(f"{name} has {sum(others)} rows, X has {sum(sizes)}")
+            values = values.rechunk({0: tuple(sizes)})
+        blocks = blocks_of(values, name)
+        if len(blocks) != number:
+            raise ValueError(
+                f"{name} has {len(blocks)} chunks, X has {number}; take both from one collection, or give both known "
+                "chunk sizes (compute_chunk_sizes) so that they can be aligned"
+            )
+        return blocks
+    if sizes is None:
+        raise ValueError(
+            f"{name} is no Dask collection, and the chunks of X have unknown sizes; pass {name} as a column of the "
+            "same collection, or call X.compute_chunk_sizes() first"
+        )
+    array = np.asarray(values)
+    if array.ndim == 0 or len(array) != sum(sizes):
+        raise ValueError(f"{name} has shape {array.shape}, X has {sum(sizes)} rows")
+    ends = np.cumsum(sizes)
+    return [delayed(array[end - size : end], pure=False) for size, end in zip(sizes, ends, strict=True)]
+
+
+def _in_chunk(number: int, error: ValueError) -> ValueError:
+    return ValueError(f"chunk {number} (counted from 0): {error}")
+
+
+def _rows(block: Any, number: int, d: int, names: Any) -> Any:
+    """A block as the kernels take it; a block without rows is None."""
+    if sparse.issparse(block):
+        block = sparse.csr_array(block)
+    if block.shape[1] != d:
+        raise ValueError(f"chunk {number} (counted from 0): X has {block.shape[1]} columns, and {d} are expected")
+    if block.shape[0] == 0:
+        return None
+    try:
+        return validation.features(_stub(d, names), block, reset=False)
+    except ValueError as error:
+        raise _in_chunk(number, error) from None
+
+
+def _stub(d: int, names: Any) -> Any:
+    """Something to validate features against, light enough to travel."""
+    from .classifier import MarginLinearClassifier
+
+    stub = MarginLinearClassifier()
+    stub.n_features_in_ = d
+    if names is not None:
+        stub.feature_names_in_ = names
+    return stub
+
+
+def _flat(labels: Any) -> Any:
+    return labels.to_numpy() if hasattr(labels, "to_numpy") else labels
+
+
+def _weights(given: Any, number: int) -> np.ndarray:
+    weights = np.asarray(_flat(given))
+    if weights.dtype.kind not in "biuf" or weights.ndim != 1:
+        raise ValueError(
+            f"chunk {number} (counted from 0): sample_weight must be a column of numbers, got dtype {weights.dtype} "
+            f"and shape {weights.shape}"
+        )
+    weights = weights.astype(float)
+    if not np.isfinite(weights).all():
+        raise ValueError(f"chunk {number} (counted from 0): sample_weight contains NaN or infinity")
+    if (weights < 0.0).any():
+        raise ValueError(
+            f"chunk {number} (counted from 0): sample_weight must be at least 0, got {weights.min()}; remove these rows"
+        )
+    return weights
+
+
+def _summary(X: Any, given: Any, sample_weight: Any, number: int, size: int, seed: int) -> Summary:
+    rows = 0 if X is None else X.shape[0]
+    weights = None if sample_weight is None else _weights(sample_weight, number)
+    try:
+        y = validation.labels(_flat(given)) if rows or len(given) else np.asarray(_flat(given))
+        check_classification_targets(y) if rows else None
+    except ValueError as error:
+        raise _in_chunk(number, error) from None
+    for name, other in (("y", y), ("sample_weight", weights)):
+        if other is not None and len(other) != rows:
+            raise ValueError(f"chunk {number} (counted from 0): X has {rows} rows, {name} has {len(other)}")
+    if not rows:
+        return Summary(0, y[:0], np.empty(0), 0.0, None, y[:0], np.empty(0))
+    labels, codes = np.unique(y, return_inverse=True)
+    totals = np.bincount(codes, weights, minlength=len(labels)).astype(float)
+    chosen, scale = stratified(codes, weights, size, seed + number)
+    values = X.data if sparse.issparse(X) else X
+    largest = max(abs(float(values.max(initial=0.0))), abs(float(values.min(initial=0.0))))
+    scale = scale if weights is None else scale * weights[chosen]
+    return Summary(rows, labels, totals, largest, X[chosen], y[chosen], scale)
+
+
+def _classes(summaries: Sequence[Summary], *, weighted: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The labels of all blocks that have weight, and their weights."""
+    found = [summary for summary in summaries if summary.rows]
+    if not found:
+        raise ValueError("Found array with 0 sample(s): all chunks of X are empty; at least two samples are required")
+    kinds = sorted({"str" if summary.labels.dtype.kind in "OUS" else "a number" for summary in found})
+    if len(kinds) > 1:
+        raise ValueError(f"y must have labels of one type, got {', '.join(kinds)} in different chunks; convert them")
+    every = np.concatenate([summary.labels for summary in found])
+    check_classification_targets(every)
+    classes, codes = np.unique(every, return_inverse=True)
+    totals = np.bincount(codes, np.concatenate([summary.totals for summary in found]), minlength=len(classes))
+    classes, totals = classes[totals > 0.0], totals[totals > 0.0]
+    validation.check_several(classes, weighted=weighted)
+    return classes, totals
+
+
+def _codes(given: Any, classes: np.ndarray) -> np.ndarray:
+    # Labels of rows without weight may be none of the classes, and then have any code.
+    found = np.minimum(np.searchsorted(classes, validation.labels(_flat(given))), len(classes) - 1)
+    return found.astype(np.min_scalar_type(len(classes) - 1))
+
+
+def _sample(summaries: Sequence[Summary], classes: np.ndarray) -> Part:
+    found = [summary for summary in summaries if len(summary.sample_labels)]
+    samples = [summary.sample for summary in found]
+    X: Any = sparse.vstack(samples, format="csr") if sparse.issparse(samples[0]) else np.concatenate(samples)
+    labels = np.concatenate([summary.sample_labels for summary in found])
+    return Part(X, _codes(labels, classes), np.concatenate([summary.sample_weights for summary in found]))
+
+
+def by_blocks(estimator: Any, X: Any, method: str, width: int | None, dtype: Any) -> Any:
+    """What a method predicts for each block, as a lazy array with the same chunks.
+
+    Parameters
+    ----------
+    estimator : MarginLinearClassifier
+        Fitted.
+    X : dask.array or dask.dataframe
+        Features.
+    method : str
+        Name of the method.
+    width : int or None
+        Columns of the result; None for one dimension.
+    dtype : dtype
+        Of the result.
+    """
+    import dask.array as da
+
+    from ..matrix.dask import delayed
+
+    described(estimator, X, reset=False)
+    blocks = blocks_of(X, "X")
+    sizes: Sequence[float] = chunk_sizes(X) or [np.nan] * len(blocks)
+    rest = () if width is None else (width,)
+    light = delayed(_light(estimator), pure=False, traverse=False)
+    call = delayed(_predicted, pure=False)
+    found = [
+        da.from_delayed(call(light, block, k, method, rest, dtype), shape=(size, *rest), dtype=dtype)
+        for k, (block, size) in enumerate(zip(blocks, sizes, strict=True))
+    ]
+    return da.concatenate(found, axis=0, allow_unknown_chunksizes=True)
+
+
+def _light(estimator: Any) -> Any:
+    """A copy of what prediction needs, without the history of the fit."""
+    light = type(estimator)(**estimator.get_params(deep=False))
+    names = "coef_", "intercept_", "classes_", "class_weight_", "loss_", "n_features_in_", "feature_names_in_"
+    for name in names:
+        if hasattr(estimator, name):
+            setattr(light, name, getattr(estimator, name))
+    return light
+
+
+def _predicted(estimator: Any, block: Any, number: int, method: str, rest: tuple, dtype: Any) -> np.ndarray:
+    if block.shape[0] == 0:
+        return np.empty((0, *rest), dtype=dtype)
+    try:
+        return getattr(estimator, method)(block)
+    except ValueError as error:
+        raise _in_chunk(number, error) from None
+
+
+def accuracy(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
+    """The part of the rows whose label is predicted, by weight."""
+    from ..matrix.dask import computed, delayed
+
+    described(estimator, X, reset=False)
+    blocks, sizes = blocks_of(X, "X"), chunk_sizes(X)
+    labels = blocks_like(y, sizes, len(blocks), "y")
+    weights = (
+        [None] * len(blocks)
+        if sample_weight is None
+        else blocks_like(sample_weight, sizes, len(blocks), "sample_weight")
+    )
+    light = delayed(_light(estimator), pure=False, traverse=False)
+    call = delayed(_hits, pure=False)
+    found = computed([call(light, *block) for block in zip(blocks, labels, weights, range(len(blocks)), strict=True)])
+    hits, total = np.sum(found, axis=0)
+    return float(hits / total)
+
+
+def _hits(estimator: Any, block: Any, y: Any, sample_weight: Any, number: int) -> tuple[float, float]:
+    if block.shape[0] == 0:
+        return 0.0, 0.0
+    predicted = _predicted(estimator, block, number, "predict", (), None)
+    y = np.asarray(_flat(y)).ravel()
+    if len(y) != len(predicted):
+        raise ValueError(f"chunk {number} (counted from 0): X has {len(predicted)} rows, y has {len(y)}")
+    weights = np.ones(len(y)) if sample_weight is None else _weights(sample_weight, number)
+    return float(weights @ (predicted == y)), float(weights.sum())

@@ -1,0 +1,122 @@
+"""Rows in the blocks of Dask collections: each function of a part runs where its block is, and sums come back."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dask
+import numpy as np
+from dask.delayed import Delayed, delayed
+
+from .parts import Part, Parts, Sums, added, combined
+
+
+class DaskParts(Parts):
+    """The blocks of a collection.
+
+    Parameters
+    ----------
+    blocks : list of Delayed
+        X of each part, as the kernels take it.
+    codes : list of Delayed
+        Class of each row.
+    weights : list of Delayed or None
+        Sample weights; None for ones.
+    shape : tuple of int
+        Rows and columns of all.
+    """
+
+    def __init__(
+        self, blocks: list[Delayed], codes: list[Delayed], weights: list[Delayed] | None, shape: tuple[int, int]
+    ) -> None:
+        self.shape = shape
+        self._blocks, self._codes, self._weights = blocks, codes, weights
+        self._multipliers: list[Delayed] | None = None
+
+    def _each(self, function: Callable[..., Any], *arguments: Any) -> list[Delayed]:
+        # One object for all parts, so that the point travels once to each worker.
+        call = delayed((function, arguments), pure=False, traverse=False)
+        nothing: list[None] = [None] * len(self._blocks)
+        rows = zip(self._blocks, self._codes, self._weights or nothing, self._multipliers or nothing, strict=True)
+        return [delayed(_apply, pure=False)(call, *part) for part in rows]
+
+    def _one(self, found: list[Delayed], combine: Callable[[list], Any]) -> Any:
+        self.passes += 1
+        return computed([combined(found, delayed(combine, pure=False))])[0]
+
+    def sum(self, function: Callable[..., Sums], *arguments: Any) -> Sums:
+        return self._one(self._each(function, *arguments), added)
+
+    def largest(self, function: Callable[..., np.ndarray], *arguments: Any) -> np.ndarray:
+        return self._one(self._each(function, *arguments), _largest)
+
+    def set_multipliers(self, function: Callable[..., np.ndarray] | None, *arguments: Any) -> None:
+        if function is None:
+            self._multipliers = None
+            return
+        # Not waited for: the next round asks for them.
+        self.passes += 1
+        self._multipliers = kept(self._each(function, *arguments))
+
+
+def _apply(call: tuple[Callable[..., Any], tuple], X: Any, codes: Any, weights: Any, multipliers: Any) -> Any:
+    function, arguments = call
+    return function(Part(X, codes, weights, multipliers), *arguments)
+
+
+def _largest(found: list[np.ndarray]) -> np.ndarray:
+    return np.max(found, axis=0)
+
+
+def client() -> Any:
+    """The client of a cluster, where there is one."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return None
+    try:
+        return distributed.default_client()
+    except ValueError:
+        return None
+
+
+def kept(values: Sequence[Delayed], *, large: bool = False) -> list[Delayed]:
+    """Values that stay where they are computed, on the workers of a cluster, from now on.
+
+    Large ones do so on a cluster alone: without one they are computed again in each round, since all of them may be
+    more than the memory holds.
+    """
+    if large and client() is None:
+        return list(values)
+    with cluster():
+        return list(dask.persist(*values))
+
+
+def computed(values: Sequence[Delayed]) -> tuple:
+    """The values themselves."""
+    with cluster(), warnings.catch_warnings():
+        # The coefficients of wide data are what has to be sent.
+        warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+        return dask.compute(*values)
+
+
+@contextmanager
+def cluster() -> Iterator[None]:
+    """Turn what a cluster that is lost raises into one clear error."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        yield
+        return
+    module = distributed.client
+    names = "CommClosedError", "CancelledError", "FutureCancelledError", "ClosedClientError", "TimeoutError"
+    lost = (distributed.KilledWorker, *(getattr(module, name) for name in names if hasattr(module, name)))
+    try:
+        yield
+    except lost as error:
+        raise RuntimeError(
+            f"the Dask cluster was lost during the computation ({type(error).__name__}: {error}). Start it again, with "
+            "more memory for each worker or smaller chunks if its workers were killed for their memory"
+        ) from error

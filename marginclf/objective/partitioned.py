@@ -1,0 +1,139 @@
+"""The regularised objective of rows in parts: one round for each evaluation, and nothing of the length of the rows.
+
+It is the same F as in :mod:`.binary` or, for many classes at once, in :mod:`.joint`; :mod:`.share` has what each part
+adds to it, and says what θ is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..matrix.parts import Parts, Sums
+from .share import Problem
+from .watched import Watched
+
+_FAR_MARGIN = 30.0
+_NO_FALL = 1e-9
+
+
+class PartitionedPoint:
+    """A point θ with what one round tells of it.
+
+    Attributes
+    ----------
+    theta, gradient : ndarray of shape (K, d + 1)
+        θ and ∂F/∂θ.
+    hessian : ndarray or None
+        Second derivatives without the penalty, if they were asked for.
+    w, b : ndarray
+        Coefficients and intercepts, of the shape that the problem has: (K, d) and (K,), or (d,) and a number.
+    value : float
+        F; with a width, that of the smooth problem.
+    suboptimality : float
+        Proven bound on (F − F*)/|F|, for intercepts at their minimum; NaN where nothing can be proved.
+    loss_value, slack, reach : float
+        With a width: F of the loss itself, what the multipliers leave of the duality gap, and no less than the largest
+        margin.
+    """
+
+    def __init__(self, problem: Problem, theta: np.ndarray, found: Sums) -> None:
+        values, gradient, hessian = found
+        # What comes from elsewhere may be read-only.
+        gradient = np.array(gradient)
+        self.theta, self.gradient = theta, gradient
+        self.hessian = np.array(hessian) if hessian.size else None
+        w, b = problem.coefficients(theta)
+        self.w: np.ndarray = w
+        self.b: Any = b
+        if problem.positive is not None:
+            self.w, self.b = w[0], float(b[0])
+        self.value = float(values[0])
+        quadratic = 0.0
+        if problem.penalty:
+            flat = w.ravel()
+            quadratic = 0.5 * float(flat @ flat)
+            self.value += quadratic
+            gradient[:, :-1] += w
+        if not problem.fit_intercept:
+            gradient[:, -1] = 0.0
+        if problem.width:
+            _, loss_value, self.slack, squares = map(float, values)
+            self.loss_value, self.reach = loss_value + quadratic, math.sqrt(squares)
+        self.suboptimality = math.nan
+
+    @property
+    def finite(self) -> bool:
+        flat = self.gradient.ravel()
+        return math.isfinite(self.value) and math.isfinite(flat @ flat)
+
+    def relative(self, amount: float) -> float:
+        """An amount of F as a fraction of |F|, with 0/0 = 0."""
+        if amount == 0.0:
+            return 0.0
+        return amount / abs(self.value) if self.value else math.inf
+
+
+class PartitionedObjective(Watched):
+    """F over rows in parts.
+
+    Parameters
+    ----------
+    parts : Parts
+        The rows.
+    problem : Problem
+        What F is.
+    total : float
+        Σ C s.
+    """
+
+    def __init__(self, parts: Parts, problem: Problem, total: float) -> None:
+        self.parts, self.problem, self.total = parts, problem, total
+
+    @property
+    def provable(self) -> bool:
+        """Whether the gradient at a point bounds its suboptimality: F is then 1-strongly convex in W."""
+        return self.problem.loss.convex and self.problem.penalty > 0.0
+
+    def with_width(self, width: float) -> PartitionedObjective:
+        """The smooth problem of this width, with the multipliers that the parts have."""
+        return PartitionedObjective(self.parts, replace(self.problem, width=width), self.total)
+
+    def evaluate(self, theta: np.ndarray, curvature: str = "") -> PartitionedPoint:
+        """The point θ, from one round; see :meth:`Problem.share` for ``curvature``."""
+        return PartitionedPoint(self.problem, theta, self.parts.sum(self.problem.share, theta, curvature))
+
+    def along(self, theta: np.ndarray, step: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """F and its slopes at θ + t·step for each length t, from one round."""
+        ((values, slopes),) = self.parts.sum(self.problem.along, theta, step, lengths)
+        if not self.problem.penalty:
+            return values, slopes
+        w, dw = theta[:, :-1].ravel(), step[:, :-1].ravel()
+        linear, quadratic = float(w @ dw), float(dw @ dw)
+        values = values + 0.5 * float(w @ w) + lengths * linear + 0.5 * lengths**2 * quadratic
+        return values, slopes + linear + lengths * quadratic
+
+    def class_sums(self) -> Sums:
+        """Σ C s and Σ C s x of each class, from one round."""
+        return self.parts.sum(self.problem.class_sums)
+
+    def set_multipliers(self, theta: np.ndarray | None) -> None:
+        """Let the parts have the multipliers of a point, or none."""
+        if theta is None:
+            self.parts.set_multipliers(None)
+        else:
+            self.parts.set_multipliers(self.problem.multipliers, theta)
+
+    def reach(self, theta: np.ndarray, step: np.ndarray) -> dict[str, Any]:
+        """Whether θ, or going on along a step, separates the classes, and how far the step moves a decision value."""
+        found = self.parts.largest(self.problem.reach, theta, step)
+        _, (far_slope,), _ = self.problem.loss.evaluate([_FAR_MARGIN])
+        endless = not self.problem.penalty and far_slope < 0.0
+
+        def separates(least: float, largest: float, scale: float) -> bool:
+            return bool(endless and -least >= -_NO_FALL * scale and largest > _NO_FALL * scale)
+
+        return {"separates": separates(*found[:3]) or separates(*found[3:6]), "change": float(found[6])}

@@ -1,0 +1,109 @@
+"""The method of multipliers of :mod:`marginclf.solvers.multipliers`, with the multipliers where the rows are.
+
+A round of the smooth problem also brings what its new multipliers would leave of the duality gap, so that nothing but
+their own update is a round of its own.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...objective import PartitionedObjective, PartitionedPoint, with_penalty
+from ..multipliers import NARROWER, NARROWEST, SHARE, WIDEST
+from ..solution import Solution, Status
+from .lbfgs import lbfgs_by_rounds
+from .newton import downhill, first_point, newton_step
+
+_FEW, _ROUNDS = 8, 3
+_ROUNDS_LONG, _SOME = 10, 0.9
+"""The same for L-BFGS, and the part of the gap that counts as less then."""
+
+_BEYOND = 1e-10
+"""Relative gap to which it goes on after tol: objectives are then the same as in memory."""
+
+_NARROWEST_LONG = 1e-2
+"""Where L-BFGS solves the smooth problems: what a narrow zone gains, it loses by its curvature."""
+
+_INNER, _LOOSE = 100, 0.1
+"""Iterations of L-BFGS for one smooth problem, and its tolerance as a part of the gap."""
+
+
+def multipliers_by_rounds(
+    objective: PartitionedObjective, theta: np.ndarray, *, factored: bool, tol: float, max_iter: int
+) -> Solution[PartitionedPoint]:
+    """Minimise an objective whose loss has a kink; see :func:`~.newton.newton_by_rounds` for the parameters.
+
+    ``factored`` says whether the smooth problems are solved by Newton's method or by L-BFGS.
+    """
+    gamma, least, idle, n_iter = WIDEST, np.inf, 0, 0
+    best: PartitionedPoint | None = None
+    objective.set_multipliers(None)
+    patience = _ROUNDS if factored else _ROUNDS_LONG
+    goal = min(tol, _BEYOND) if factored else tol
+    while True:
+        smooth = objective.with_width(gamma)
+        if factored:
+            point, steps = _newton(smooth, theta, max_iter - n_iter)
+        else:
+            enough = _LOOSE * min(least, 0.1)
+            inner = min(_INNER, max_iter - n_iter)
+            found = lbfgs_by_rounds(smooth, theta, tol=enough, max_iter=max(1, inner))
+            point, steps = found.point, found.n_iter
+        n_iter += steps
+        theta = point.theta
+        left = gap(objective, point)
+        point.value, point.suboptimality = point.loss_value, left
+        better = best is None or left <= (0.5 if factored else _SOME) * least
+        idle = 0 if better else idle + 1
+        if best is None or left < least:
+            best, least = point, left
+        objective.report(lambda: best)  # noqa: B023 (called at once)
+        met = least <= tol
+        # A step more is cheap where few were needed; where many were, the end is near.
+        if least <= goal or (met and (not better or steps > _FEW)):
+            return Solution(best, Status.PROVEN, n_iter)
+        if n_iter >= max_iter or idle >= patience:
+            return Solution(best, Status.LINE_SEARCH if idle >= patience else Status.MAX_ITER, n_iter)
+        smooth.set_multipliers(theta)
+        if steps <= (_FEW if factored else _INNER // 2):
+            gamma = max(gamma * NARROWER, NARROWEST if factored else _NARROWEST_LONG)
+
+
+def _newton(smooth: PartitionedObjective, theta: np.ndarray, max_iter: int) -> tuple[PartitionedPoint, int]:
+    """The smooth problem, as accurately as its multipliers are wrong."""
+    point, steps = first_point(smooth, theta, "all"), 0
+    while steps < max_iter:
+        assert point.hessian is not None
+        hessian = with_penalty(point.hessian, len(theta), smooth.problem.penalty)
+        if steps and _miss(point) + _imbalance(point) <= SHARE * point.slack:
+            break
+        step, decrement = newton_step(smooth, point, hessian)
+        trial = downhill(smooth, point, step, decrement, "all")
+        steps += 1
+        if trial is None:
+            break
+        gain, point = point.value - trial.value, trial
+        if not gain > 1e-15 * abs(point.value):
+            break
+    return point, steps
+
+
+def gap(objective: PartitionedObjective, point: PartitionedPoint) -> float:
+    """The duality gap at a point of the smooth problem, relative to F."""
+    amount = max(point.slack, 0.0) + _miss(point) + _imbalance(point)
+    if amount == 0.0:
+        return 0.0
+    return amount / abs(point.loss_value) if point.loss_value and math.isfinite(amount) else math.inf
+
+
+def _miss(point: PartitionedPoint) -> float:
+    in_w = point.gradient[:, :-1].ravel()
+    return 0.5 * float(in_w @ in_w)
+
+
+def _imbalance(point: PartitionedPoint) -> float:
+    """What the gap may hide because Σ α is not quite zero."""
+    slope = float(np.abs(point.gradient[:, -1]).sum())
+    return slope * (float(np.abs(point.b).max()) + point.reach)
