@@ -139,7 +139,12 @@ def blocks_of(X: Any, name: str) -> list[Any]:
         X = X.rechunk({1: -1})
     if not hasattr(X, "to_delayed"):
         raise ValueError(f"{name} must be a dask.array or a dask.dataframe, got {type(X).__name__}")
-    return np.asarray(X.to_delayed(), dtype=object).ravel().tolist()
+    if hasattr(X, "simplify"):
+        # Only the columns that are needed are read; and no partitions are fused, which would be other ones for y.
+        blocks = X.simplify().to_delayed(optimize_graph=False)
+    else:
+        blocks = X.to_delayed()
+    return np.asarray(blocks, dtype=object).ravel().tolist()
 
 
 def chunk_sizes(X: Any) -> list[int] | None:
@@ -256,13 +261,15 @@ def _classes(summaries: Sequence[Summary], *, weighted: bool) -> tuple[np.ndarra
     found = [summary for summary in summaries if summary.rows]
     if not found:
         raise ValueError("Found array with 0 sample(s): all chunks of X are empty; at least two samples are required")
-    kinds = sorted({"str" if summary.labels.dtype.kind in "OUS" else "a number" for summary in found})
+    kinds = sorted({"text" if isinstance(summary.labels[0], str) else "number" for summary in found})
     if len(kinds) > 1:
-        raise ValueError(f"y must have labels of one type, got {', '.join(kinds)} in different chunks; convert them")
+        raise ValueError(f"y must have labels of one type, got {' and '.join(kinds)} in different chunks; convert them")
     every = np.concatenate([summary.labels for summary in found])
     check_classification_targets(every)
     classes, codes = np.unique(every, return_inverse=True)
     totals = np.bincount(codes, np.concatenate([summary.totals for summary in found]), minlength=len(classes))
+    if not totals.any():
+        raise ValueError("sample_weight is zero for every row; give at least two classes a positive weight")
     classes, totals = classes[totals > 0.0], totals[totals > 0.0]
     validation.check_several(classes, weighted=weighted)
     return classes, totals

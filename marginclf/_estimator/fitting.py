@@ -36,6 +36,11 @@ def problems(data: Data | CollectionData, loss: MarginLoss, settings: Settings, 
     """
     n_classes = len(data.classes)
     if isinstance(data, CollectionData):
+        if settings.solver == "dual":
+            raise ValueError(
+                "solver='dual' visits the rows of X one after another in memory, and X is a Dask collection; use "
+                "solver='auto'"
+            )
         fit = PartitionedFit(data.parts, data.sample, loss, data.class_weights, n_classes, data.total, settings)
         yield lambda positive, starts: fit.solve([None] if joint else positive, starts)
     elif fits_by_parts(data.X, settings.solver):

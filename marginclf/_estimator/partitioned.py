@@ -125,7 +125,7 @@ class PartitionedFit:
         objective = PartitionedObjective(self._parts, problem, self._total)
         if self._settings.progress is not None:
             objective.watch = self._settings.progress.watch(number, self._parts)
-        solution = solve_by_rounds(objective, theta, **how)
+        solution = solve_by_rounds(objective, theta, self._sample, **how)
         return Solution(solution.point, solution.status, spent + solution.n_iter)
 
     def _optimum_of_sample(self, problem: Problem) -> np.ndarray:

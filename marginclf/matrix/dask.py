@@ -44,15 +44,13 @@ class DaskParts(Parts):
         rows = zip(self._blocks, self._codes, self._weights or nothing, self._multipliers or nothing, strict=True)
         return [delayed(_apply, pure=False)(call, *part) for part in rows]
 
-    def _one(self, found: list[Delayed], combine: Callable[[list], Any]) -> Any:
-        self.passes += 1
-        return computed([combined(found, delayed(combine, pure=False))])[0]
-
     def sum(self, function: Callable[..., Sums], *arguments: Any) -> Sums:
-        return self._one(self._each(function, *arguments), added)
+        self.passes += 1
+        return computed([combined(self._each(function, *arguments), delayed(added, pure=False))])[0]
 
-    def largest(self, function: Callable[..., np.ndarray], *arguments: Any) -> np.ndarray:
-        return self._one(self._each(function, *arguments), _largest)
+    def each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+        self.passes += 1
+        return list(computed(self._each(function, *arguments)))
 
     def set_multipliers(self, function: Callable[..., np.ndarray] | None, *arguments: Any) -> None:
         if function is None:
@@ -66,10 +64,6 @@ class DaskParts(Parts):
 def _apply(call: tuple[Callable[..., Any], tuple], X: Any, codes: Any, weights: Any, multipliers: Any) -> Any:
     function, arguments = call
     return function(Part(X, codes, weights, multipliers), *arguments)
-
-
-def _largest(found: list[np.ndarray]) -> np.ndarray:
-    return np.max(found, axis=0)
 
 
 def client() -> Any:

@@ -65,6 +65,10 @@ class Parts:
 
     def largest(self, function: Callable[..., np.ndarray], *arguments: Any) -> np.ndarray:
         """The entrywise maximum of function(part, *arguments) over the parts."""
+        return np.max(self.each(function, *arguments), axis=0)
+
+    def each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+        """function(part, *arguments) of every part, in their order; for results that are small."""
         raise NotImplementedError
 
     def set_multipliers(self, function: Callable[..., np.ndarray] | None, *arguments: Any) -> None:
@@ -117,9 +121,9 @@ class LocalParts(Parts):
         assert total is not None
         return total
 
-    def largest(self, function: Callable[..., np.ndarray], *arguments: Any) -> np.ndarray:
+    def each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
         self.passes += 1
-        return np.max([function(part, *arguments) for part in self], axis=0)
+        return [function(part, *arguments) for part in self]
 
     def set_multipliers(self, function: Callable[..., np.ndarray] | None, *arguments: Any) -> None:
         if function is None:
@@ -180,11 +184,11 @@ def stratified(
     rng = np.random.default_rng(seed)
     present = np.ones(len(codes), dtype=bool) if weights is None else weights > 0.0
     found, scale = [], []
-    classes = np.unique(codes)
+    classes, total = np.unique(codes), max(1, int(present.sum()))
     for k in classes:
         of_class = np.flatnonzero(present & (codes == k))
         count = len(of_class)
-        share = (1.0 - _EQUAL) * count / len(codes) + _EQUAL / len(classes)
+        share = (1.0 - _EQUAL) * count / total + _EQUAL / len(classes)
         places = min(-(-count // run), max(1, round(size * share / run)))
         starts = ((np.arange(places) + rng.random(places)) * (count / max(1, places))).astype(np.intp)
         chosen = np.unique(np.minimum(starts[:, None] + np.arange(run), count - 1)) if count else starts[:0]

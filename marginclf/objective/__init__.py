@@ -3,7 +3,7 @@
 from .binary import Objective, Point, signed_weights
 from .joint import JointObjective, JointPoint, intercept_step, shortened, with_penalty
 from .partitioned import PartitionedObjective, PartitionedPoint
-from .share import Problem
+from .share import Problem, Zone, sides
 from .watched import StopFit, Watched
 
 __all__ = [
@@ -16,8 +16,10 @@ __all__ = [
     "Problem",
     "StopFit",
     "Watched",
+    "Zone",
     "intercept_step",
     "shortened",
+    "sides",
     "signed_weights",
     "with_penalty",
 ]

@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
-from ..matrix.parts import Parts, Sums
-from .share import Problem
+from ..matrix.parts import Parts, Sums, added, combined
+from .share import Problem, Zone
 from .watched import Watched
 
 _FAR_MARGIN = 30.0
@@ -102,6 +103,12 @@ class PartitionedObjective(Watched):
         """The smooth problem of this width, with the multipliers that the parts have."""
         return PartitionedObjective(self.parts, replace(self.problem, width=width), self.total)
 
+    def with_stride(self, stride: int) -> PartitionedObjective:
+        """The same, with more rows or fewer in its Hessians."""
+        other = PartitionedObjective(self.parts, replace(self.problem, stride=stride), self.total)
+        other.watch = self.watch
+        return other
+
     def evaluate(self, theta: np.ndarray, curvature: str = "") -> PartitionedPoint:
         """The point θ, from one round; see :meth:`Problem.share` for ``curvature``."""
         return PartitionedPoint(self.problem, theta, self.parts.sum(self.problem.share, theta, curvature))
@@ -127,8 +134,17 @@ class PartitionedObjective(Watched):
         else:
             self.parts.set_multipliers(self.problem.multipliers, theta)
 
+    def around_kinks(self, theta: np.ndarray, reach: float, most: int) -> Zone:
+        """Of all parts together, from one round; see :meth:`Problem.around_kinks`."""
+        zones = self.parts.each(self.problem.around_kinks, theta, reach, most)
+        stack = sparse.vstack if sparse.issparse(zones[0].X) else np.concatenate
+        X, v = stack([zone.X for zone in zones]), np.concatenate([zone.v for zone in zones])
+        return Zone(combined([zone.sums for zone in zones], added), sum(zone.n_rows for zone in zones), X, v)
+
     def reach(self, theta: np.ndarray, step: np.ndarray) -> dict[str, Any]:
-        """Whether θ, or going on along a step, separates the classes, and how far the step moves a decision value."""
+        """Whether θ, or going on along a step, separates the classes for ever, after how many steps it does so, and how
+        far one moves a decision value.
+        """
         found = self.parts.largest(self.problem.reach, theta, step)
         _, (far_slope,), _ = self.problem.loss.evaluate([_FAR_MARGIN])
         endless = not self.problem.penalty and far_slope < 0.0
@@ -136,4 +152,8 @@ class PartitionedObjective(Watched):
         def separates(least: float, largest: float, scale: float) -> bool:
             return bool(endless and -least >= -_NO_FALL * scale and largest > _NO_FALL * scale)
 
-        return {"separates": separates(*found[:3]) or separates(*found[3:6]), "change": float(found[6])}
+        return {
+            "separates": separates(*found[:3]) or separates(*found[3:6]),
+            "change": float(found[6]),
+            "steps": float(found[7]),
+        }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,36 @@ from ..matrix import DesignMatrix, design_matrix
 from ..matrix.parts import Part, Sums
 from .binary import Objective, Point, signed_weights
 from .joint import JointObjective
+
+
+class Zone(NamedTuple):
+    """Rows near a kink, and what is left of the others.
+
+    Attributes
+    ----------
+    sums : tuple of ndarray
+        Σ C s φ of all rows; of the others, Σ C s and Σ C s x, for positive labels left and right of the kinks and for
+        negative ones.
+    n_rows : int
+        How many rows are near.
+    X, v : array and ndarray of shape (n_rows,)
+        Those rows and their C s y, if they are not too many.
+    """
+
+    sums: Sums
+    n_rows: int
+    X: Any
+    v: np.ndarray
+
+
+def sides(loss: MarginLoss, m: np.ndarray, reach: float) -> np.ndarray:
+    """−1 or 1 where the loss is the line of its far left or right within ``reach`` of a margin, 0 elsewhere."""
+    far = loss.evaluate([-_FAR, _FAR])[1]
+    lower, upper = loss.evaluate(m - reach)[1], loss.evaluate(m + reach)[1]
+    return np.where(upper == far[0], -1, np.where(lower == far[1], 1, 0))
+
+
+_FAR = 1e6
 
 
 @dataclass(frozen=True)
@@ -256,14 +287,44 @@ class Problem:
             objective.passes.by_class(inside)[...] = w
             return self._joint_gap(objective, part, inside, b, 0.0)[1]
 
+    def around_kinks(self, part: Part, theta: np.ndarray, reach: float, most: int) -> Zone:
+        """The rows that a change of their margins by ``reach`` may take over a kink, and the sums of the others.
+
+        Parameters
+        ----------
+        part : Part
+            The rows.
+        theta : ndarray of shape (1, d + 1)
+            Where.
+        reach : float
+            Change of a margin.
+        most : int
+            More rows than these are counted only.
+        """
+        (w,), (b,) = self.coefficients(theta)
+        with np.errstate(over="ignore", invalid="ignore"), design_matrix(part.X, self.n_jobs) as matrix:
+            objective = self._objective(part, matrix, 0.0)
+            assert isinstance(objective, Objective)
+            v, point = objective.v, Point(objective, w, float(b))
+            m = np.sign(v) * (point.z + b)
+            side = sides(self.loss, m, reach)
+            rows = np.flatnonzero((side == 0) & (v != 0.0))
+            totals, sums = np.zeros(4), np.zeros((4, len(w)))
+            for k, (sign, left) in enumerate(((1, -1), (1, 1), (-1, -1), (-1, 1))):
+                weights = np.where((np.sign(v) == sign) & (side == left), np.abs(v), 0.0)
+                totals[k], sums[k] = weights.sum(), matrix.transposed_product(weights)
+        few = rows if len(rows) <= most else rows[:0]
+        return Zone((np.array([point.value]), totals, sums), len(rows), part.X[few], v[few])
+
     def reach(self, part: Part, theta: np.ndarray, step: np.ndarray) -> np.ndarray:
         """Of the leads that the rows' own classes have, whose maxima say whether and how far a step separates them.
 
         Returns
         -------
-        ndarray of shape (7,)
+        ndarray of shape (8,)
             The largest of −lead, of lead and of the magnitudes of decision values, at θ and, in the same order, of the
-            changes that the step makes; and the largest change of a decision value relative to those above 1.
+            changes that the step makes; the largest change of a decision value relative to those above 1; and how many
+            such steps take all leads above 0, if any number does.
         """
         (w, b), (dw, db) = self.coefficients(theta), self.coefficients(step)
         with design_matrix(part.X, self.n_jobs) as matrix:
@@ -282,12 +343,14 @@ class Problem:
                 counted = np.broadcast_to(passes.weights > 0.0, m)
                 leads = [_lead(values, part.codes) for values in (z, change)]
         if not counted.any():
-            return np.full(7, -math.inf)
+            return np.full(8, -math.inf)
         found = []
         for lead, values in zip(leads, (z, change), strict=True):
             found += [-lead[counted].min(), lead[counted].max(), np.abs(values).max()]
         relative = np.abs(change) / np.maximum(np.abs(z), 1.0)
-        return np.array([*found, relative[:, counted].max()])
+        lead, growth = (values[counted] for values in leads)
+        steps = np.divide(-lead, growth, out=np.where(lead > 0.0, -np.inf, np.inf), where=growth > 0.0)
+        return np.array([*found, relative[:, counted].max(), steps.max()])
 
 
 def _lead(z: np.ndarray, codes: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...matrix.parts import Part
 from ...objective import PartitionedObjective, PartitionedPoint, StopFit
 from ..joint.direction import DIRECT_LIMIT
 from ..solution import Solution, Status
@@ -16,7 +17,13 @@ from .newton import newton_by_rounds
 
 
 def solve_by_rounds(
-    objective: PartitionedObjective, theta: np.ndarray, *, solver: str, tol: float, max_iter: int
+    objective: PartitionedObjective,
+    theta: np.ndarray,
+    sample: Part | None = None,
+    *,
+    solver: str,
+    tol: float,
+    max_iter: int,
 ) -> Solution[PartitionedPoint]:
     """Minimise an objective of rows in parts.
 
@@ -29,6 +36,8 @@ def solve_by_rounds(
         F.
     theta : ndarray of shape (K, d + 1)
         Where to start: the optimum of a sample, most often.
+    sample : Part, optional
+        Some of the rows, whose weights say what they stand for.
     solver : {"auto", "lbfgs", "newton"}
         The solver.
     tol : float
@@ -47,7 +56,7 @@ def solve_by_rounds(
         if objective.problem.loss.affine:
             solution = closed_form_by_rounds(objective)
         elif not objective.problem.loss.smooth:
-            solution = multipliers_by_rounds(objective, theta, factored=factored, **how)
+            solution = multipliers_by_rounds(objective, theta, sample, factored=factored, **how)
         elif factored:
             solution = newton_by_rounds(objective, theta, **how)
         else:

@@ -10,13 +10,16 @@ import math
 
 import numpy as np
 
+from ...matrix.parts import Part
 from ...objective import PartitionedObjective, PartitionedPoint, with_penalty
 from ..multipliers import NARROWER, NARROWEST, SHARE, WIDEST
 from ..solution import Solution, Status
+from .kinks import KinkRows
 from .lbfgs import lbfgs_by_rounds
 from .newton import downhill, first_point, newton_step
 
 _FEW, _ROUNDS = 8, 3
+_HALF = 0.5
 _ROUNDS_LONG, _SOME = 10, 0.9
 """The same for L-BFGS, and the part of the gap that counts as less then."""
 
@@ -31,44 +34,71 @@ _INNER, _LOOSE = 100, 0.1
 
 
 def multipliers_by_rounds(
-    objective: PartitionedObjective, theta: np.ndarray, *, factored: bool, tol: float, max_iter: int
+    objective: PartitionedObjective,
+    theta: np.ndarray,
+    sample: Part | None = None,
+    *,
+    factored: bool,
+    tol: float,
+    max_iter: int,
 ) -> Solution[PartitionedPoint]:
     """Minimise an objective whose loss has a kink; see :func:`~.newton.newton_by_rounds` for the parameters.
 
-    ``factored`` says whether the smooth problems are solved by Newton's method or by L-BFGS.
+    ``factored`` says whether the smooth problems are solved by Newton's method or by L-BFGS. Of a binary problem, as
+    soon as a ``sample`` shows that few enough rows are left near the kink, these end it (:mod:`.kinks`).
     """
-    gamma, least, idle, n_iter = WIDEST, np.inf, 0, 0
+    near = KinkRows(objective, sample) if sample is not None and objective.problem.positive is not None else None
+    moved = near.first_reach if near is not None else np.inf
+    gamma, idle, n_iter, bound = WIDEST, 0, 0, -np.inf
     best: PartitionedPoint | None = None
     objective.set_multipliers(None)
-    patience = _ROUNDS if factored else _ROUNDS_LONG
-    goal = min(tol, _BEYOND) if factored else tol
+    goal, patience = (min(tol, _BEYOND), _ROUNDS) if factored else (tol, _ROUNDS_LONG)
     while True:
+        last = np.inf if best is None else best.suboptimality
+        if near is not None and moved <= near.reach(theta) and n_iter < max_iter:
+            end = near.attempt(theta, moved, goal)
+            n_iter, bound = n_iter + end.rounds, max(bound, end.bound)
+            best = _better(best, end.point, bound)
+            objective.report(lambda: best)  # noqa: B023 (called at once)
+            if best.suboptimality <= tol:
+                return Solution(best, Status.PROVEN, n_iter)
+            theta = best.theta
         smooth = objective.with_width(gamma)
+        before = theta
         if factored:
             point, steps = _newton(smooth, theta, max_iter - n_iter)
         else:
-            enough = _LOOSE * min(least, 0.1)
-            inner = min(_INNER, max_iter - n_iter)
-            found = lbfgs_by_rounds(smooth, theta, tol=enough, max_iter=max(1, inner))
+            enough = _LOOSE * min(last, 0.1)
+            found = lbfgs_by_rounds(smooth, theta, tol=enough, max_iter=max(1, min(_INNER, max_iter - n_iter)))
             point, steps = found.point, found.n_iter
         n_iter += steps
         theta = point.theta
-        left = gap(objective, point)
-        point.value, point.suboptimality = point.loss_value, left
-        better = best is None or left <= (0.5 if factored else _SOME) * least
-        idle = 0 if better else idle + 1
-        if best is None or left < least:
-            best, least = point, left
+        gap = _gap(point)
+        point.value = point.loss_value
+        bound = max(bound, point.value - gap * abs(point.value))
+        best = _better(best, point, bound)
         objective.report(lambda: best)  # noqa: B023 (called at once)
-        met = least <= tol
+        left = best.suboptimality
+        better = left <= (_HALF if factored else _SOME) * last
+        idle = 0 if better else idle + 1
         # A step more is cheap where few were needed; where many were, the end is near.
-        if least <= goal or (met and (not better or steps > _FEW)):
+        if left <= goal or (left <= tol and (not better or steps > _FEW)):
             return Solution(best, Status.PROVEN, n_iter)
         if n_iter >= max_iter or idle >= patience:
             return Solution(best, Status.LINE_SEARCH if idle >= patience else Status.MAX_ITER, n_iter)
         smooth.set_multipliers(theta)
+        if near is not None:
+            moved = near.moved(before, theta)
         if steps <= (_FEW if factored else _INNER // 2):
             gamma = max(gamma * NARROWER, NARROWEST if factored else _NARROWEST_LONG)
+
+
+def _better(best: PartitionedPoint | None, point: PartitionedPoint, bound: float) -> PartitionedPoint:
+    """The lower of two points, with what a bound on F from below proves of it."""
+    best = point if best is None or point.value < best.value else best
+    gap = max(best.value - bound, 1e-15 * abs(best.value))
+    best.suboptimality = best.relative(gap) if np.isfinite(bound) else np.inf
+    return best
 
 
 def _newton(smooth: PartitionedObjective, theta: np.ndarray, max_iter: int) -> tuple[PartitionedPoint, int]:
@@ -90,7 +120,7 @@ def _newton(smooth: PartitionedObjective, theta: np.ndarray, max_iter: int) -> t
     return point, steps
 
 
-def gap(objective: PartitionedObjective, point: PartitionedPoint) -> float:
+def _gap(point: PartitionedPoint) -> float:
     """The duality gap at a point of the smooth problem, relative to F."""
     amount = max(point.slack, 0.0) + _miss(point) + _imbalance(point)
     if amount == 0.0:

@@ -11,6 +11,7 @@ from .proof import bound, half_square, mean_of, settled, verdict
 
 _SUFFICIENT = 1e-4
 _SEARCHES = 8
+_LONGEST = 1e3
 _LENGTHS = 0.6 ** np.arange(1, 13)
 """Of shorter steps that one round looks at."""
 
@@ -19,6 +20,9 @@ _LAST = 1e-12
 
 _LAST_OF_SAMPLE = 1e-10
 """The same where the Hessian is one of sampled rows, whose steps leave about a hundredth."""
+
+_PROGRESS = 0.1
+"""Part of a decrement that a step should leave at most, by a Hessian of sampled rows."""
 
 _ROUNDING = 1e-14
 _PATIENCE = 4
@@ -41,10 +45,10 @@ def newton_by_rounds(
     max_iter : int
         Largest number of iterations.
     """
-    sampled = objective.problem.stride > 1
-    enough = _LAST_OF_SAMPLE if sampled else _LAST
+    before = np.inf
     point = first_point(objective, theta, "all")
     for n_iter in range(max_iter + 1):
+        sampled = objective.problem.stride > 1
         assert point.hessian is not None
         hessian = with_penalty(point.hessian, len(theta), objective.problem.penalty)
         point.suboptimality = bound(objective, point, hessian, tol)
@@ -53,27 +57,45 @@ def newton_by_rounds(
             point = settled(objective, point, tol, mean_of(hessian, *theta.shape))
         objective.report(lambda: point)  # noqa: B023 (called at once)
         step, decrement = newton_step(objective, point, hessian)
-        last = point.relative(decrement) <= enough
+        last = point.relative(decrement) <= (_LAST_OF_SAMPLE if sampled else _LAST)
         looks = n_iter >= _PATIENCE
         proven = point.suboptimality <= tol
         status = Status.PROVEN if proven else verdict(objective, point, step, decrement, tol, looks=looks)
-        if status is not None and (last or not status.converged):
+        if status is Status.SEPARABLE:
+            # Leave the coefficients where they separate.
+            further = objective.evaluate(point.theta + _length_to_separate(objective, point, step) * step)
+            return Solution(further if further.finite and further.value < point.value else point, status, n_iter + 1)
+        # What is not proven yet may be after a step more, though it cannot be seen in F.
+        unproven = objective.provable and status is Status.LIMIT_OF_PRECISION
+        if status is not None and (not status.converged or (last and not unproven)):
             return Solution(point, status, n_iter)
         if n_iter == max_iter:
             return Solution(point, status or Status.MAX_ITER, n_iter)
-        trial = downhill(objective, point, step, decrement, "" if last else "all")
+        if sampled and n_iter and decrement > _PROGRESS * before:
+            # Rows that differ so much are not told by a few of them.
+            objective = objective.with_stride(max(1, objective.problem.stride // 4))
+        before = decrement
+        final = last and (unproven or not objective.provable)
+        trial = downhill(objective, point, step, decrement, "" if final else "all")
         if trial is None:
             # Rounding of F hides what is left to gain, or no step gains.
             lost = point.relative(decrement) <= _ROUNDING
             return Solution(point, status or (Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH), n_iter)
-        if last:
+        if final:
             trial.suboptimality = bound(objective, trial, hessian, tol)
-            ended = Status.PROVEN if trial.suboptimality <= tol else Status.LIMIT_OF_PRECISION
-            if not objective.provable:
-                ended = verdict(objective, trial, step, decrement, tol) or ended
+            if objective.provable:
+                ended = Status.PROVEN if trial.suboptimality <= tol else Status.LIMIT_OF_PRECISION
+                return Solution(min(trial, point, key=lambda p: p.suboptimality), ended, n_iter + 1)
+            ended = verdict(objective, trial, step, decrement, tol) or Status.LIMIT_OF_PRECISION
             return Solution(trial, ended, n_iter + 1)
         point = trial
     raise AssertionError("unreachable")
+
+
+def _length_to_separate(objective: PartitionedObjective, point: PartitionedPoint, step: np.ndarray) -> float:
+    """Of a step along which classes are separated, or from a point that separates them."""
+    steps = objective.reach(point.theta, step)["steps"]
+    return 1.5 * max(1.0, steps) if np.isfinite(steps) and steps < _LONGEST else 1.0
 
 
 def first_point(objective: PartitionedObjective, theta: np.ndarray, curvature: str) -> PartitionedPoint:

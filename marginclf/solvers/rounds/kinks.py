@@ -1,0 +1,137 @@
+"""Losses of straight lines with a kink: the rows near it come to where the solver is, the others are four sums.
+
+Where a row stays on one line, its loss is linear, and all rows of a label on one line weigh what a single row at their
+mean weighs. With the rows near the kink, that is a problem that fits in memory. Its objective is nowhere above F, since
+the loss is convex, so that its minimum bounds that of F from below; and its optimum is that of F itself if no other row
+has crossed the kink. From a good start two rounds end it, where smoothing the kink away takes sixty.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from ...matrix import design_matrix
+from ...matrix.parts import Part
+from ...objective import Objective, PartitionedObjective, PartitionedPoint, Zone, sides
+
+_NUMBERS = 1 << 22
+"""Of the rows that are asked for: 32 MB."""
+
+_EXACT = 1e-12
+_ROUNDS = 8
+_FARTHER = 3.0
+"""How much farther than margins of the sample have moved those of other rows may move next."""
+
+_ERROR = 4.0
+
+
+class Attempt(NamedTuple):
+    """Where an attempt ended: its best point, what F cannot be below, and how many rounds it took."""
+
+    point: PartitionedPoint
+    bound: float
+    rounds: int
+
+
+class KinkRows:
+    """The rows near the kink of a binary problem, as far as a sample tells where they are.
+
+    Parameters
+    ----------
+    objective : PartitionedObjective
+        F, of a convex loss with a kink and with a penalty.
+    sample : Part
+        Some of the rows, whose weights say what they stand for.
+    """
+
+    def __init__(self, objective: PartitionedObjective, sample: Part) -> None:
+        self._objective, self._sample = objective, sample
+        per_row = sample.X.nnz / max(1, sample.X.shape[0]) if sparse.issparse(sample.X) else sample.X.shape[1]
+        self._most = int(_NUMBERS / max(1.0, per_row))
+
+    @property
+    def first_reach(self) -> float:
+        """About how far the optimum of the sample is from that of all rows, in margins."""
+        return _ERROR * math.sqrt(self._objective.problem.shape[1] / max(1, len(self._sample.codes)))
+
+    def reach(self, theta: np.ndarray) -> float:
+        """How far margins may move before more rows are concerned than may be asked for."""
+        m, stands_for = self._margins(theta), self._sample.weights
+        assert stands_for is not None
+        low, high = 0.0, max(1.0, float(np.abs(m).max(initial=0.0)))
+        for _ in range(50):
+            middle = 0.5 * (low + high)
+            near = sides(self._objective.problem.loss, m, middle) == 0
+            # Weights that differ make this a guess; the rows are counted where they are.
+            count = near.sum() * self._objective.parts.shape[0] / max(1, len(m))
+            few = max(count, float(near @ stands_for) if self._unweighted else 0.0) <= 0.5 * self._most
+            low, high = (middle, high) if few else (low, middle)
+        return low
+
+    @property
+    def _unweighted(self) -> bool:
+        weights = self._sample.weights
+        return weights is not None and abs(float(weights.sum()) / self._objective.parts.shape[0] - 1.0) < 1e-3
+
+    def moved(self, before: np.ndarray, after: np.ndarray) -> float:
+        """The largest change of a margin in the sample."""
+        return float(np.abs(self._margins(after) - self._margins(before)).max(initial=0.0))
+
+    def attempt(self, theta: np.ndarray, moved: float, goal: float) -> Attempt:
+        """Take F for that of the rows near the kink, as long as the gap shrinks.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (1, d + 1)
+            Where to start.
+        moved : float
+            How far margins of the sample are from those of the optimum, about.
+        goal : float
+            Relative duality gap at which to stop.
+        """
+        problem, best, bound, last = self._objective.problem, None, -math.inf, math.inf
+        rounds = 0
+        while rounds < _ROUNDS:
+            rounds += 1
+            zone = self._objective.around_kinks(theta, min(_FARTHER * moved, self.reach(theta)), self._most)
+            point = PartitionedPoint(problem, theta, (zone.sums[0], np.zeros_like(theta), np.empty((0, 0))))
+            best = point if best is None or point.value < best.value else best
+            gap = best.relative(max(best.value - bound, 0.0)) if math.isfinite(bound) else math.inf
+            if gap <= goal or (math.isfinite(last) and not gap <= 0.5 * last) or zone.n_rows > len(zone.v):
+                break
+            last = gap
+            before = theta
+            theta, lower = self._reduced(zone, theta)
+            bound, moved = max(bound, lower), self.moved(before, theta)
+        assert best is not None
+        return Attempt(best, bound, rounds)
+
+    def _margins(self, theta: np.ndarray) -> np.ndarray:
+        of_sample = self._objective.problem.in_memory(self._sample)
+        assert isinstance(of_sample, Objective)
+        (w,), (b,) = self._objective.problem.coefficients(theta)
+        return np.sign(of_sample.v) * (of_sample.decisions(w) + b)
+
+    def _reduced(self, zone: Zone, theta: np.ndarray) -> tuple[np.ndarray, float]:
+        """The optimum of the rows near the kink with the means of the others, and what F cannot be below."""
+        from .. import solve
+
+        problem = self._objective.problem
+        _, totals, sums = zone.sums
+        some = totals > 0.0
+        means = sums[some] / totals[some, None]
+        v = np.append(zone.v, totals[some] * np.array([1.0, 1.0, -1.0, -1.0])[some])
+        if sparse.issparse(zone.X):
+            X = sparse.vstack([zone.X, sparse.csr_array(means)], format="csr")
+        else:
+            X = np.concatenate([zone.X, means])
+        (w,), (b,) = problem.coefficients(theta)
+        with design_matrix(X, problem.n_jobs) as matrix:
+            reduced = Objective(matrix, problem.loss, v, penalty=1.0, fit_intercept=problem.fit_intercept)
+            point = solve(reduced, w, float(b), solver="auto", tol=_EXACT, max_iter=1000).point
+        lower = point.value - point.suboptimality * abs(point.value)
+        return problem.theta(point.w[None], np.array([point.b])), lower if math.isfinite(lower) else -math.inf
