@@ -243,7 +243,7 @@ BAD = {
 }
 
 
-@pytest.mark.fault("input")
+@pytest.mark.fault("bad input")
 @pytest.mark.parametrize("case", BAD)
 def test_what_cannot_be_used_is_named_and_a_previous_fit_stays(case):
     make, message = BAD[case]

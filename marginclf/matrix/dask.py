@@ -36,6 +36,7 @@ class DaskParts(Parts):
         self.shape = shape
         self._blocks, self._codes, self._weights = blocks, codes, weights
         self._multipliers: list[Delayed] | None = None
+        self._client = client()
 
     def _each(self, function: Callable[..., Any], *arguments: Any) -> list[Delayed]:
         # One object for all parts, so that the point travels once to each worker.
@@ -46,11 +47,11 @@ class DaskParts(Parts):
 
     def sum(self, function: Callable[..., Sums], *arguments: Any) -> Sums:
         self.passes += 1
-        return computed([combined(self._each(function, *arguments), delayed(added, pure=False))])[0]
+        return computed([combined(self._each(function, *arguments), delayed(added, pure=False))], self._client)[0]
 
     def each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
         self.passes += 1
-        return list(computed(self._each(function, *arguments)))
+        return list(computed(self._each(function, *arguments), self._client))
 
     def set_multipliers(self, function: Callable[..., np.ndarray] | None, *arguments: Any) -> None:
         if function is None:
@@ -85,31 +86,34 @@ def kept(values: Sequence[Delayed], *, large: bool = False) -> list[Delayed]:
     """
     if large and client() is None:
         return list(values)
-    with cluster():
+    with watched(client()):
         return list(dask.persist(*values))
 
 
-def computed(values: Sequence[Delayed]) -> tuple:
-    """The values themselves."""
-    with cluster(), warnings.catch_warnings():
+def computed(values: Sequence[Delayed], on: Any = None) -> tuple:
+    """The values themselves; ``on`` is the client of the cluster that has what they are made of."""
+    with watched(on or client()), warnings.catch_warnings():
         # The coefficients of wide data are what has to be sent.
         warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
         return dask.compute(*values)
 
 
 @contextmanager
-def cluster() -> Iterator[None]:
-    """Turn what a cluster that is lost raises into one clear error."""
-    distributed = sys.modules.get("distributed")
-    if distributed is None:
+def watched(on: Any) -> Iterator[None]:
+    """Turn whatever is raised because a cluster is lost into one clear error."""
+    if on is None:
         yield
         return
-    module = distributed.client
+    module = sys.modules["distributed"]
     names = "CommClosedError", "CancelledError", "FutureCancelledError", "ClosedClientError", "TimeoutError"
-    lost = (distributed.KilledWorker, *(getattr(module, name) for name in names if hasattr(module, name)))
+    lost = (module.KilledWorker, *(getattr(module.client, name) for name in names if hasattr(module.client, name)))
     try:
+        if on.status != "running":
+            raise module.comm.CommClosedError(f"the client is {on.status}")
         yield
-    except lost as error:
+    except Exception as error:
+        if not isinstance(error, lost) and on.status == "running":
+            raise
         raise RuntimeError(
             f"the Dask cluster was lost during the computation ({type(error).__name__}: {error}). Start it again, with "
             "more memory for each worker or smaller chunks if its workers were killed for their memory"

@@ -309,12 +309,12 @@ class Problem:
             m = np.sign(v) * (point.z + b)
             side = sides(self.loss, m, reach)
             rows = np.flatnonzero((side == 0) & (v != 0.0))
-            totals, sums = np.zeros(4), np.zeros((4, len(w)))
+            value, totals, sums = np.array([point.value]), np.zeros(4), np.zeros((4, len(w)))
             for k, (sign, left) in enumerate(((1, -1), (1, 1), (-1, -1), (-1, 1))):
                 weights = np.where((np.sign(v) == sign) & (side == left), np.abs(v), 0.0)
                 totals[k], sums[k] = weights.sum(), matrix.transposed_product(weights)
         few = rows if len(rows) <= most else rows[:0]
-        return Zone((np.array([point.value]), totals, sums), len(rows), part.X[few], v[few])
+        return Zone((value, totals, sums), len(rows), part.X[few], v[few])
 
     def reach(self, part: Part, theta: np.ndarray, step: np.ndarray) -> np.ndarray:
         """Of the leads that the rows' own classes have, whose maxima say whether and how far a step separates them.

@@ -1,40 +1,24 @@
 """Threads, processes and signals: the right numbers, no abort, no hang, no more threads than were asked for."""
 
-import json
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
+from children import child
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import scale
 
-import marginclf
 from marginclf import MarginLinearClassifier
 
 pytestmark = pytest.mark.fault("concurrency")
 X, Y = load_digits(return_X_y=True)
 X = scale(X)
 POSIX = pytest.mark.skipif(os.name != "posix", reason="such signals and children are those of POSIX")
-
-
-def child(code, *, cache=None, timeout=240):
-    """What a process of its own prints as JSON; a hang ends in an error."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(marginclf.__file__).parents[1])}
-    if cache is not None:
-        environment["NUMBA_CACHE_DIR"] = str(cache)
-    command = [sys.executable, "-c", textwrap.dedent(code)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
-    assert done.returncode == 0, (done.returncode, done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def test_eight_threads_compile_and_fit_at_once(tmp_path, tried):

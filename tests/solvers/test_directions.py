@@ -9,6 +9,7 @@ from problems import Exact, draw, fit, objective_of
 from references import CONVEX, LOSSES, mp
 
 from marginclf.losses import DWD, Exponential, Logistic, Savage, Sigmoid, SmoothHinge, Squared, Tangent
+from marginclf.objective import shortened
 
 # `marginclf.solvers.newton` is the function, not the module.
 direction = importlib.import_module("marginclf.solvers.direction")
@@ -124,3 +125,9 @@ def test_dependent_columns_without_a_penalty():
         assert not messages
         assert model.objective_[0] == pytest.approx(plain.objective_[0], rel=1e-8)
         assert np.abs(model.coef_).max() < 100.0
+
+
+def test_a_step_of_the_intercepts_is_shortened_as_a_whole():
+    b = np.array([5.0, -5.0, 0.0])
+    np.testing.assert_allclose(shortened(np.array([-10.0, 35.0, -25.0]), b), [-10.0, 35.0, -25.0])
+    np.testing.assert_allclose(shortened(np.array([-100.0, 350.0, -250.0]), b), [-10.0, 35.0, -25.0])
