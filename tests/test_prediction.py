@@ -227,3 +227,18 @@ def test_sparsify_and_densify(X, y):
     assert model.sparsify().densify() is model
     assert isinstance(model.coef_, np.ndarray)
     np.testing.assert_array_equal(model.coef_, dense)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("sparse_coefficients", [False, True])
+def test_a_large_array_is_not_searched_for_nan_but_its_decision_values_are(monkeypatch, bad, sparse_coefficients):
+    monkeypatch.setattr("marginclf._estimator.validation._LARGE_ARRAY", 1)
+    X = np.random.default_rng(0).normal(size=(100, 3))
+    X[:, 2] = 0.0  # whose coefficient is zero
+    model = MarginLinearClassifier().fit(X, X[:, 0] > 0.0)
+    assert model.coef_[0, 2] == 0.0
+    if sparse_coefficients:
+        model.sparsify()
+    X[50, 2] = bad
+    with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
+        model.predict(X)

@@ -32,6 +32,10 @@ LINES = {
         Eight threads with the first compilation among them; children by fork, spawn and forkserver; workers of joblib;
         50 interrupts at random instants. The right numbers, no hang, no thread left, ``KeyboardInterrupt`` within a
         second.""",
+    "clusters": """
+        A cluster of Dask with processes of its own: more data than a worker has memory, workers that are killed during
+        a round and before a fit (not a bit changes), a cluster that ends (one clear error, the earlier fit stays),
+        chunks that are made once.""",
     "long life": """
         Stored fits of every loss, a thousand fits in one process (memory stays flat), pickles of released versions.""",
     "security": """

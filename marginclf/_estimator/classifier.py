@@ -232,11 +232,11 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, data frame, dask.array, dask.dataframe} of shape (n_samples, n_features)
             Features. float32 and float64 in C or Fortran order and CSR are used as they are, without a copy; X is
-            never changed.
+            never changed. An array in a mapped file is not loaded, and a collection of Dask stays where it is.
         y : array-like of shape (n_samples,)
-            Class labels.
+            Class labels; for a collection, one with the same chunks.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, at least 0. A weight of 2 is the row twice, a weight of 0 is the row removed.
 
@@ -249,6 +249,8 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
         ------
         ValueError
             If a parameter or the data cannot be used; a previous fit is then left as it was.
+        RuntimeError
+            If the Dask cluster is lost.
         """
         before = dict(self.__dict__)
         try:

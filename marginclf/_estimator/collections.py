@@ -168,8 +168,9 @@ def blocks_like(values: Any, sizes: list[int] | None, number: int, name: str) ->
         blocks = blocks_of(values, name)
         if len(blocks) != number:
             raise ValueError(
-                f"{name} has {len(blocks)} chunks, X has {number}; take both from one collection, or give both known "
-                "chunk sizes (compute_chunk_sizes) so that they can be aligned"
+                f"{name} has {len(blocks)} chunks, X has {number}; take both from one collection (partitions of a data "
+                "frame are fused by to_delayed() unless optimize_graph=False), or give both known chunk sizes "
+                "(compute_chunk_sizes) so that they can be aligned"
             )
         return blocks
     if sizes is None:

@@ -18,8 +18,8 @@ from ..solvers.rounds import solve_by_rounds
 from .one_vs_rest import COMPANION, Settings
 
 _LARGE_BYTES, _LARGE_ROWS = 1 << 26, 1 << 18
-_HESSIAN_COST, _HESSIAN_ROWS = 64, 200
-"""Coefficients and intercepts up to which all rows make the Hessian, and sampled rows for each of them beyond."""
+_HESSIAN_ROWS = 200
+"""Rows for each coefficient that a Hessian is made of, at least."""
 
 _SAMPLE_TOL, _SAMPLE_ITERATIONS = 1e-5, 100
 
@@ -87,10 +87,10 @@ class PartitionedFit:
         )
 
     def _stride(self, positive: int | None) -> int:
-        """One row in how many makes a Hessian: as many as make it cost about what a pass does, and enough of them."""
+        """One row in how many makes a Hessian."""
         n, d = self._parts.shape
         size = (d + 1) * (self._n_classes if positive is None else 1)
-        return max(1, min(size // _HESSIAN_COST, n // (_HESSIAN_ROWS * size)))
+        return max(1, min(size // self._parts.whole_hessian, n // (_HESSIAN_ROWS * size)))
 
     def solve(self, positive: Sequence[int | None], starts: Sequence[tuple | None]) -> Iterator[tuple[Solution, float]]:
         """The solution of each problem, and the seconds that it took.
@@ -138,13 +138,13 @@ class PartitionedFit:
         w, b = np.zeros((k, size - 1)), np.zeros(k)
         how: dict[str, Any] = {"solver": "auto", "tol": _SAMPLE_TOL, "max_iter": _SAMPLE_ITERATIONS}
         try:
-            objective = problem.in_memory(self._sample)
-            if isinstance(objective, JointObjective):
-                found = solve_joint(objective, w, b, **how)
-                w, b, status = objective.passes.by_class(found.point.w), found.point.b, found.status
-            else:
-                of_two = solve(objective, w[0], 0.0, **how)
-                w, b, status = of_two.point.w[None], np.array([of_two.point.b]), of_two.status
+            with problem.in_memory(self._sample) as objective:
+                if isinstance(objective, JointObjective):
+                    found = solve_joint(objective, w, b, **how)
+                    w, b, status = objective.passes.by_class(found.point.w), found.point.b, found.status
+                else:
+                    of_two = solve(objective, w[0], 0.0, **how)
+                    w, b, status = of_two.point.w[None], np.array([of_two.point.b]), of_two.status
         except OverflowError:
             return zero
         # Without a penalty a sample may be separable where the rows are not.

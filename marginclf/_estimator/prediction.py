@@ -98,12 +98,12 @@ class LinearPrediction:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, data frame, dask.array, dask.dataframe} of shape (n_samples, n_features)
             Features.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
+        ndarray or dask.array of shape (n_samples,) or (n_samples, n_classes)
             With two classes, positive values are for ``classes_[1]``.
 
         Raises
@@ -114,7 +114,8 @@ class LinearPrediction:
         check_is_fitted(self)
         if is_collection(X):
             return by_blocks(self, X, "decision_function", self._columns(), float)
-        X = features(self, X, reset=False)
+        # Sparse coefficients would not see NaN in the columns that they leave out.
+        X = features(self, X, reset=False, finite_later=not sparse.issparse(self.coef_))
         with np.errstate(over="ignore", invalid="ignore"):
             z = self._decisions(X)
         if not np.isfinite(z).all():
@@ -126,12 +127,12 @@ class LinearPrediction:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, data frame, dask.array, dask.dataframe} of shape (n_samples, n_features)
             Features.
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        ndarray or dask.array of shape (n_samples,)
             The class of the largest decision value.
         """
         if is_collection(X):
@@ -155,12 +156,12 @@ class LinearPrediction:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, data frame, dask.array, dask.dataframe} of shape (n_samples, n_features)
             Features.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_classes)
+        ndarray or dask.array of shape (n_samples, n_classes)
             Probabilities, in the order of ``classes_``.
         """
         if is_collection(X):
@@ -193,12 +194,12 @@ class LinearPrediction:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, data frame} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, data frame, dask.array, dask.dataframe} of shape (n_samples, n_features)
             Features.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_classes)
+        ndarray or dask.array of shape (n_samples, n_classes)
             Log-probabilities, in the order of ``classes_``.
         """
         with np.errstate(divide="ignore"):

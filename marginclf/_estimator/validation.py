@@ -65,7 +65,7 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weig
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None. Pass the class labels."
         )
-    X = features(estimator, X, reset=True)
+    X = features(estimator, X, reset=True, finite_later=True)
     y = labels(y)
     check_consistent_length(X, y)
     classes, codes = _two_classes(y) or _many_classes(y)
@@ -121,7 +121,7 @@ def check_total(weights: np.ndarray) -> None:
         raise ValueError("the total of sample_weight times class_weight overflows; use smaller weights")
 
 
-def features(estimator: Any, X: Any, *, reset: bool) -> Any:
+def features(estimator: Any, X: Any, *, reset: bool, finite_later: bool = False) -> Any:
     """X as a float32 or float64 array, or CSR; float types and storage are kept as they are.
 
     Parameters
@@ -131,14 +131,16 @@ def features(estimator: Any, X: Any, *, reset: bool) -> Any:
     X : {array-like, sparse matrix, data frame}
         Features.
     reset : bool
-        Whether this is a fit. Large arrays are then not searched for NaN and infinity: the first pass finds them, see
-        :func:`unusable_data`.
+        Whether this is a fit.
+    finite_later : bool, default=False
+        Whether large arrays need not be searched for NaN and infinity, which all that is computed from them shows;
+        see :func:`unusable_data`.
     """
     if getattr(getattr(X, "dtype", None), "kind", "") == "c":
         raise ValueError(
             f"Complex data not supported: X has dtype {X.dtype}; pass real and imaginary parts as columns of their own"
         )
-    later = reset and isinstance(X, np.ndarray) and X.dtype.kind == "f" and X.size >= _LARGE_ARRAY
+    later = finite_later and isinstance(X, np.ndarray) and X.dtype.kind == "f" and X.size >= _LARGE_ARRAY
     how: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "ensure_all_finite": not later}
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # of the sum by which infinity is looked for

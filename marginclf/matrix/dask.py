@@ -30,6 +30,8 @@ class DaskParts(Parts):
         Rows and columns of all.
     """
 
+    whole_hessian = 64
+
     def __init__(
         self, blocks: list[Delayed], codes: list[Delayed], weights: list[Delayed] | None, shape: tuple[int, int]
     ) -> None:

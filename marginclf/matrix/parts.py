@@ -54,10 +54,14 @@ class Parts:
         Rows n and columns d of all parts together.
     passes : int
         Rounds so far: each reads all of X once.
+    whole_hessian : int
+        Coefficients and intercepts up to which all rows make a Hessian; beyond, so many fewer do. More than what costs
+        as much as an evaluation, where waiting for a round costs that anyway.
     """
 
     shape: tuple[int, int]
     passes: int = 0
+    whole_hessian = 10
 
     def sum(self, function: Callable[..., Sums], *arguments: Any) -> Sums:
         """Σ function(part, *arguments) over the parts, entry by entry of the tuples that it returns."""

@@ -138,8 +138,10 @@ class PartitionedObjective(Watched):
         """Of all parts together, from one round; see :meth:`Problem.around_kinks`."""
         zones = self.parts.each(self.problem.around_kinks, theta, reach, most)
         stack = sparse.vstack if sparse.issparse(zones[0].X) else np.concatenate
-        X, v = stack([zone.X for zone in zones]), np.concatenate([zone.v for zone in zones])
-        return Zone(combined([zone.sums for zone in zones], added), sum(zone.n_rows for zone in zones), X, v)
+        n_rows = sum(zone.n_rows for zone in zones)
+        kept = zones if n_rows <= most else [zone._replace(X=zone.X[:0], v=zone.v[:0]) for zone in zones]
+        X, v = stack([zone.X for zone in kept]), np.concatenate([zone.v for zone in kept])
+        return Zone(combined([zone.sums for zone in zones], added), n_rows, X, v)
 
     def reach(self, theta: np.ndarray, step: np.ndarray) -> dict[str, Any]:
         """Whether θ, or going on along a step, separates the classes for ever, after how many steps it does so, and how

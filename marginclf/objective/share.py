@@ -8,6 +8,8 @@ offsets of the columns cost the Hessian no digits.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +20,9 @@ from ..matrix import DesignMatrix, design_matrix
 from ..matrix.parts import Part, Sums
 from .binary import Objective, Point, signed_weights
 from .joint import JointObjective
+
+_FAR = 1e6
+"""A margin where a loss that ends in a straight line is on it."""
 
 
 class Zone(NamedTuple):
@@ -45,9 +50,6 @@ def sides(loss: MarginLoss, m: np.ndarray, reach: float) -> np.ndarray:
     far = loss.evaluate([-_FAR, _FAR])[1]
     lower, upper = loss.evaluate(m - reach)[1], loss.evaluate(m + reach)[1]
     return np.where(upper == far[0], -1, np.where(lower == far[1], 1, 0))
-
-
-_FAR = 1e6
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,11 @@ class Problem:
         """θ at (W, b)."""
         return np.column_stack([w, b + w @ self.centre if self.fit_intercept else np.zeros(len(w))])
 
-    def in_memory(self, part: Part, penalty: float | None = None) -> Objective | JointObjective:
-        """F of a part alone, as if it was all; a sum over all parts asks for it without the penalty."""
-        penalty = self.penalty if penalty is None else penalty
-        return self._objective(part, design_matrix(part.X, self.n_jobs), penalty)
+    @contextmanager
+    def in_memory(self, part: Part) -> Iterator[Objective | JointObjective]:
+        """F of a part alone, as if it was all."""
+        with design_matrix(part.X, self.n_jobs) as matrix:
+            yield self._objective(part, matrix, self.penalty)
 
     def _objective(self, part: Part, matrix: DesignMatrix, penalty: float) -> Objective | JointObjective:
         weights, a = part.weights, part.multipliers

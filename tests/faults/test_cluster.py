@@ -3,7 +3,7 @@
 import pytest
 from children import child
 
-pytestmark = pytest.mark.fault("cluster")
+pytestmark = pytest.mark.fault("clusters")
 
 START = """
 import json, os, pathlib, signal, tempfile, threading, warnings

@@ -145,7 +145,7 @@ def test_a_kink_with_more_coefficients_than_a_hessian_may_have(by_parts, monkeyp
 
 @pytest.mark.parametrize(("rows", "y"), [(X, Y), (MANY, THREE)], ids=["two", "three"])
 def test_a_hessian_of_sampled_rows_ends_at_the_same_optimum(by_parts, monkeypatch, rows, y):
-    monkeypatch.setattr(partitioned, "_HESSIAN_COST", 2)
+    monkeypatch.setattr(LocalParts, "whole_hessian", 2)
     monkeypatch.setattr(partitioned, "_HESSIAN_ROWS", 20)
     found, messages = by_parts(rows, y)
     assert not messages

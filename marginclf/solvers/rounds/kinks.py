@@ -59,29 +59,22 @@ class KinkRows:
         return _ERROR * math.sqrt(self._objective.problem.shape[1] / max(1, len(self._sample.codes)))
 
     def reach(self, theta: np.ndarray) -> float:
-        """How far margins may move before more rows are concerned than may be asked for."""
+        """How far margins may move before more rows are concerned than may be asked for, as far as the sample shows."""
         m, stands_for = self._margins(theta), self._sample.weights
         assert stands_for is not None
+        most = 0.5 * self._most * float(stands_for.sum()) / self._objective.parts.shape[0]
         low, high = 0.0, max(1.0, float(np.abs(m).max(initial=0.0)))
         for _ in range(50):
             middle = 0.5 * (low + high)
-            near = sides(self._objective.problem.loss, m, middle) == 0
-            # Weights that differ make this a guess; the rows are counted where they are.
-            count = near.sum() * self._objective.parts.shape[0] / max(1, len(m))
-            few = max(count, float(near @ stands_for) if self._unweighted else 0.0) <= 0.5 * self._most
+            few = stands_for[sides(self._objective.problem.loss, m, middle) == 0].sum() <= most
             low, high = (middle, high) if few else (low, middle)
         return low
-
-    @property
-    def _unweighted(self) -> bool:
-        weights = self._sample.weights
-        return weights is not None and abs(float(weights.sum()) / self._objective.parts.shape[0] - 1.0) < 1e-3
 
     def moved(self, before: np.ndarray, after: np.ndarray) -> float:
         """The largest change of a margin in the sample."""
         return float(np.abs(self._margins(after) - self._margins(before)).max(initial=0.0))
 
-    def attempt(self, theta: np.ndarray, moved: float, goal: float) -> Attempt:
+    def attempt(self, theta: np.ndarray, moved: float, goal: float, max_rounds: int) -> Attempt:
         """Take F for that of the rows near the kink, as long as the gap shrinks.
 
         Parameters
@@ -92,17 +85,23 @@ class KinkRows:
             How far margins of the sample are from those of the optimum, about.
         goal : float
             Relative duality gap at which to stop.
+        max_rounds : int
+            Largest number of rounds.
         """
         problem, best, bound, last = self._objective.problem, None, -math.inf, math.inf
-        rounds = 0
-        while rounds < _ROUNDS:
+        rounds, longest = 0, math.inf
+        while rounds < min(_ROUNDS, max_rounds):
             rounds += 1
-            zone = self._objective.around_kinks(theta, min(_FARTHER * moved, self.reach(theta)), self._most)
+            reach = min(_FARTHER * moved, self.reach(theta), longest)
+            zone = self._objective.around_kinks(theta, reach, self._most)
             point = PartitionedPoint(problem, theta, (zone.sums[0], np.zeros_like(theta), np.empty((0, 0))))
             best = point if best is None or point.value < best.value else best
             gap = best.relative(max(best.value - bound, 0.0)) if math.isfinite(bound) else math.inf
-            if gap <= goal or (math.isfinite(last) and not gap <= 0.5 * last) or zone.n_rows > len(zone.v):
+            if gap <= goal or (math.isfinite(last) and not gap <= 0.5 * last) or not math.isfinite(point.value):
                 break
+            if zone.n_rows > self._most:
+                longest = 0.5 * reach * self._most / zone.n_rows
+                continue
             last = gap
             before = theta
             theta, lower = self._reduced(zone, theta)
@@ -111,10 +110,10 @@ class KinkRows:
         return Attempt(best, bound, rounds)
 
     def _margins(self, theta: np.ndarray) -> np.ndarray:
-        of_sample = self._objective.problem.in_memory(self._sample)
-        assert isinstance(of_sample, Objective)
         (w,), (b,) = self._objective.problem.coefficients(theta)
-        return np.sign(of_sample.v) * (of_sample.decisions(w) + b)
+        with self._objective.problem.in_memory(self._sample) as of_sample:
+            assert isinstance(of_sample, Objective)
+            return np.sign(of_sample.v) * (of_sample.decisions(w) + b)
 
     def _reduced(self, zone: Zone, theta: np.ndarray) -> tuple[np.ndarray, float]:
         """The optimum of the rows near the kink with the means of the others, and what F cannot be below."""

@@ -56,7 +56,7 @@ def multipliers_by_rounds(
     while True:
         last = np.inf if best is None else best.suboptimality
         if near is not None and moved <= near.reach(theta) and n_iter < max_iter:
-            end = near.attempt(theta, moved, goal)
+            end = near.attempt(theta, moved, goal, max_iter - n_iter)
             n_iter, bound = n_iter + end.rounds, max(bound, end.bound)
             best = _better(best, end.point, bound)
             objective.report(lambda: best)  # noqa: B023 (called at once)
@@ -95,7 +95,8 @@ def multipliers_by_rounds(
 
 def _better(best: PartitionedPoint | None, point: PartitionedPoint, bound: float) -> PartitionedPoint:
     """The lower of two points, with what a bound on F from below proves of it."""
-    best = point if best is None or point.value < best.value else best
+    if best is None or point.value < best.value or not np.isfinite(best.value):
+        best = point
     gap = max(best.value - bound, 1e-15 * abs(best.value))
     best.suboptimality = best.relative(gap) if np.isfinite(bound) else np.inf
     return best
