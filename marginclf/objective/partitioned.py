@@ -100,8 +100,11 @@ class PartitionedObjective(Watched):
         return self.problem.loss.convex and self.problem.penalty > 0.0
 
     def with_width(self, width: float) -> PartitionedObjective:
-        """The smooth problem of this width, with the multipliers that the parts have."""
-        return PartitionedObjective(self.parts, replace(self.problem, width=width), self.total)
+        """The smooth problem of this width, with the multipliers that the parts have.
+
+        All rows make its Hessians: few of them are curved.
+        """
+        return PartitionedObjective(self.parts, replace(self.problem, width=width, stride=1), self.total)
 
     def with_stride(self, stride: int) -> PartitionedObjective:
         """The same, with more rows or fewer in its Hessians."""
