@@ -230,7 +230,7 @@ def of_dask_ml(X: np.ndarray, y: np.ndarray, size: int, best: float) -> list[lis
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     model = LogisticRegression(C=1.0, solver=solver, max_iter=iterations, tol=1e-12).fit(lazy, labels)
-            except Exception as error:
+            except Exception as error:  # a peer that fails is a line of the table
                 found.append([f"dask-ml, {solver}", "fails", type(error).__name__])
                 break
             reached = (value(X, y, np.ravel(model.coef_), float(np.ravel(model.intercept_)[0])) - best) / best

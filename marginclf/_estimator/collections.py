@@ -1,4 +1,4 @@
-"""Dask collections: validated block by block where the blocks are, and predicted as lazily as they are made."""
+"""Dask collections, validated block by block where the blocks are."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _collection_data(
     validation.check_total(np.array([totals @ class_weights]))
     there = [k for k, summary in enumerate(summaries) if summary.rows]
     encoded = kept([delayed(_codes, pure=False)(labels[k], classes) for k in there])
-    checked = None if weights is None else kept([delayed(_weights, pure=False)(weights[k], k) for k in there])
+    checked = None if weights is None else kept([delayed(checked_weights, pure=False)(weights[k], k) for k in there])
     parts = DaskParts([rows[k] for k in there], encoded, checked, (n, d))
     return CollectionData(
         parts,
@@ -185,7 +185,7 @@ def blocks_like(values: Any, sizes: list[int] | None, number: int, name: str) ->
     return [delayed(array[end - size : end], pure=False) for size, end in zip(sizes, ends, strict=True)]
 
 
-def _in_chunk(number: int, error: ValueError) -> ValueError:
+def in_chunk(number: int, error: ValueError) -> ValueError:
     return ValueError(f"chunk {number} (counted from 0): {error}")
 
 
@@ -200,7 +200,7 @@ def _rows(block: Any, number: int, d: int, names: Any) -> Any:
     try:
         return validation.features(_stub(d, names), block, reset=False)
     except ValueError as error:
-        raise _in_chunk(number, error) from None
+        raise in_chunk(number, error) from None
 
 
 def _stub(d: int, names: Any) -> Any:
@@ -214,12 +214,12 @@ def _stub(d: int, names: Any) -> Any:
     return stub
 
 
-def _flat(labels: Any) -> Any:
+def flat(labels: Any) -> Any:
     return labels.to_numpy() if hasattr(labels, "to_numpy") else labels
 
 
-def _weights(given: Any, number: int) -> np.ndarray:
-    weights = np.asarray(_flat(given))
+def checked_weights(given: Any, number: int) -> np.ndarray:
+    weights = np.asarray(flat(given))
     if weights.dtype.kind not in "biuf" or weights.ndim != 1:
         raise ValueError(
             f"chunk {number} (counted from 0): sample_weight must be a column of numbers, got dtype {weights.dtype} "
@@ -237,12 +237,12 @@ def _weights(given: Any, number: int) -> np.ndarray:
 
 def _summary(X: Any, given: Any, sample_weight: Any, number: int, size: int, seed: int) -> Summary:
     rows = 0 if X is None else X.shape[0]
-    weights = None if sample_weight is None else _weights(sample_weight, number)
+    weights = None if sample_weight is None else checked_weights(sample_weight, number)
     try:
-        y = validation.labels(_flat(given)) if rows or len(given) else np.asarray(_flat(given))
+        y = validation.labels(flat(given)) if rows or len(given) else np.asarray(flat(given))
         check_classification_targets(y) if rows else None
     except ValueError as error:
-        raise _in_chunk(number, error) from None
+        raise in_chunk(number, error) from None
     for name, other in (("y", y), ("sample_weight", weights)):
         if other is not None and len(other) != rows:
             raise ValueError(f"chunk {number} (counted from 0): X has {rows} rows, {name} has {len(other)}")
@@ -278,7 +278,7 @@ def _classes(summaries: Sequence[Summary], *, weighted: bool) -> tuple[np.ndarra
 
 def _codes(given: Any, classes: np.ndarray) -> np.ndarray:
     # Labels of rows without weight may be none of the classes, and then have any code.
-    found = np.minimum(np.searchsorted(classes, validation.labels(_flat(given))), len(classes) - 1)
+    found = np.minimum(np.searchsorted(classes, validation.labels(flat(given))), len(classes) - 1)
     return found.astype(np.min_scalar_type(len(classes) - 1))
 
 
@@ -288,85 +288,3 @@ def _sample(summaries: Sequence[Summary], classes: np.ndarray) -> Part:
     X: Any = sparse.vstack(samples, format="csr") if sparse.issparse(samples[0]) else np.concatenate(samples)
     labels = np.concatenate([summary.sample_labels for summary in found])
     return Part(X, _codes(labels, classes), np.concatenate([summary.sample_weights for summary in found]))
-
-
-def by_blocks(estimator: Any, X: Any, method: str, width: int | None, dtype: Any) -> Any:
-    """What a method predicts for each block, as a lazy array with the same chunks.
-
-    Parameters
-    ----------
-    estimator : MarginLinearClassifier
-        Fitted.
-    X : dask.array or dask.dataframe
-        Features.
-    method : str
-        Name of the method.
-    width : int or None
-        Columns of the result; None for one dimension.
-    dtype : dtype
-        Of the result.
-    """
-    import dask.array as da
-
-    from ..matrix.dask import delayed
-
-    described(estimator, X, reset=False)
-    blocks = blocks_of(X, "X")
-    sizes: Sequence[float] = chunk_sizes(X) or [np.nan] * len(blocks)
-    rest = () if width is None else (width,)
-    light = delayed(_light(estimator), pure=False, traverse=False)
-    call = delayed(_predicted, pure=False)
-    found = [
-        da.from_delayed(call(light, block, k, method, rest, dtype), shape=(size, *rest), dtype=dtype)
-        for k, (block, size) in enumerate(zip(blocks, sizes, strict=True))
-    ]
-    return da.concatenate(found, axis=0, allow_unknown_chunksizes=True)
-
-
-def _light(estimator: Any) -> Any:
-    """A copy of what prediction needs, without the history of the fit."""
-    light = type(estimator)(**estimator.get_params(deep=False))
-    names = "coef_", "intercept_", "classes_", "class_weight_", "loss_", "n_features_in_", "feature_names_in_"
-    for name in names:
-        if hasattr(estimator, name):
-            setattr(light, name, getattr(estimator, name))
-    return light
-
-
-def _predicted(estimator: Any, block: Any, number: int, method: str, rest: tuple, dtype: Any) -> np.ndarray:
-    if block.shape[0] == 0:
-        return np.empty((0, *rest), dtype=dtype)
-    try:
-        return getattr(estimator, method)(block)
-    except ValueError as error:
-        raise _in_chunk(number, error) from None
-
-
-def accuracy(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
-    """The part of the rows whose label is predicted, by weight."""
-    from ..matrix.dask import computed, delayed
-
-    described(estimator, X, reset=False)
-    blocks, sizes = blocks_of(X, "X"), chunk_sizes(X)
-    labels = blocks_like(y, sizes, len(blocks), "y")
-    weights = (
-        [None] * len(blocks)
-        if sample_weight is None
-        else blocks_like(sample_weight, sizes, len(blocks), "sample_weight")
-    )
-    light = delayed(_light(estimator), pure=False, traverse=False)
-    call = delayed(_hits, pure=False)
-    found = computed([call(light, *block) for block in zip(blocks, labels, weights, range(len(blocks)), strict=True)])
-    hits, total = np.sum(found, axis=0)
-    return float(hits / total)
-
-
-def _hits(estimator: Any, block: Any, y: Any, sample_weight: Any, number: int) -> tuple[float, float]:
-    if block.shape[0] == 0:
-        return 0.0, 0.0
-    predicted = _predicted(estimator, block, number, "predict", (), None)
-    y = np.asarray(_flat(y)).ravel()
-    if len(y) != len(predicted):
-        raise ValueError(f"chunk {number} (counted from 0): X has {len(predicted)} rows, y has {len(y)}")
-    weights = np.ones(len(y)) if sample_weight is None else _weights(sample_weight, number)
-    return float(weights @ (predicted == y)), float(weights.sum())

@@ -11,7 +11,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ..losses import MarginLoss, get_loss
-from .collections import accuracy, by_blocks, is_collection
+from .blockwise import accuracy, by_blocks
+from .collections import is_collection
 from .joint import takes_joint
 from .validation import features, unusable_data
 

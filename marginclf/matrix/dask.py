@@ -113,7 +113,7 @@ def watched(on: Any) -> Iterator[None]:
         if on.status != "running":
             raise module.comm.CommClosedError(f"the client is {on.status}")
         yield
-    except Exception as error:
+    except Exception as error:  # what a lost cluster raises depends on where it is noticed
         if not isinstance(error, lost) and on.status == "running":
             raise
         raise RuntimeError(

@@ -330,7 +330,7 @@ class Problem:
             such steps take all leads above 0, if any number does.
         """
         (w, b), (dw, db) = self.coefficients(theta), self.coefficients(step)
-        with design_matrix(part.X, self.n_jobs) as matrix:
+        with np.errstate(over="ignore", invalid="ignore"), design_matrix(part.X, self.n_jobs) as matrix:
             objective = self._objective(part, matrix, 0.0)
             m = part.X.shape[0]
             if isinstance(objective, Objective):
