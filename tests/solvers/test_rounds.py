@@ -22,6 +22,7 @@ from marginclf.objective import PartitionedObjective, Problem
 
 newton = importlib.import_module("marginclf.solvers.rounds.newton")
 rounds = importlib.import_module("marginclf.solvers.rounds")
+kinks = importlib.import_module("marginclf.solvers.rounds.kinks")
 multipliers = importlib.import_module("marginclf.solvers.rounds.multipliers")
 
 X, Y, S = draw(n=900, d=6, seed=11)
@@ -168,6 +169,24 @@ def test_the_rows_at_the_kink_end_it_in_three_rounds(by_parts, monkeypatch):
     assert slow.history_[0]["passes"][-1] > 20
     assert_allclose(slow.objective_, expected.objective_, rtol=1e-8)
     assert slow.objective_[0] * (1.0 - slow.suboptimality_[0]) <= expected.objective_[0]
+
+
+@pytest.mark.parametrize("moved", [1e-3, 0.1, 1.0, 10.0])
+def test_rows_at_the_kink_bound_the_optimum_from_below_wherever_they_start(moved):
+    """However many rows cross that were not asked for, what is claimed of F* holds."""
+    this = problem(loss=Hinge(), C=0.5)
+    best = MarginLinearClassifier("hinge", C=0.5, tol=1e-12).fit(X, Y).objective_[0]
+    objective = PartitionedObjective(_Alone(Part(X, Y, None)), this, 450.0)
+    near = kinks.KinkRows(objective, Part(X[::2], Y[::2], np.full(450, 2.0)))
+    theta = np.random.default_rng(5).normal(size=this.shape)
+    for rounds_allowed in (1, 2, 8):
+        end = near.attempt(theta, moved, 1e-12, rounds_allowed)
+        assert end.rounds <= rounds_allowed
+        assert np.isfinite(end.bound)
+        assert end.bound <= best * (1.0 + 1e-11)
+        assert end.point.value >= best * (1.0 - 1e-11)
+    if moved == 10.0:  # all rows are near then
+        assert end.bound == pytest.approx(best, rel=1e-10)
 
 
 def test_few_iterations_are_said_to_be_few(by_parts):
