@@ -8,6 +8,9 @@ from pathlib import Path
 # scikit-learn's check that array API dispatch changes nothing is skipped unless this is set when SciPy is imported.
 os.environ["SCIPY_ARRAY_API"] = "1"
 os.environ.setdefault("MPLBACKEND", "Agg")
+# As many workers as cores: threads of BLAS in each of them would wait for one another most of the time.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 

@@ -73,9 +73,10 @@ def losses(*names):
     return {name: [a.tolist() for a in loss.evaluate([-1.0, 0.25, 1.5])] for name, loss in used.items()}
 
 
-def everything():
+def everything(*names):
+    """All kernels, and the losses of these names or all."""
     report["numbers"] = [evaluate(), product(), transposed(), squared(), hessian()]
-    report["losses"] = losses(*catalogue())
+    report["losses"] = losses(*(names or catalogue()))
     kernels = [rows.evaluate, rows.product, rows.transposed_product, rows.squared_product, rows.hessian_product]
     report["hits of kernels"] = sum(sum(k.stats.cache_hits.values()) for k in kernels)
     report["misses of kernels"] = sum(sum(k.stats.cache_misses.values()) for k in kernels)

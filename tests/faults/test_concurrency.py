@@ -8,7 +8,6 @@ import joblib
 import numpy as np
 import pytest
 from children import child
-from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import scale
@@ -18,6 +17,7 @@ from marginclf import MarginLinearClassifier
 pytestmark = pytest.mark.fault("concurrency")
 X, Y = load_digits(return_X_y=True)
 X = scale(X)
+THREE = Y % 3
 POSIX = pytest.mark.skipif(os.name != "posix", reason="such signals and children are those of POSIX")
 
 
@@ -83,14 +83,22 @@ def test_a_child_after_a_fit_with_threads(method):
     np.testing.assert_allclose(z, model.decision_function(rows), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
-def test_a_grid_search_with_workers(backend, tried):
+def search(n_jobs):
     grid = {"loss": ["logistic", "hinge", "savage"], "C": [0.01, 0.1]}
-    search = GridSearchCV(MarginLinearClassifier(n_jobs=2), grid, cv=3, n_jobs=2)
-    alone = clone(search).set_params(n_jobs=1).fit(X[:400], Y[:400])
+    found = GridSearchCV(MarginLinearClassifier(n_jobs=2), grid, cv=3, n_jobs=n_jobs).fit(X[:400], THREE[:400])
+    return found.cv_results_["mean_test_score"]
+
+
+@pytest.fixture(scope="module")
+def scores():
+    """Those of a search that is alone."""
+    return search(n_jobs=1)
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+def test_a_grid_search_with_workers(backend, scores, tried):
     with joblib.parallel_config(backend):
-        search.fit(X[:400], Y[:400])
-    np.testing.assert_allclose(search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"], atol=1e-2)
+        np.testing.assert_allclose(search(n_jobs=2), scores, atol=1e-2)
     tried(18)
 
 
@@ -108,7 +116,7 @@ def test_a_grid_search_on_a_cluster_of_dask(tried):
         from marginclf.losses import SmoothHinge
         if __name__ == "__main__":
             X, y = load_digits(return_X_y=True)
-            X, y = scale(X)[:400], y[:400]
+            X, y = scale(X)[:400], y[:400] % 3
             grid = {"loss": ["logistic", "hinge", SmoothHinge(gamma=0.5)], "C": [0.01, 0.1]}
             search = GridSearchCV(MarginLinearClassifier(), grid, cv=3)
             alone = search.fit(X, y).cv_results_["mean_test_score"]
@@ -133,6 +141,7 @@ def test_no_more_threads_than_were_asked_for(tried):
         X = rng.normal(size=(60_000, 30))
         y = (X[:, 0] + rng.normal(size=60_000) > 0).astype(int)
         MarginLinearClassifier().fit(X[:500], y[:500])
+        threadpool_limits(2, user_api="blas")
         before = threadpool_info()
         most, stop = {}, threading.Event()
         def watch(n_jobs):
@@ -167,6 +176,7 @@ import json, os, signal, sys, threading, time
 import numpy as np
 import scipy.sparse as sp
 from marginclf import MarginLinearClassifier
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
 rng = np.random.default_rng(0)
 X = rng.normal(size=(30_000, 40))
 y = rng.integers(0, 3, 30_000)
@@ -236,8 +246,13 @@ def test_an_interrupt_leaves_an_earlier_fit_as_it_was():
     def interrupt(self, point, seconds, passes):
         os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("marginclf._estimator.progress.Watch._add", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            model.fit(X, Y)
+    # A shell that starts the tests in the background has interrupts ignored.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("marginclf._estimator.progress.Watch._add", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                model.fit(X, Y)
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert all(vars(model)[name] is value for name, value in before.items())

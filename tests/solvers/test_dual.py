@@ -90,10 +90,19 @@ def test_a_step_solves_its_equation(loss):
             assert -right - slack <= a <= -left + slack
 
 
-@pytest.mark.parametrize("store", [sp.csr_array, lambda X: X.toarray(), lambda X: np.asfortranarray(X.toarray())])
 @pytest.mark.parametrize("fit_intercept", [True, False], ids=["intercept", "no-intercept"])
 @pytest.mark.parametrize("loss", BOUNDED_BELOW)
-def test_reaches_newtons_optimum(loss, fit_intercept, store):
+def test_reaches_newtons_optimum(loss, fit_intercept):
+    reaches_newtons_optimum(loss, fit_intercept, sp.csr_array)
+
+
+@pytest.mark.parametrize("store", [np.ascontiguousarray, np.asfortranarray])
+@pytest.mark.parametrize("loss", [Logistic(), Hinge(), SquaredHinge()], ids=repr)
+def test_reaches_newtons_optimum_on_dense_data(loss, store):
+    reaches_newtons_optimum(loss, True, lambda X: store(X.toarray()))
+
+
+def reaches_newtons_optimum(loss, fit_intercept, store):
     X, y, s = text()
     how = {"C": 3.0, "fit_intercept": fit_intercept}
     model, messages = fit(loss, store(X), y, s, solver="dual", **how)
