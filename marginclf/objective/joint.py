@@ -24,6 +24,9 @@ _NEARLY = 1e-12
 
 _FAR_MARGIN = 30.0
 _NUMBERS = 1 << 20
+_FEW_PAIRS = 10
+"""Pairs of classes, those of four, up to which a Hessian writes down no pairs of columns, however few these are."""
+
 _PART = 1 << 12
 """Rows at a time where what is asked of them is no sum."""
 
@@ -136,13 +139,17 @@ class JointObjective(Watched):
     def hessian(self, point: JointPoint, centre: np.ndarray) -> np.ndarray:
         """The Hessian in (w_1, b_1, w_2, b_2, …), of shape (K (d + 1), K (d + 1)), for rows less a centre.
 
-        Each row adds the product of a K × K and a (d + 1) × (d + 1) matrix, both symmetric: one product of matrices
-        adds up all pairs of classes with all pairs of columns.
+        Each row adds the product of a K × K and a (d + 1) × (d + 1) matrix, both symmetric. One product of matrices
+        adds up all pairs of classes with all pairs of columns. Where the pairs of classes are few, to write down those
+        of columns takes longer than the sum: there the rows times each pair of classes meet the rows.
         """
         passes, (n, d), k = self.passes, self.matrix.shape, self.n_classes
+        by_class = pairs(k)
+        n_pairs = k * (k + 1) // 2
+        few = n_pairs <= max(_FEW_PAIRS, d // 2)
         i, j = np.tril_indices(d + 1)
-        total = np.zeros((k * (k + 1) // 2, len(i)))
-        size = max(64, _NUMBERS // (len(i) + len(total)))
+        total = np.zeros((n_pairs * (d + 1), d + 1) if few else (n_pairs, len(i)))
+        size = max(64, _NUMBERS // (n_pairs * (d + 1) if few else len(i) + n_pairs))
         for start in range(0, n, size):
             stop = min(start + size, n)
             _, _, second = passes.second_derivatives(
@@ -151,9 +158,16 @@ class JointObjective(Watched):
             rows = np.ones((d + 1, stop - start))
             self.matrix.copy_rows(slice(start, stop), rows[:d].T)
             rows[:d] -= centre[:, None]
-            total += second @ (rows[i] * rows[j]).T
-        by_class, by_column = pairs(k), pairs(d + 1)
-        hessian = total[by_class[:, None, :, None], by_column[None, :, None, :]]
+            if few:
+                total += (second[:, None, :] * rows).reshape(len(total), -1) @ rows.T
+            else:
+                total += second @ (rows[i] * rows[j]).T
+        if few:
+            total = total.reshape(n_pairs, d + 1, d + 1)
+            total = 0.5 * (total + total.transpose(0, 2, 1))  # rounding apart, they are the same
+            hessian = total[by_class].transpose(0, 2, 1, 3)
+        else:
+            hessian = total[by_class[:, None, :, None], pairs(d + 1)[None, :, None, :]]
         hessian = hessian.reshape(k * (d + 1), k * (d + 1))
         if not np.isfinite(hessian).all():
             raise OverflowError("the Hessian overflows")
