@@ -2,8 +2,9 @@
 
 from .binary import Objective, Point, signed_weights
 from .joint import JointObjective, JointPoint, intercept_step, shortened, with_penalty
+from .kinks import Zone, sides
 from .partitioned import PartitionedObjective, PartitionedPoint
-from .share import Problem, Zone, sides
+from .share import Problem
 from .watched import StopFit, Watched
 
 __all__ = [

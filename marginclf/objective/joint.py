@@ -163,9 +163,9 @@ class JointObjective(Watched):
             else:
                 total += second @ (rows[i] * rows[j]).T
         if few:
-            total = total.reshape(n_pairs, d + 1, d + 1)
-            total = 0.5 * (total + total.transpose(0, 2, 1))  # rounding apart, they are the same
-            hessian = total[by_class].transpose(0, 2, 1, 3)
+            blocks = total.reshape(n_pairs, d + 1, d + 1)
+            blocks = 0.5 * (blocks + blocks.transpose(0, 2, 1))  # rounding apart, they are the same
+            hessian = blocks[by_class].transpose(0, 2, 1, 3)
         else:
             hessian = total[by_class[:, None, :, None], pairs(d + 1)[None, :, None, :]]
         hessian = hessian.reshape(k * (d + 1), k * (d + 1))

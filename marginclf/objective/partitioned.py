@@ -1,7 +1,7 @@
 """The regularised objective of rows in parts: one round for each evaluation, and nothing of the length of the rows.
 
 It is the same F as in :mod:`.binary` or, for many classes at once, in :mod:`.joint`; :mod:`.share` has what each part
-adds to it, and says what θ is.
+adds to it, and says what θ is; :mod:`.kinks` and :mod:`.separation` have what is asked of the rows beside.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import numpy as np
 from scipy import sparse
 
 from ..matrix.parts import Parts, Sums, added, combined
-from .share import Problem, Zone
+from .kinks import Zone, around_kinks
+from .separation import separation
+from .share import Problem
 from .watched import Watched
 
 _FAR_MARGIN = 30.0
@@ -138,8 +140,8 @@ class PartitionedObjective(Watched):
             self.parts.set_multipliers(self.problem.multipliers, theta)
 
     def around_kinks(self, theta: np.ndarray, reach: float, most: int) -> Zone:
-        """Of all parts together, from one round; see :meth:`Problem.around_kinks`."""
-        zones = self.parts.each(self.problem.around_kinks, theta, reach, most)
+        """Of all parts together, from one round; see :func:`.kinks.around_kinks`."""
+        zones = self.parts.each(around_kinks, self.problem, theta, reach, most)
         stack = sparse.vstack if sparse.issparse(zones[0].X) else np.concatenate
         n_rows = sum(zone.n_rows for zone in zones)
         kept = zones if n_rows <= most else [zone._replace(X=zone.X[:0], v=zone.v[:0]) for zone in zones]
@@ -150,7 +152,7 @@ class PartitionedObjective(Watched):
         """Whether θ, or going on along a step, separates the classes for ever, after how many steps it does so, and how
         far one moves a decision value.
         """
-        found = self.parts.largest(self.problem.reach, theta, step)
+        found = self.parts.largest(separation, self.problem, theta, step)
         _, (far_slope,), _ = self.problem.loss.evaluate([_FAR_MARGIN])
         endless = not self.problem.penalty and far_slope < 0.0
 

@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,36 +19,6 @@ from ..matrix import DesignMatrix, design_matrix
 from ..matrix.parts import Part, Sums
 from .binary import Objective, Point, signed_weights
 from .joint import JointObjective
-
-_FAR = 1e6
-"""A margin where a loss that ends in a straight line is on it."""
-
-
-class Zone(NamedTuple):
-    """Rows near a kink, and what is left of the others.
-
-    Attributes
-    ----------
-    sums : tuple of ndarray
-        Σ C s φ of all rows; of the others, Σ C s and Σ C s x, for positive labels left and right of the kinks and for
-        negative ones.
-    n_rows : int
-        How many rows are near.
-    X, v : array and ndarray of shape (n_rows,)
-        Those rows and their C s y, if they are not too many.
-    """
-
-    sums: Sums
-    n_rows: int
-    X: Any
-    v: np.ndarray
-
-
-def sides(loss: MarginLoss, m: np.ndarray, reach: float) -> np.ndarray:
-    """−1 or 1 where the loss is the line of its far left or right within ``reach`` of a margin, 0 elsewhere."""
-    far = loss.evaluate([-_FAR, _FAR])[1]
-    lower, upper = loss.evaluate(m - reach)[1], loss.evaluate(m + reach)[1]
-    return np.where(upper == far[0], -1, np.where(lower == far[1], 1, 0))
 
 
 @dataclass(frozen=True)
@@ -115,9 +84,10 @@ class Problem:
     def in_memory(self, part: Part) -> Iterator[Objective | JointObjective]:
         """F of a part alone, as if it was all."""
         with design_matrix(part.X, self.n_jobs) as matrix:
-            yield self._objective(part, matrix, self.penalty)
+            yield self.objective(part, matrix, self.penalty)
 
-    def _objective(self, part: Part, matrix: DesignMatrix, penalty: float) -> Objective | JointObjective:
+    def objective(self, part: Part, matrix: DesignMatrix, penalty: float) -> Objective | JointObjective:
+        """F of a part, whose rows have been made a matrix."""
         weights, a = part.weights, part.multipliers
         if self.class_weights is not None:
             factors = self.class_weights[part.codes]
@@ -170,7 +140,7 @@ class Problem:
             and the mixed ones with the intercept of the same class.
         """
         with np.errstate(over="ignore", invalid="ignore"), design_matrix(part.X, self.n_jobs) as matrix:
-            objective = self._objective(part, matrix, 0.0)
+            objective = self.objective(part, matrix, 0.0)
             if isinstance(objective, Objective):
                 return self._binary(objective, part, *self.coefficients(theta), curvature)
             return self._joint(objective, part, *self.coefficients(theta), curvature)
@@ -180,7 +150,7 @@ class Problem:
         (w, b), (dw, db) = self.coefficients(theta), self.coefficients(step)
         found = np.empty((2, len(lengths)))
         with np.errstate(over="ignore", invalid="ignore"), design_matrix(part.X, self.n_jobs) as matrix:
-            objective = self._objective(part, matrix, 0.0)
+            objective = self.objective(part, matrix, 0.0)
             if isinstance(objective, Objective):
                 z, change = objective.decisions(w[0]) + b[0], matrix.product(dw[0]) + db[0]
                 for k, t in enumerate(lengths):
@@ -282,82 +252,10 @@ class Problem:
         """a = −φ_γ'(m − γ a_before) of each row."""
         w, b = self.coefficients(theta)
         with np.errstate(over="ignore", invalid="ignore"), design_matrix(part.X, self.n_jobs) as matrix:
-            objective = self._objective(part, matrix, 0.0)
+            objective = self.objective(part, matrix, 0.0)
             if isinstance(objective, Objective):
                 r = Point(objective, w[0], float(b[0])).r
                 return np.divide(-r, objective.v, out=np.zeros_like(r), where=objective.v != 0.0)
             inside = objective.passes.zeros()
             objective.passes.by_class(inside)[...] = w
             return self._joint_gap(objective, part, inside, b, 0.0)[1]
-
-    def around_kinks(self, part: Part, theta: np.ndarray, reach: float, most: int) -> Zone:
-        """The rows that a change of their margins by ``reach`` may take over a kink, and the sums of the others.
-
-        Parameters
-        ----------
-        part : Part
-            The rows.
-        theta : ndarray of shape (1, d + 1)
-            Where.
-        reach : float
-            Change of a margin.
-        most : int
-            More rows than these are counted only.
-        """
-        (w,), (b,) = self.coefficients(theta)
-        with np.errstate(over="ignore", invalid="ignore"), design_matrix(part.X, self.n_jobs) as matrix:
-            objective = self._objective(part, matrix, 0.0)
-            assert isinstance(objective, Objective)
-            v, point = objective.v, Point(objective, w, float(b))
-            m = np.sign(v) * (point.z + b)
-            side = sides(self.loss, m, reach)
-            rows = np.flatnonzero((side == 0) & (v != 0.0))
-            value, totals, sums = np.array([point.value]), np.zeros(4), np.zeros((4, len(w)))
-            for k, (sign, left) in enumerate(((1, -1), (1, 1), (-1, -1), (-1, 1))):
-                weights = np.where((np.sign(v) == sign) & (side == left), np.abs(v), 0.0)
-                totals[k], sums[k] = weights.sum(), matrix.transposed_product(weights)
-        few = rows if len(rows) <= most else rows[:0]
-        return Zone((value, totals, sums), len(rows), part.X[few], v[few])
-
-    def reach(self, part: Part, theta: np.ndarray, step: np.ndarray) -> np.ndarray:
-        """Of the leads that the rows' own classes have, whose maxima say whether and how far a step separates them.
-
-        Returns
-        -------
-        ndarray of shape (8,)
-            The largest of −lead, of lead and of the magnitudes of decision values, at θ and, in the same order, of the
-            changes that the step makes; the largest change of a decision value relative to those above 1; and how many
-            such steps take all leads above 0, if any number does.
-        """
-        (w, b), (dw, db) = self.coefficients(theta), self.coefficients(step)
-        with np.errstate(over="ignore", invalid="ignore"), design_matrix(part.X, self.n_jobs) as matrix:
-            objective = self._objective(part, matrix, 0.0)
-            m = part.X.shape[0]
-            if isinstance(objective, Objective):
-                z = (matrix.product(w[0]) + b[0])[None]
-                change = (matrix.product(dw[0]) + db[0])[None]
-                sign, counted = np.sign(objective.v), objective.v != 0.0
-                leads = [sign * z[0], sign * change[0]]
-            else:
-                passes = objective.passes
-                inside, inside_step = passes.zeros(), passes.zeros()
-                passes.by_class(inside)[...], passes.by_class(inside_step)[...] = w, dw
-                z, change = passes.decisions(inside, b, 0, m), passes.decisions(inside_step, db, 0, m)
-                counted = np.broadcast_to(passes.weights > 0.0, m)
-                leads = [_lead(values, part.codes) for values in (z, change)]
-        if not counted.any():
-            return np.full(8, -math.inf)
-        found = []
-        for lead, values in zip(leads, (z, change), strict=True):
-            found += [-lead[counted].min(), lead[counted].max(), np.abs(values).max()]
-        relative = np.abs(change) / np.maximum(np.abs(z), 1.0)
-        lead, growth = (values[counted] for values in leads)
-        steps = np.divide(-lead, growth, out=np.where(lead > 0.0, -np.inf, np.inf), where=growth > 0.0)
-        return np.array([*found, relative[:, counted].max(), steps.max()])
-
-
-def _lead(z: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    rows = np.arange(z.shape[1])
-    others = z.copy()
-    others[codes, rows] = -math.inf
-    return z[codes, rows] - others.max(axis=0)
