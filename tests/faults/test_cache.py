@@ -200,15 +200,22 @@ def test_every_entry_is_damaged(cold, cache, tried):
     tried(len(paths))
 
 
+LITTLE = """
+report["numbers"] = product()
+report["losses"] = losses("linear")
+report["hits of kernels"] = sum(rows.product.stats.cache_hits.values())
+"""
+
+
 @pytest.mark.skipif(os.name != "posix", reason="there are no such modes")
 def test_a_folder_that_everybody_may_write_to_is_not_used(cold, cache):
     package, _, first = cold
     for path in [cache, *(path for path in cache.rglob("*") if path.is_dir())]:
         path.chmod(0o777)
     before = {path: path.read_bytes() for path in entries(cache).values()}
-    report = run("everything('hinge')", package, cache)
-    assert report["numbers"] == first["numbers"]
-    assert (report["hits of kernels"], report["hits of blocks"]) == (0, {"hinge": 0})
+    report = run(LITTLE, package, cache)
+    assert report["numbers"] == first["numbers"][1]
+    assert (report["hits of kernels"], report["hits of blocks"]) == (0, {"linear": 0})
     (warning,) = report["warnings at the end"]
     assert "everybody may write to" in warning
     assert {path: path.read_bytes() for path in entries(cache).values()} == before
@@ -216,9 +223,9 @@ def test_a_folder_that_everybody_may_write_to_is_not_used(cold, cache):
 
 def test_processes_that_write_at_once(cold, tmp_path, tried):
     package, _, first = cold
-    some = "everything('linear', 'hinge', 'squared_hinge', 'savage')"
-    with ThreadPoolExecutor(4) as pool:
-        reports = list(pool.map(lambda _: run(some, package, tmp_path / "shared"), range(4)))
+    some = "everything('linear', 'hinge', 'savage')"
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(lambda _: run(some, package, tmp_path / "shared"), range(2)))
     for report in reports:
         assert report["numbers"] == first["numbers"]
         assert report["losses"] == {name: first["losses"][name] for name in report["losses"]}
@@ -226,10 +233,7 @@ def test_processes_that_write_at_once(cold, tmp_path, tried):
     last = run(some, package, tmp_path / "shared")
     assert (last["hits of kernels"], last["misses of kernels"]) == (5, 0)
     assert not [path for path in (tmp_path / "shared").rglob("*") if path.is_file() and path.suffix != ".nbc"]
-    tried(4)
-
-
-UNMADE = 'report["numbers"] = product()\nreport["losses"] = losses("linear")'
+    tried(2)
 
 
 def test_a_folder_that_cannot_be_made(cold, tmp_path):
@@ -240,7 +244,7 @@ def test_a_folder_that_cannot_be_made(cold, tmp_path):
     for folder in ("kernels", "losses"):
         (package / "marginclf" / folder / "__pycache__").write_text("not a folder")
     _, _, first = cold
-    report = run(UNMADE, package, tmp_path / "file" / "below")
+    report = run(LITTLE, package, tmp_path / "file" / "below")
     assert report["numbers"] == first["numbers"][1]
     assert report["losses"]["linear"] == first["losses"]["linear"]
     (warning,) = report["warnings at the end"]

@@ -14,11 +14,11 @@ from marginclf import MarginLinearClassifier
 from marginclf.matrix.dask import DaskParts
 
 def rows(k, n, d):
-    return np.random.default_rng(k).normal(size=(n, d))
+    return np.random.default_rng(k).random((n, d)) - 0.5
 
 def labels(k, n, d):
-    noise = 2.0 * np.random.default_rng(1000 + k).normal(size=n)
-    return (rows(k, n, d)[:, :5].sum(axis=1) + noise > 0.3).astype(int)
+    noise = 0.5 * np.random.default_rng(1000 + k).normal(size=n)
+    return (rows(k, n, d)[:, :5].sum(axis=1) + noise > 0.1).astype(int)
 
 def data(chunks, n, d):
     X = [da.from_delayed(dask.delayed(rows)(k, n, d), shape=(n, d), dtype=float) for k in range(chunks)]

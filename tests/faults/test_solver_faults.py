@@ -80,13 +80,17 @@ class Injector:
         return found
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    ("value", "calls"),
+    [(np.nan, (1, 2, 3, 4, 5, 7, 10, 15, 25)), (np.inf, (1, 2, 4, 7, 15)), (-np.inf, (1, 3, 5, 10, 25))],
+    ids=["nan", "inf", "-inf"],
+)
 @pytest.mark.parametrize("data", DATA)
 @pytest.mark.parametrize(("loss", "solver"), CASES)
-def test_a_spoilt_pass(loss, solver, data, value, tried):
+def test_a_spoilt_pass(loss, solver, data, value, calls, tried):
     right, _ = fit(loss, solver, DATA[data])
     n = 0
-    for k in (1, 2, 3, 4, 5, 7, 10, 15, 25):
+    for k in calls:
         with pytest.MonkeyPatch.context() as patch:
             injector = Injector(patch, k, value)
             try:
