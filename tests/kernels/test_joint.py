@@ -24,7 +24,7 @@ SHAPES = pytest.mark.parametrize(("n", "d", "k"), [(50, 3, 3), (300, 7, 5), (150
 def problem(kind, n, d, k, loss="logistic", *, weighted=True, n_jobs=1, shifts=None):
     rng = np.random.default_rng([n, d, k])
     X = rng.integers(-3, 4, (n, d)) * (rng.random((n, d)) < 0.6) / 4.0  # the same in float32
-    y = rng.integers(0, k, n).astype(np.int8)
+    y = rng.integers(0, k, n).astype(np.uint8)
     s = rng.uniform(0.1, 2.0, n) if weighted else np.full(1, 1.5)
     matrix = design_matrix(kind(X), n_jobs)
     objective = JointObjective(matrix, get_loss(loss), y, s, k, penalty=1.0, fit_intercept=True, shifts=shifts)

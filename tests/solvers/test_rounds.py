@@ -254,7 +254,7 @@ def problem(**changes):
 )
 def test_derivatives_are_those_of_the_value(storage, changes):
     this = problem(**changes)
-    codes = np.arange(len(X)) % 3 if this.positive is None else Y
+    codes = (np.arange(len(X)) % 3).astype(np.uint8) if this.positive is None else Y
     rows = LocalParts(X[:300], codes[:300], S[:300])
     rows._X, rows._rows = storage(X[:300]), 300
     part = Part(storage(X[:300]), codes[:300], S[:300])
@@ -303,7 +303,7 @@ class _Alone(parts.Parts):
 def test_the_gap_is_that_of_the_multipliers(many):
     """Primal minus dual, by the definition of both, at a point where nothing is optimal."""
     loss, C, gamma = Hinge(), 0.3, 0.25
-    codes = np.arange(len(X)) % 3 if many else Y
+    codes = (np.arange(len(X)) % 3).astype(np.uint8) if many else Y
     rng = np.random.default_rng(2)
     a = rng.random(len(X))
     this = problem(
