@@ -15,6 +15,7 @@ from ..kernels.block import BLOCK_ROWS, scratch
 from ..kernels.classes import classes_scratch, evaluate_all
 from ..kernels.gram import GRAM_COLUMNS, gram, gram_scratch, gram_totals
 from ..losses.base import CompiledLoss
+from .blas import add_square, mirrored
 from .compact import SweepRows
 
 _MIN_CHUNK_ROWS = 1024
@@ -268,9 +269,12 @@ class DesignMatrix:
             self.copy_rows(part, block)
             block -= centre
             block *= root[part, None]
-            # One and the same array on both sides: half the work, and a symmetric result.
-            total += (block * np.sign(c[part])[:, None]).T @ block if signed else block.T @ block
-        return total
+            if signed:
+                add_square(total, block[c[part] > 0.0])
+                add_square(total, block[c[part] < 0.0], -1.0)
+            else:
+                add_square(total, block)
+        return mirrored(total)
 
     def sweep_rows(self, seed: int) -> SweepRows:
         """The rows as coordinate ascent visits them; made once, in a random order where they are copied."""

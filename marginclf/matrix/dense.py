@@ -6,6 +6,7 @@ import numpy as np
 
 from ..kernels.block import BLOCK_ROWS
 from .base import DesignMatrix, read_only
+from .blas import add_square, mirrored
 from .compact import SweepRows
 
 _BLOCK_BYTES, _LEAST_ROWS = 1 << 14, 8
@@ -38,7 +39,9 @@ class DenseMatrix(DesignMatrix):
         part = self._X[rows].astype(np.float64, order="C")
         if mean is not None:
             part -= mean @ part
-        return part @ part.T
+        total = np.zeros((len(part), len(part)))
+        add_square(total, part.T)
+        return mirrored(total)
 
     def alone(self) -> DesignMatrix:
         other = DenseMatrix(self._X, 1)

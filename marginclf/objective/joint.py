@@ -16,6 +16,7 @@ import numpy as np
 
 from ..losses import MarginLoss
 from ..matrix import DesignMatrix
+from ..matrix.blas import add_product
 from ..matrix.joint import JointPasses, pairs, second_derivatives
 from .watched import Watched
 
@@ -159,9 +160,9 @@ class JointObjective(Watched):
             self.matrix.copy_rows(slice(start, stop), rows[:d].T)
             rows[:d] -= centre[:, None]
             if few:
-                total += (second[:, None, :] * rows).reshape(len(total), -1) @ rows.T
+                add_product(total, (second[:, None, :] * rows).reshape(len(total), -1), rows)
             else:
-                total += second @ (rows[i] * rows[j]).T
+                add_product(total, second, rows[i] * rows[j])
         if few:
             blocks = total.reshape(n_pairs, d + 1, d + 1)
             blocks = 0.5 * (blocks + blocks.transpose(0, 2, 1))  # rounding apart, they are the same
