@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..kernels import line
 from ..kernels.block import scratch
 from ..losses import MarginLoss
 from ..matrix import DesignMatrix
+from .measure import Measured, gain
 from .watched import Watched
 
 _ONES = np.empty(0)
@@ -26,6 +28,9 @@ _PART = 1 << 16
 """Rows at a time where a sum over rows needs a vector of its own."""
 
 _FAR_MARGIN = 30.0
+_HARDLY, _NEAR_ENTRIES = 1e-2, 1 << 22
+"""Change of a decision value, relative to the largest, of a row that may lie on the plane; entries of such rows."""
+
 _NO_FALL = 1e-9
 """Rows on the separating plane do not move; their computed change is rounding of this relative size at most."""
 
@@ -104,6 +109,11 @@ class Objective(Watched):
         w = np.zeros(self.matrix.shape[1])
         return Point(self, w, b, value=float(values @ np.abs(classes)), slope=float(slopes @ classes))
 
+    @cached_property
+    def at_zero(self) -> float:
+        """F at w = 0 and the best b."""
+        return self.origin().value
+
     def decisions(self, w: np.ndarray) -> np.ndarray:
         """X w, and the offset if there is one."""
         # At the origin there is nothing to multiply.
@@ -160,6 +170,25 @@ class Objective(Watched):
         largest = growth.max()
         return bool(far_slope < 0.0 < largest and growth.min() >= -_NO_FALL * largest)
 
+    def separates_nearly(self, change: np.ndarray) -> bool:
+        """:meth:`separates` for ``change`` with the rows that hardly move made to rest.
+
+        Rows on the separating plane hold a step where their loss is curved. Where it is a line, rounding moves them;
+        what moves them is taken off, by least squares, and the rest of the step judged.
+        """
+        if self.penalty:
+            return False
+        size = np.abs(change)
+        near = np.flatnonzero((size <= _HARDLY * size.max()) & (self.v != 0.0))
+        d = self.matrix.shape[1]
+        if not 0 < len(near) * d <= _NEAR_ENTRIES or not np.isfinite(size).all():
+            return False
+        rows = np.full((len(near), d + int(self.fit_intercept)), 1.0)
+        self.matrix.take(near).copy_rows(slice(0, len(near)), rows[:, :d])
+        off = np.linalg.lstsq(rows, change[near])[0]
+        rest = change - self.matrix.product(np.ascontiguousarray(off[:d]))
+        return self.separates(rest - off[d] if self.fit_intercept else rest)
+
 
 class _Kept:
     """A property that is computed once and kept in the instance.
@@ -177,7 +206,7 @@ class _Kept:
         return value
 
 
-class Point:
+class Point(Measured):
     """A point (w, b); whatever else is asked of it is computed then, and kept.
 
     Parameters
@@ -203,6 +232,8 @@ class Point:
         ∂F/∂b and ∂²F/∂b²; the slope is zero to rounding where b is at its minimum, and zero where b is not free.
     suboptimality : float
         Proven bound on (F − F*)/|F|, for b at its minimum: ½‖∂F/∂w‖² / |F|; NaN where nothing can be proved.
+    gain : float
+        F(0, b₀) − F at least; infinite where nothing can be proved.
     """
 
     def __init__(self, objective: Objective, w: np.ndarray, b: float, **known: Any) -> None:
@@ -269,6 +300,13 @@ class Point:
             return math.nan
         return self.relative(0.5 * float(self.gradient @ self.gradient))
 
+    @_Kept
+    def gain(self) -> float:
+        if not self._objective.provable:
+            return math.inf
+        w = self.w
+        return gain(self._objective.at_zero, self.value, 0.5 * float(w @ w) - float(self.gradient @ w))
+
     def release(self, *, keep_z: bool = False) -> None:
         """Forget the vectors of length n, which are computed again if they are asked for."""
         _ = self.value, self.slope, self.gradient
@@ -279,12 +317,6 @@ class Point:
         """Raise OverflowError where F, its gradient or the square of that is not a number."""
         if not (math.isfinite(self.value) and math.isfinite(self.gradient @ self.gradient)):
             raise OverflowError("the objective or its gradient overflows")
-
-    def relative(self, amount: float) -> float:
-        """An amount of F as a fraction of |F|, with 0/0 = 0."""
-        if amount == 0.0:
-            return 0.0
-        return amount / abs(self.value) if self.value else math.inf
 
 
 def signed_weights(codes: np.ndarray, k: int, n_classes: int, weights: np.ndarray | None, C: float) -> np.ndarray:

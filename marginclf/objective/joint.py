@@ -18,6 +18,7 @@ from ..losses import MarginLoss
 from ..matrix import DesignMatrix
 from ..matrix.blas import add_product
 from ..matrix.joint import JointPasses, pairs, second_derivatives
+from .measure import Measured, gain
 from .watched import Watched
 
 _STEPS, _BACKTRACKS = 50, 40
@@ -92,7 +93,13 @@ class JointObjective(Watched):
             return weights[0] * np.bincount(codes, minlength=self.n_classes)
         return np.bincount(codes, weights, minlength=self.n_classes)
 
-    def at_zero(self) -> tuple[float, np.ndarray]:
+    @cached_property
+    def at_zero(self) -> float:
+        """F at W = 0 and the best b."""
+        return self.best_at_zero[0]
+
+    @cached_property
+    def best_at_zero(self) -> tuple[float, np.ndarray]:
         """F at W = 0 and, for a convex loss, at the best b, which is returned as well; without a pass over X."""
         k = self.n_classes
         # Every row of a class has the same margin there: one row of the whole weight stands for it.
@@ -110,7 +117,7 @@ class JointObjective(Watched):
 
     def origin(self) -> JointPoint:
         """The point W = 0, for a convex loss with b at its minimum."""
-        return self.evaluate(self.passes.zeros(), self.at_zero()[1])
+        return self.evaluate(self.passes.zeros(), self.best_at_zero[1])
 
     def evaluate(self, w: np.ndarray, b: np.ndarray) -> JointPoint:
         """The point (W, b) with its value and gradient, from one pass over the rows."""
@@ -237,7 +244,7 @@ class JointObjective(Watched):
         return least >= -1e-9 * scale and largest > 1e-9 * scale
 
 
-class JointPoint:
+class JointPoint(Measured):
     """A point (W, b) with its value and gradient.
 
     Attributes
@@ -250,6 +257,8 @@ class JointPoint:
         F.
     suboptimality : float
         Proven bound on (F − F*)/|F|, for b at its minimum: ½‖∂F/∂W‖² / |F|; NaN where nothing can be proved.
+    gain : float
+        F(0, b₀) − F at least; infinite where nothing can be proved.
     """
 
     def __init__(
@@ -277,11 +286,12 @@ class JointPoint:
         if not (math.isfinite(self.value) and math.isfinite(flat @ flat)):
             raise OverflowError("the objective or its gradient overflows")
 
-    def relative(self, amount: float) -> float:
-        """An amount of F as a fraction of |F|, with 0/0 = 0."""
-        if amount == 0.0:
-            return 0.0
-        return amount / abs(self.value) if self.value else math.inf
+    @cached_property
+    def gain(self) -> float:
+        if not self._objective.provable:
+            return math.inf
+        w = self.w.ravel()
+        return gain(self._objective.at_zero, self.value, 0.5 * float(w @ w) - float(self.gradient.ravel() @ w))
 
 
 def with_penalty(hessian: np.ndarray, k: int, penalty: float) -> np.ndarray:

@@ -12,12 +12,15 @@ from .lbfgs import lbfgs
 from .multipliers import multipliers
 from .newton import newton
 from .rule import SWEEPS, dual_suits, newton_suits
-from .solution import Solution, Status, bounded_by
+from .solution import LITTLE, Solution, Status, bounded_by, proves_coefficients
 
 SOLVERS = ("lbfgs", "newton", "dual")
 """The solvers that a user can name, beside "auto"."""
 
 _PATIENCE = 300
+
+_SWEEPS = 4
+"""Columns (or rows, if these are fewer) for each sweep done up to which a Hessian costs no more than the sweeps."""
 
 
 def solve(
@@ -78,7 +81,9 @@ def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_i
         return closed_form(objective, start, tol=tol, max_iter=max_iter)
     if solver == "dual" or (solver == "auto" and objective.provable and dual_suits(n, d, entries)):
         first = dual(objective, start, tol=tol, max_iter=max(1, int(SWEEPS * max_iter)), seed=seed)
-        return first if first.status.converged else _finished(objective, start, first, tol=tol, max_iter=max_iter)
+        if first.status.converged and not _worth_sharpening(objective, first, tol):
+            return first
+        return _finished(objective, start, first, tol=tol, max_iter=max_iter)
     if not objective.loss.smooth:
         return multipliers(objective, start, tol=tol, max_iter=max_iter)
     if solver == "newton" or (solver == "auto" and newton_suits(n, d, entries)):
@@ -107,6 +112,15 @@ def _finished(
     else:
         second = multipliers(objective, point, tol=tol, max_iter=rest, alpha=alpha)
     return Solution(second.point, second.status, first.n_iter + second.n_iter)
+
+
+def _worth_sharpening(objective: Objective, first: Solution[Point], tol: float) -> bool:
+    """Whether the coefficients that ascent has proven may be far less exact than F, and Newton's step costs little."""
+    point = first.point
+    if not objective.loss.smooth or proves_coefficients(point, tol):
+        return False
+    # Beside so many sweeps a Hessian is cheap; where the penalty is most of it, conjugate gradients are few.
+    return min(objective.matrix.shape) <= _SWEEPS * first.n_iter or point.gain <= LITTLE * abs(point.value)
 
 
 def _patience(d: int) -> int:

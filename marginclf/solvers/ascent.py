@@ -13,6 +13,7 @@ import numpy as np
 
 from ..kernels.ascent import combine, sweep
 from ..objective import Objective, Point
+from ..objective.measure import gain
 
 HOLD = 8.0, 64.0
 """How strong the spring is for few rows and for many, of which it is one more direction of large curvature."""
@@ -99,8 +100,8 @@ class Ascent:
             rows.rows, order, rows.run, self._v, self._kappa, self._diagonal, self._a, self._u, self._idle, self._w,
             self.b, self._balance, self._spring, address, parameters, self._out, self._sums,
         )  # fmt: skip
-        gain, balance, _ = self._sums.tolist()
-        self.forecast.add(gain)
+        gained, balance, _ = self._sums.tolist()
+        self.forecast.add(gained)
         if self._objective.fit_intercept:
             self._balance = balance
             self.b += self._spring * balance
@@ -126,6 +127,7 @@ class Ascent:
         )
         gap = max(point.value - maximum, 0.0) + _ROUNDING * rounding
         point.suboptimality = point.relative(gap)
+        point.gain = gain(objective.at_zero, point.value, 0.5 * float(w @ w) - gap)
         return point
 
     @property

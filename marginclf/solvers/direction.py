@@ -226,6 +226,11 @@ def _noise(objective: Objective, point: Point) -> np.ndarray:
     return np.sqrt(objective.matrix.squared_product(slopes) * slopes.sum()) + objective.penalty * np.abs(point.w)
 
 
+def gradient_is_rounding(objective: Objective, point: Point) -> bool:
+    """Whether the gradient in w is what rounding leaves of the sums that it is made of."""
+    return bool(np.linalg.norm(point.gradient) <= _ROUNDING * np.linalg.norm(_noise(objective, point)))
+
+
 def _by_magnitudes(
     objective: Objective, hessian: np.ndarray, gradient: np.ndarray, noise: np.ndarray
 ) -> tuple[np.ndarray, float]:

@@ -54,7 +54,7 @@ def dual(objective: Objective, start: Point, *, tol: float, max_iter: int, seed:
         With the dual variables; MAX_ITER also where the sweeps have become a poor choice.
     """
     smooth = objective.loss.smooth
-    if smooth and start.w.any() and start.suboptimality <= tol:
+    if smooth and start.w.any() and start.excess <= tol:
         return Solution(start, Status.PROVEN, 0)
     ascent = Ascent(objective, start, seed)
 
@@ -117,10 +117,11 @@ def climb(
             report(certify)
             continue
         point = certify()
-        status = Status.PROVEN if point.suboptimality <= tol else Status.MAX_ITER
+        status = Status.PROVEN if point.excess <= tol else Status.MAX_ITER
         # The forecast is checked against what could be proved.
-        left, scale = left * scale / abs(point.value), abs(point.value)
-        excess = point.suboptimality / left**power if left > 0.0 else math.inf
+        measure = min(abs(point.value), point.gain) or scale
+        left, scale = left * scale / measure, measure
+        excess = point.excess / left**power if left > 0.0 else math.inf
         if smooth and hopeless and excess > 0.0:
             hopeless = left <= _ROUNDING or _sweeps(left, factor, tol / excess) > _PATIENCE
         if status.converged or hopeless or n_iter == max_iter:

@@ -10,13 +10,18 @@ from scipy.optimize import minimize
 from ..objective import Objective, Point
 from .coordinates import Coordinates, coordinates
 from .direction import newton_direction
-from .solution import Solution, Status, verdict
+from .solution import Solution, Status, precise, verdict
 
 OPTIONS = {"ftol": 4.0 * np.finfo(float).eps, "gtol": 0.0, "maxls": 40}
 """L-BFGS-B's own tests are switched off as far as they go: they say nothing about the distance to the optimum."""
 
 _SETTLED = 1e-6
 """What b may leave to gain, as a fraction of tol: it then adds nothing to the bound that could be seen."""
+
+PATIENCE = 8
+"""Points whose F is good enough that are passed by, at most, for coefficients that are not."""
+
+_HALF = 0.5
 
 _PROMISING = 1e-2
 """Estimated decrement, as a fraction of tol, from which on it is computed where nothing can be proved."""
@@ -48,11 +53,29 @@ def lbfgs(objective: Objective, start: Point, *, tol: float, max_iter: int) -> S
     )
     if run.solution is not None:
         return run.solution
+    if objective.provable:
+        by_gradients(run, result.x, max_iter)
+        if run.solution is not None:
+            return run.solution
     point = objective.at(*run.coordinates.point(result.x))
     status = verdict(objective, point, newton_direction(objective, point), tol, stalled=True)
     if status is None:
         status = Status.MAX_ITER if run.n_iter >= max_iter else Status.LINE_SEARCH
     return Solution(point, status, run.n_iter)
+
+
+def by_gradients(run: Any, theta: np.ndarray, max_iter: int) -> None:
+    """Steps of the quadratic model from where SciPy has ended, while each leaves at most half of the decrement.
+
+    Where C is tiny, F cannot show what a step gains, and that is where SciPy ends.
+    """
+    run.value_gradient(theta)
+    while run.n_iter < max_iter and run.solution is None:
+        before, theta = run.decrement, theta + run.model_step()
+        run.value_gradient(theta)
+        if not run.decrement <= _HALF * before:
+            return
+        run.iterated()
 
 
 class _Run:
@@ -65,39 +88,59 @@ class _Run:
         self.n_iter = 0
         self.solution: Solution[Point] | None = None
         self._last = coordinates.origin
-        self._decrement = np.inf
+        # SciPy's test of progress is relative to F or 1, whichever is more: F is divided by its size.
+        self._scale = abs(coordinates.origin.value) or 1.0
+        self.decrement = np.inf
         self._next_check = np.inf
+        self._patience = PATIENCE
 
     def value_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         # Of the last evaluation, which in L-BFGS-B is that of the iterate when the callback is called.
         self._last = self.objective.evaluate(*self.coordinates.point(theta)) if theta.any() else self.coordinates.origin
         gradient = self.coordinates.gradient(self._last)
-        self._decrement = self.coordinates.decrement(gradient)
-        return self._last.value, gradient
+        self.decrement = self.coordinates.decrement(gradient)
+        return self._last.value / self._scale, gradient / self._scale
 
     def callback(self, intermediate_result: Any) -> None:
+        self.iterated()
+        if self.solution is not None:
+            raise StopIteration
+
+    def model_step(self) -> np.ndarray:
+        """From the last evaluation, the step of the quadratic model in θ."""
+        return -self.coordinates.gradient(self._last) / self.coordinates.unit**2
+
+    def iterated(self) -> None:
+        """Take note of an iterate, and see whether it will do."""
         self.n_iter += 1
+        point = self._last
         if self.objective.provable:
-            point = self._last
             centred = point.gradient - point.slope * self.coordinates.mean
             self._attempt(0.5 * float(centred @ centred), self.tol, self._prove)
         else:
-            self._attempt(self._decrement, _PROMISING * self.tol, self._judge)
-        if self.solution is not None:
-            raise StopIteration
-        self.objective.report(lambda: self.objective.at(self._last.w, self._last.b))
+            self._attempt(self.decrement, _PROMISING * self.tol, self._judge)
+        if self.solution is None:
+            self.objective.report(lambda: self.objective.at(self._last.w, self._last.b))
 
     def _attempt(self, amount: float, tol: float, conclude: Any) -> None:
         """Conclude where it can succeed: it costs a pass or two."""
-        amount = self._last.relative(amount)
+        amount = self._last.unreached(amount)
         if amount <= min(tol, self._next_check):
             conclude()
             self._next_check = 0.25 * amount
 
     def _prove(self) -> None:
+        self._patience -= 1
+        if self._patience and not self._precise():
+            return
         point = self._settled()
-        if point.suboptimality <= self.tol:
+        if point.excess <= self.tol:
             self.solution = Solution(point, Status.PROVEN, self.n_iter)
+
+    def _precise(self) -> bool:
+        """As in Newton's method, by the step that the quadratic model has left."""
+        step = self.coordinates.point(self.model_step())[0] - self.coordinates.origin.w
+        return precise(step, self._last.w, self.tol)
 
     def _judge(self) -> None:
         point = self.objective.at(self._last.w, self._last.b)
@@ -115,7 +158,7 @@ class _Run:
                 break
             mean = float(np.linalg.norm(self.coordinates.mean))
             in_b, in_w = point.slope**2 / point.curvature, mean * abs(point.slope)
-            if point.relative(in_b + in_w**2) <= _SETTLED * self.tol:
+            if point.unreached(in_b + in_w**2) <= _SETTLED * self.tol:
                 length = float(np.linalg.norm(point.gradient))
                 point.suboptimality = point.relative(0.5 * (length + in_w) ** 2 + in_b)
                 return point

@@ -17,11 +17,14 @@ Li, Sun, Toh (2018), A highly efficient semismooth Newton augmented Lagrangian m
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..objective import Objective, Point
+from ..objective.measure import gain
 from .direction import DIRECT_LIMIT, newton_direction
-from .solution import Solution, Status
+from .solution import UNSEEN, Solution, Status
 
 WIDEST, NARROWEST, NARROWER = 1.0, 1e-9, 0.125
 """Width at the start, at the end, and from round to round."""
@@ -86,7 +89,11 @@ class _Round:
         if not np.isfinite(slack + rest):
             slack = np.inf
         answer = Point(self._objective, point.w, self._objective.best_intercept(z, point.b), z=z)
-        answer.suboptimality = answer.relative(max(slack, 0.0) + rest)
+        gap = max(slack, 0.0) + rest
+        answer.suboptimality = answer.relative(gap)
+        # The dual variables make w less the gradient, to rounding.
+        made = max(float(np.linalg.norm(point.w)) - math.sqrt(2.0 * miss), 0.0)
+        answer.gain = gain(self._objective.at_zero, answer.value, 0.5 * made**2 - gap)
         return answer, alpha, answer.relative(max(slack, 0.0)) if rest > slack else np.inf
 
     def _imbalance(self, point: Point, z: np.ndarray, alpha: np.ndarray) -> float:
@@ -179,9 +186,10 @@ def multipliers(
         while n_iter < max_iter and not (steps and _miss(point) <= SHARE * this.slack(point)):
             further = _newton_step(this.smooth, point)
             steps, n_iter = steps + 1, n_iter + 1
-            gain = point.value - further.value
-            point = further if gain > 0.0 else point
-            if not gain > _ROUNDING * abs(point.value):
+            fall = point.value - further.value
+            # The step ends where the slope along it is zero: what F shows of it may be rounding.
+            point = further if fall > -UNSEEN * abs(point.value) else point
+            if not fall > _ROUNDING * abs(point.value):
                 break
         # Steps were added up on the decision values: what is claimed is about those of w itself.
         point = this.smooth.at(point.w, point.b)
@@ -201,8 +209,8 @@ def multipliers(
         rounding = _ROUNDING * abs(best.value)
         best.suboptimality = min(best.suboptimality, best.relative(max(best.value - bound, rounding)))
         objective.report(lambda: best)  # noqa: B023 (called at once)
-        met = best.suboptimality <= tol
-        if best.suboptimality <= _ROUNDING or (met and (not better or not to_rounding)):
+        met = best.excess <= tol
+        if best.excess <= _ROUNDING or (met and (not better or not to_rounding)):
             return Solution(best, Status.PROVEN, n_iter, alpha)
         if n_iter >= max_iter or idle >= _ROUNDS:
             if met:

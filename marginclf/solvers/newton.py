@@ -12,7 +12,7 @@ import numpy as np
 
 from ..objective import Objective, Point
 from .direction import DIRECT_LIMIT, Direction, newton_direction
-from .solution import Solution, Status, verdict
+from .solution import MUCH, Solution, Status, descends, precise, verdict
 
 _SUFFICIENT = 1e-4
 _BACKTRACKS = 40
@@ -50,18 +50,25 @@ def newton(
     start.require_finite()
     first = objective.loss.convex and not start.w.any()
     previous = point = start
-    met, last = None, np.inf
+    met, last, seen = None, np.inf, True
     for n_iter in range(max_iter + 1):
         if n_iter:
             objective.report(lambda: point)  # noqa: B023 (called at once)
         direction = newton_direction(objective, point)
         status = verdict(objective, point, direction, tol, stalled=not to_rounding)
+        if status is None and not seen and direction.decrement > _PROGRESS * last:
+            # Neither F nor the slope tells the last two points apart any more.
+            return Solution(point, _stuck(objective, point, direction), n_iter)
         if met is not None and not (status and direction.decrement <= _PROGRESS * last):
             # Rounding has been reached: whichever of the last two points is better.
             if status is None or direction.decrement > last:
                 return _solution(previous, met, n_iter, tol)
             return Solution(point, status, n_iter)
         final = not to_rounding or direction.decrement == 0.0 or len(point.w) > DIRECT_LIMIT
+        if status is Status.PROVEN and final and to_rounding and not precise(direction.dw, point.w, tol):
+            # The direction is there already, and to take it costs no more than to look whether it was good.
+            trial = objective.at(point.w + direction.dw, point.b + direction.db)
+            return Solution(trial if trial.excess < point.excess else point, status, n_iter)
         if status is Status.SEPARABLE:
             # Leave the coefficients where they separate: at the start they are still zero.
             further = objective.at(point.w + direction.dw, point.b + direction.db)
@@ -74,14 +81,14 @@ def newton(
         trial = _first_step(objective, point, direction) if first and status is None else None
         if trial is None:
             trial = objective.at(point.w + direction.dw, point.b + direction.db)
-        if status is None and not trial.value <= point.value - _SUFFICIENT * direction.decrement:
+        seen = trial.value <= point.value - _SUFFICIENT * direction.decrement
+        slope = float(trial.gradient @ direction.dw) + trial.slope * direction.db
+        if status is None and not (seen or descends(point, trial, slope, direction.decrement)):
             better = _line_search(objective, point, direction, trial)
             if better is None:
-                lost = _lost_in_rounding(point, direction.decrement)
-                stuck = Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH
-                return Solution(point, stuck, n_iter)
-            trial = better
-        if status is not None and point.relative(direction.decrement) <= _LAST and not trial.suboptimality > tol:
+                return Solution(point, _stuck(objective, point, direction), n_iter)
+            trial, seen = better, True
+        if status is not None and point.unreached(direction.decrement) <= _LAST and not trial.excess > tol:
             return _solution(trial, status, n_iter + 1, tol)
         point.release()
         previous, point, met, last, first = point, trial, status, direction.decrement, False
@@ -90,7 +97,7 @@ def newton(
 
 def _solution(point: Point, status: Status, n_iter: int, tol: float) -> Solution[Point]:
     """What was met at the point before, or proven since."""
-    return Solution(point, Status.PROVEN if point.suboptimality <= tol else status, n_iter)
+    return Solution(point, Status.PROVEN if point.excess <= tol else status, n_iter)
 
 
 def _first_step(objective: Objective, point: Point, direction: Direction) -> Point | None:
@@ -120,6 +127,14 @@ def _line_search(objective: Objective, point: Point, direction: Direction, full:
             return trial
         t *= 0.5
     return None
+
+
+def _stuck(objective: Objective, point: Point, direction: Direction) -> Status:
+    """What it means that no step along the direction lowers F."""
+    if objective.separates_nearly(point.z + point.b):
+        return Status.SEPARABLE
+    lost = _lost_in_rounding(point, direction.decrement) and not point.unreached(direction.decrement) > MUCH
+    return Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH
 
 
 def _lost_in_rounding(point: Point, decrement: float) -> bool:

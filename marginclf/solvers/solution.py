@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Generic, TypeVar
@@ -9,7 +10,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from ..objective import Objective, Point
-from .direction import Direction
+from ..objective.measure import Measured
+from .direction import Direction, gradient_is_rounding
 
 _RUNAWAY = 0.02
 """A step that gains nothing and yet moves a decision value by this much belongs to an optimum at infinity."""
@@ -56,6 +58,20 @@ _REMEDIES = {
 }
 
 
+UNSEEN = 1e-14
+"""Relative change of F, a sum over the rows, that is none."""
+
+MUCH = 1e-6
+"""Part of what the coefficients gain that is no rounding, whatever F can show."""
+
+LITTLE = 0.1
+"""Part of F up to which the coefficients gain little: C is small, and the penalty is most of the Hessian."""
+
+_APPROXIMATELY = 0.1
+_PRECISE = 3e-3
+"""Change of the coefficients, relative to them and to the root of tol. With 1e-2, what L-BFGS left of them was up to
+2e-6 at the default tol, by its model of the step; 1e-6 is asked for."""
+
 _UNREPRESENTABLE = 4.0 * np.finfo(float).eps
 """A relative gain that F, a sum of many terms, cannot show."""
 
@@ -94,6 +110,30 @@ def bounded_by(point: Any, other: Any) -> None:
     point.suboptimality = point.relative(max(point.value - bound, 0.0)) if np.isfinite(bound) else np.inf
 
 
+def descends(point: Measured, trial: Measured, slope: float, decrement: float) -> bool:
+    """Whether a full step of Newton's method lowers F, where F itself cannot show it: by the slope at its end.
+
+    That has to be less than 1 − 2δ of what it was, 2·decrement: the approximate Wolfe condition of Hager and Zhang
+    (2005), A new conjugate gradient method with guaranteed descent and an efficient line search, SIAM J. Optim. 16.
+    """
+    unseen = abs(trial.value - point.value) <= UNSEEN * abs(point.value)
+    return unseen and slope <= (1.0 - 2.0 * _APPROXIMATELY) * 2.0 * decrement
+
+
+def precise(step: np.ndarray, w: np.ndarray, tol: float) -> bool:
+    """Whether a step that is left changes the coefficients w so little that it need not be taken.
+
+    F is 1-strongly convex: a suboptimality of tol may leave the root of 2 tol of the coefficients, where C is small.
+    """
+    return bool(np.linalg.norm(step) <= _PRECISE * math.sqrt(tol) * np.linalg.norm(w))
+
+
+def proves_coefficients(point: Any, tol: float) -> bool:
+    """Whether what is proven of a point says the same, whatever step may be left."""
+    left = math.sqrt(2.0 * point.suboptimality * abs(point.value))
+    return left <= _PRECISE * math.sqrt(tol) * float(np.linalg.norm(point.w))
+
+
 def verdict(
     objective: Objective, point: Point, direction: Direction, tol: float, *, stalled: bool = False
 ) -> Status | None:
@@ -108,15 +148,18 @@ def verdict(
     direction : Direction
         The Newton direction there, whose decrement is what a quadratic model says can be gained.
     tol : float
-        Relative suboptimality asked for.
+        Suboptimality asked for, relative to |F| and to what the coefficients gain.
     stalled : bool, default=False
         Whether the solver can make no more progress by itself. A decrement of at most tol is enough then. Otherwise it
         is not, for a convex loss: where few rows are curved, the decrement may be small by chance and grow again.
     """
-    if point.suboptimality <= tol:
+    if point.excess <= tol:
         return Status.PROVEN
     enough = tol if stalled or not objective.loss.convex else 0.0
-    small = point.relative(direction.decrement) <= max(enough, _UNREPRESENTABLE)
+    small = point.unreached(direction.decrement) <= max(enough, _UNREPRESENTABLE)
+    if not small and point.relative(direction.decrement) <= _UNREPRESENTABLE:
+        # Where nothing is gained, it is beside the gradient's own rounding that the decrement is small.
+        small = gradient_is_rounding(objective, point)
     # A loss that can be zero is computed as the square of a rounding error there.
     small = small or bool(abs(point.value) <= _UNREPRESENTABLE**2 * np.abs(objective.v).sum())
     if objective.provable:

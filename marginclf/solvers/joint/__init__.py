@@ -6,7 +6,7 @@ import numpy as np
 
 from ...objective import JointObjective, JointPoint, StopFit
 from ..rule import SPARSE, SWEEPS, dual_suits
-from ..solution import Solution, Status, bounded_by
+from ..solution import LITTLE, Solution, Status, bounded_by, proves_coefficients
 from .direction import DIRECT_LIMIT, direct
 from .dual import joint_dual
 from .lbfgs import joint_lbfgs
@@ -14,6 +14,7 @@ from .multipliers import joint_multipliers
 from .newton import joint_newton
 
 _FEW_OPERATIONS = 2e7
+_SWEEPS = 4
 _PATIENCE = 300
 
 
@@ -63,6 +64,8 @@ def _solve(
         if objective.loss.smooth:
             objective.report(lambda: warm or objective.origin())
         first = joint_dual(objective, warm, tol=tol, max_iter=max(1, int(SWEEPS * max_iter)), seed=seed)
+        if first.status.converged and not _worth_sharpening(objective, first, tol):
+            return first
         return _finished(objective, first, tol=tol, max_iter=max_iter)
     start = _start(objective, w, b)
     if objective.loss.smooth:  # elsewhere nothing is proven of it
@@ -74,6 +77,8 @@ def _solve(
     if solver == "lbfgs":
         return joint_lbfgs(objective, start, tol=tol, max_iter=max_iter)
     first = joint_lbfgs(objective, start, tol=tol, max_iter=min(max_iter, _PATIENCE))
+    if first.status.converged or first.status is Status.SEPARABLE:
+        return first
     return _finished(objective, first, tol=tol, max_iter=max_iter)
 
 
@@ -81,11 +86,9 @@ def _finished(
     objective: JointObjective, first: Solution[JointPoint], *, tol: float, max_iter: int
 ) -> Solution[JointPoint]:
     """What another solver left, taken on by Newton's method or the method of multipliers."""
-    if first.status.converged or first.status is Status.SEPARABLE:
-        return first
     point, a = first.point, first.alpha
     # Ascent climbs in the dual: early, or where that loses its way, the point that it makes may be far above zero's.
-    if not point.value <= objective.at_zero()[0]:
+    if not point.value <= objective.at_zero:
         point, a = objective.origin(), None
     if first.n_iter >= max_iter:
         if point is not first.point and not objective.loss.smooth:
@@ -97,6 +100,15 @@ def _finished(
     else:
         second = joint_multipliers(objective, point, tol=tol, max_iter=rest, a=a)
     return Solution(second.point, second.status, first.n_iter + second.n_iter)
+
+
+def _worth_sharpening(objective: JointObjective, first: Solution[JointPoint], tol: float) -> bool:
+    """As for two classes: whether the coefficients may be far less exact than F, and a step of Newton's costs little."""
+    point, (n, d) = first.point, objective.matrix.shape
+    if not objective.loss.smooth or proves_coefficients(point, tol):
+        return False
+    cheap = direct(objective) and objective.n_classes * min(n, d) <= _SWEEPS * first.n_iter
+    return cheap or point.gain <= LITTLE * abs(point.value)
 
 
 def _wide(objective: JointObjective) -> bool:

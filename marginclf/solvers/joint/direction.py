@@ -16,6 +16,7 @@ _MAX_PRODUCTS = 200
 _RESIDUAL = 0.03
 _DEPENDENT = 1e-6
 _SMALLEST_EIGENVALUE = 1e-12
+_ROUNDING = 16.0 * np.finfo(float).eps
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,18 @@ def solved(hessian: np.ndarray, right: np.ndarray, *, strict: bool) -> np.ndarra
     part[flat & (np.abs(part) <= 1e-12 * np.abs(part).max(initial=0.0))] = 0.0
     magnitudes[flat] = _SMALLEST_EIGENVALUE * (magnitudes.max() or 1.0)
     return (vectors @ (part / magnitudes)) / scale
+
+
+def gradient_is_rounding(objective: JointObjective, point: JointPoint) -> bool:
+    """Whether the gradient in W is what rounding leaves of the sums that it is made of."""
+    passes, matrix = objective.passes, objective.matrix
+    weights = np.array(np.broadcast_to(passes.weights, matrix.shape[0]), dtype=float)
+    _, _, r, _ = matrix.pointwise(objective.compiled, weights, passes.margins(point.w, point.b), 0.0)
+    slopes = np.abs(r)
+    # Of a row, all classes together have twice the slope of its margin at most.
+    noise = 2.0 * np.linalg.norm(np.sqrt(matrix.squared_product(slopes) * slopes.sum()))
+    noise += objective.penalty * np.linalg.norm(point.w)
+    return bool(np.linalg.norm(point.gradient) <= _ROUNDING * noise)
 
 
 def _conjugate_gradients(objective: JointObjective, point: JointPoint) -> tuple[np.ndarray, np.ndarray]:

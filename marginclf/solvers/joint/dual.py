@@ -45,10 +45,10 @@ def joint_dual(
     """
     smooth = objective.loss.smooth
     if start is None:
-        scale, b = objective.at_zero()
+        scale, b = objective.best_at_zero
     else:
         scale, b = start.value, start.b
-        if smooth and start.suboptimality <= tol:
+        if smooth and start.excess <= tol:
             return Solution(start, Status.PROVEN, 0)
     ascent = JointAscent(objective, b, seed)
 

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from ...objective import JointObjective, JointPoint
-from ..lbfgs import OPTIONS
-from ..solution import Solution, Status
+from ..lbfgs import OPTIONS, PATIENCE, by_gradients
+from ..solution import Solution, Status, precise
 from .ascent import SETTLED
 from .coordinates import Coordinates, JointCoordinates
 from .direction import joint_direction
@@ -37,9 +37,11 @@ def joint_lbfgs(objective: JointObjective, start: JointPoint, *, tol: float, max
             callback=run.callback,
             options={**OPTIONS, "maxiter": limit, "maxfun": 20 * limit},
         )
+        ended = run.n_iter - n_iter < limit
+        if ended and run.solution is None and objective.provable:
+            by_gradients(run, result.x, max_iter)
         if run.solution is not None:
             return run.solution
-        ended = run.n_iter - n_iter < limit
         n_iter, point = run.n_iter, objective.evaluate(*run.coordinates.point(result.x))
         if last or (ended and stage > _FIRST_STAGE):
             break
@@ -59,38 +61,59 @@ class _Run:
         self.n_iter = n_iter
         self.solution: Solution[JointPoint] | None = None
         self._last = coordinates.origin
-        self._decrement = self._next_check = np.inf
+        # SciPy's test of progress is relative to F or 1, whichever is more: F is divided by its size.
+        self._scale = abs(coordinates.origin.value) or 1.0
+        self.decrement = self._next_check = np.inf
+        self._patience = PATIENCE
 
     def value_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         self._last = self.objective.evaluate(*self.coordinates.point(theta)) if theta.any() else self.coordinates.origin
         gradient = self.coordinates.gradient(self._last)
-        self._decrement = self.coordinates.decrement(gradient)
-        return self._last.value, gradient
+        self.decrement = self.coordinates.decrement(gradient)
+        return self._last.value / self._scale, gradient / self._scale
+
+    def model_step(self) -> np.ndarray:
+        """From the last evaluation, the step of the quadratic model in θ."""
+        return -self.coordinates.gradient(self._last) / self.coordinates.unit**2
 
     def callback(self, intermediate_result: Any) -> None:
+        self.iterated()
+        if self.solution is not None:
+            raise StopIteration
+
+    def iterated(self) -> None:
+        """Take note of an iterate, and see whether it will do."""
         self.n_iter += 1
         point = self._last
         if self.objective.provable:
             centred = self.coordinates.centred(point).ravel()
             self._attempt(0.5 * float(centred @ centred), self.tol)
         else:
-            self._attempt(self._decrement, _PROMISING * self.tol)
-        if self.solution is not None:
-            raise StopIteration
-        self.objective.report(lambda: self.objective.at(self._last.w, self._last.b))
+            self._attempt(self.decrement, _PROMISING * self.tol)
+        if self.solution is None:
+            self.objective.report(lambda: self.objective.at(self._last.w, self._last.b))
 
     def _attempt(self, amount: float, tol: float) -> None:
         """Conclude where it can succeed: it costs a pass or two."""
-        amount = self._last.relative(amount)
+        amount = self._last.unreached(amount)
         if amount > min(tol, self._next_check):
             return
         self._next_check = 0.25 * amount
+        if self.objective.provable:
+            self._patience -= 1
+            if self._patience and not self._precise():
+                return
         point = self.objective.at(self._last.w, self._last.b, enough=SETTLED * self.tol)
         if self.objective.provable:
-            if point.suboptimality <= self.tol:
+            if point.excess <= self.tol:
                 self.solution = Solution(point, Status.PROVEN, self.n_iter)
             return
         direction = joint_direction(self.objective, point)
         status = joint_verdict(self.objective, point, direction, self.tol, settled=True, stalled=True)
         if status is not None:
             self.solution = Solution(point, status, self.n_iter)
+
+    def _precise(self) -> bool:
+        """As in Newton's method, by the step that the quadratic model has left."""
+        step = self.coordinates.point(self.model_step())[0] - self.coordinates.origin.w
+        return precise(step, self._last.w, self.tol)

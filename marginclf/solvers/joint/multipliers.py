@@ -10,13 +10,16 @@ is the duality gap, as α·z = C s a (m + H(q)) and the conjugate of φ(m(z)) at
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ...objective import JointObjective, JointPoint
+from ...objective.measure import gain
 from ..multipliers import NARROWER, NARROWEST, SHARE, WIDEST
-from ..solution import Solution, Status
+from ..solution import Solution, Status, descends
 from .direction import direct, joint_direction
-from .newton import line_search
+from .newton import line_search, slope_along
 
 _FEW, _FEW_LONG = 8, 3
 _SLOW = 0.5
@@ -57,6 +60,9 @@ class _Round:
         imbalance = float(np.abs(point.slope).sum()) * float(np.abs(point.b).max(initial=0.0))
         rest = _miss(point) + imbalance
         answer.suboptimality = answer.relative(slack + rest)
+        # The dual variables make W less the gradient.
+        made = max(float(np.linalg.norm(flat)) - math.sqrt(2.0 * _miss(point)), 0.0)
+        answer.gain = gain(self._objective.at_zero, answer.value, 0.5 * made**2 - slack - rest)
         return answer, a, answer.relative(slack) if rest > slack else np.inf
 
 
@@ -101,8 +107,8 @@ def joint_multipliers(
             steps, n_iter = steps + 1, n_iter + 1
             if further is None:
                 break
-            gain, point = point.value - further.value, further
-            if not gain > _ROUNDING * abs(point.value):
+            fall, point = point.value - further.value, further
+            if not fall > _ROUNDING * abs(point.value):
                 break
         point = this.smooth.at(point.w, point.b)
         answer, a, slack = this.answer(point)
@@ -117,8 +123,8 @@ def joint_multipliers(
         if best is None or not left > least:
             best, least = answer, left
         objective.report(lambda: answer)  # noqa: B023 (called at once)
-        met = best.suboptimality <= tol
-        if best.suboptimality <= _ROUNDING or (met and (not better or not to_rounding)):
+        met = best.excess <= tol
+        if best.excess <= _ROUNDING or (met and (not better or not to_rounding)):
             return Solution(best, Status.PROVEN, n_iter)
         stuck = idle >= (_ROUNDS if to_rounding else _ROUNDS_LONG)
         if n_iter >= max_iter or stuck:
@@ -147,5 +153,7 @@ def _newton_step(smooth: JointObjective, point: JointPoint) -> JointPoint | None
     w, b = point.w + direction.dw, point.b + direction.db
     full = smooth.at(w, b)
     if full.value < point.value - 1e-4 * direction.decrement:
+        return full
+    if descends(point, full, slope_along(direction, full), direction.decrement):
         return full
     return line_search(smooth, point, direction, full, exact=True)

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from ...objective import JointObjective, JointPoint
-from ..solution import Solution, Status
-from .direction import JointDirection, direct, joint_direction
+from ..solution import LITTLE, MUCH, Solution, Status, descends, precise, proves_coefficients
+from .direction import JointDirection, direct, gradient_is_rounding, joint_direction
 
 _SUFFICIENT = 1e-4
 _BACKTRACKS = 40
@@ -29,24 +29,33 @@ def joint_newton(
     start.require_finite()
     factored = direct(objective)
     previous = point = start
-    met, last = None, np.inf
+    met, last, seen, proven = None, np.inf, True, factored
     for n_iter in range(max_iter + 1):
         if n_iter:
             # The bound needs b at its minimum.
             objective.report(lambda: point if factored else objective.at(point.w, point.b))  # noqa: B023
-        if met is None and not factored and objective.provable and point.suboptimality <= _PROMISING * tol:
+        if met is None and not factored and objective.provable and point.excess <= _PROMISING * tol:
             # The bound needs b at its minimum, and may then spare a direction.
             point = objective.at(point.w, point.b)
-            if point.suboptimality <= tol:
+            proven = point.excess <= tol
+            exact = point.gain > LITTLE * abs(point.value) or proves_coefficients(point, tol)
+            if proven and (exact or not to_rounding):
                 return Solution(point, Status.PROVEN, n_iter)
         direction = joint_direction(objective, point)
-        status = joint_verdict(objective, point, direction, tol, settled=factored, stalled=not to_rounding)
+        status = joint_verdict(objective, point, direction, tol, settled=proven, stalled=not to_rounding)
+        if status is None and not seen and direction.decrement > _PROGRESS * last:
+            # Neither F nor the slope tells the last two points apart any more.
+            return Solution(point, _stuck(objective, point, direction), n_iter)
         if met is not None and not (status and direction.decrement <= _PROGRESS * last):
             # Rounding has been reached: whichever of the last two points is better.
             return Solution(previous if status is None or direction.decrement > last else point, met, n_iter)
         if status is Status.SEPARABLE:
             further = objective.evaluate(point.w + direction.dw, point.b + direction.db)
             return Solution(further if further.value < point.value else point, status, n_iter + 1)
+        if status is Status.PROVEN and to_rounding and not factored and not precise(direction.dw, point.w, tol):
+            # The direction is there already, and to take it costs no more than to look whether it was good.
+            trial = objective.at(point.w + direction.dw, point.b + direction.db)
+            return Solution(trial if trial.excess < point.excess else point, status, n_iter)
         if status is not None and (not to_rounding or not factored or not status.converged):
             return Solution(point, status, n_iter)
         if status is not None and direction.decrement <= 0.0:
@@ -54,14 +63,14 @@ def joint_newton(
         if n_iter == max_iter:
             return Solution(point, status or Status.MAX_ITER, n_iter)
         trial = _moved(objective, point, direction, 1.0, exact=factored)
-        if status is None and not trial.value <= point.value - _SUFFICIENT * direction.decrement:
+        seen = trial.value <= point.value - _SUFFICIENT * direction.decrement
+        if status is None and not (seen or descends(point, trial, slope_along(direction, trial), direction.decrement)):
             better = line_search(objective, point, direction, trial, exact=factored)
             if better is None:
-                lost = direction.decrement <= lost_in_rounding(objective, point)
-                return Solution(point, Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH, n_iter)
-            trial = better
-        if status is not None and point.relative(direction.decrement) <= _LAST and not trial.suboptimality > tol:
-            return Solution(trial, Status.PROVEN if trial.suboptimality <= tol else status, n_iter + 1)
+                return Solution(point, _stuck(objective, point, direction), n_iter)
+            trial, seen = better, True
+        if status is not None and point.unreached(direction.decrement) <= _LAST and not trial.excess > tol:
+            return Solution(trial, Status.PROVEN if trial.excess <= tol else status, n_iter + 1)
         previous, point, met, last = point, trial, status, direction.decrement
     raise AssertionError("unreachable")
 
@@ -80,10 +89,13 @@ def joint_verdict(
     ``settled`` says that b is at its minimum, which the bound needs; the rest is that of
     :func:`marginclf.solvers.solution.verdict`.
     """
-    if settled and point.suboptimality <= tol:
+    if settled and point.excess <= tol:
         return Status.PROVEN
     enough = tol if stalled or not objective.loss.convex else 0.0
-    small = point.relative(direction.decrement) <= max(enough, _UNREPRESENTABLE)
+    small = point.unreached(direction.decrement) <= max(enough, _UNREPRESENTABLE)
+    if not small and point.relative(direction.decrement) <= _UNREPRESENTABLE:
+        # Where nothing is gained, it is beside the gradient's own rounding that the decrement is small.
+        small = gradient_is_rounding(objective, point)
     small = small or bool(abs(point.value) <= _UNREPRESENTABLE**2 * objective.class_weights().sum())
     if objective.provable:
         return Status.LIMIT_OF_PRECISION if small else None
@@ -97,6 +109,13 @@ def joint_verdict(
             return None
         return Status.SEPARABLE if objective.loss.convex else Status.RUNS_OFF
     return Status.LIMIT_OF_PRECISION if objective.loss.convex else Status.STATIONARY
+
+
+def _stuck(objective: JointObjective, point: JointPoint, direction: JointDirection) -> Status:
+    """What it means that no step along the direction lowers F."""
+    lost = direction.decrement <= lost_in_rounding(objective, point)
+    lost = lost and not point.unreached(direction.decrement) > MUCH
+    return Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH
 
 
 def lost_in_rounding(objective: JointObjective, point: JointPoint) -> float:
@@ -120,7 +139,7 @@ def line_search(
     By secants on the slope along the direction, within a bracket: an evaluation is cheap beside a direction.
     """
     first = -2.0 * direction.decrement
-    low, high = (0.0, first), (1.0, _slope(direction, full))
+    low, high = (0.0, first), (1.0, slope_along(direction, full))
     best: JointPoint | None = None
     same = 0
     for _ in range(_BACKTRACKS):
@@ -131,7 +150,7 @@ def line_search(
         inside = low[0] + 0.1 * width if same > 1 else inside
         t = min(max(inside, low[0] + 0.1 * width), high[0] - 0.1 * width)
         trial = _moved(objective, point, direction, t, exact=exact)
-        slope = _slope(direction, trial)
+        slope = slope_along(direction, trial)
         if trial.value < (point if best is None else best).value:
             best = trial
         if best is not None and abs(slope) <= _FLAT * abs(first):
@@ -143,6 +162,6 @@ def line_search(
     return best
 
 
-def _slope(direction: JointDirection, point: JointPoint) -> float:
+def slope_along(direction: JointDirection, point: JointPoint) -> float:
     """The derivative of F along the direction."""
     return float(point.gradient.ravel() @ direction.dw.ravel()) + float(point.slope @ direction.db)
