@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ _SETTLED = 1e-6
 """What b may leave to gain, as a fraction of tol: it then adds nothing to the bound that could be seen."""
 
 PATIENCE = 8
-"""Points whose F is good enough that are passed by, at most, for coefficients that are not."""
+"""Iterations after F is good enough that may be spent on the coefficients."""
 
 _HALF = 0.5
 
@@ -92,7 +93,7 @@ class _Run:
         self._scale = abs(coordinates.origin.value) or 1.0
         self.decrement = np.inf
         self._next_check = np.inf
-        self._patience = PATIENCE
+        self._deadline = math.inf
 
     def value_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         # Of the last evaluation, which in L-BFGS-B is that of the iterate when the callback is called.
@@ -125,22 +126,20 @@ class _Run:
     def _attempt(self, amount: float, tol: float, conclude: Any) -> None:
         """Conclude where it can succeed: it costs a pass or two."""
         amount = self._last.unreached(amount)
-        if amount <= min(tol, self._next_check):
+        if amount <= min(tol, self._next_check) and not (self.objective.provable and self._improves()):
             conclude()
             self._next_check = 0.25 * amount
 
     def _prove(self) -> None:
-        self._patience -= 1
-        if self._patience and not self._precise():
-            return
         point = self._settled()
         if point.excess <= self.tol:
             self.solution = Solution(point, Status.PROVEN, self.n_iter)
 
-    def _precise(self) -> bool:
-        """As in Newton's method, by the step that the quadratic model has left."""
+    def _improves(self) -> bool:
+        """Whether F is good enough, but not the coefficients, and a few more iterations are spent on these."""
+        self._deadline = min(self._deadline, self.n_iter + PATIENCE)
         step = self.coordinates.point(self.model_step())[0] - self.coordinates.origin.w
-        return precise(step, self._last.w, self.tol)
+        return self.n_iter < self._deadline and not precise(step, self._last.w, self.tol)
 
     def _judge(self) -> None:
         point = self.objective.at(self._last.w, self._last.b)

@@ -55,8 +55,8 @@ def newton(
         if n_iter:
             objective.report(lambda: point)  # noqa: B023 (called at once)
         direction = newton_direction(objective, point)
-        status = verdict(objective, point, direction, tol, stalled=not to_rounding)
-        if status is None and not seen and direction.decrement > _PROGRESS * last:
+        status = verdict(objective, point, direction, tol, rough=not to_rounding)
+        if met is status is None and not seen and direction.decrement > _PROGRESS * last:
             # Neither F nor the slope tells the last two points apart any more.
             return Solution(point, _stuck(objective, point, direction), n_iter)
         if met is not None and not (status and direction.decrement <= _PROGRESS * last):
@@ -133,7 +133,7 @@ def _stuck(objective: Objective, point: Point, direction: Direction) -> Status:
     """What it means that no step along the direction lowers F."""
     if objective.separates_nearly(point.z + point.b):
         return Status.SEPARABLE
-    lost = _lost_in_rounding(point, direction.decrement) and not point.unreached(direction.decrement) > MUCH
+    lost = _lost_in_rounding(point, direction.decrement) and direction.decrement <= MUCH * point.gain
     return Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH
 
 

@@ -135,7 +135,13 @@ def proves_coefficients(point: Any, tol: float) -> bool:
 
 
 def verdict(
-    objective: Objective, point: Point, direction: Direction, tol: float, *, stalled: bool = False
+    objective: Objective,
+    point: Point,
+    direction: Direction,
+    tol: float,
+    *,
+    stalled: bool = False,
+    rough: bool = False,
 ) -> Status | None:
     """The status of a point where a solver may stop; None for one where it must go on.
 
@@ -152,11 +158,14 @@ def verdict(
     stalled : bool, default=False
         Whether the solver can make no more progress by itself. A decrement of at most tol is enough then. Otherwise it
         is not, for a convex loss: where few rows are curved, the decrement may be small by chance and grow again.
+    rough : bool, default=False
+        Whether a decrement of tol beside F alone will do, for a start.
     """
     if point.excess <= tol:
         return Status.PROVEN
-    enough = tol if stalled or not objective.loss.convex else 0.0
-    small = point.unreached(direction.decrement) <= max(enough, _UNREPRESENTABLE)
+    enough = tol if stalled or rough or not objective.loss.convex else 0.0
+    left = point.relative(direction.decrement) if rough else point.unreached(direction.decrement)
+    small = left <= max(enough, _UNREPRESENTABLE)
     if not small and point.relative(direction.decrement) <= _UNREPRESENTABLE:
         # Where nothing is gained, it is beside the gradient's own rounding that the decrement is small.
         small = gradient_is_rounding(objective, point)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ class _Run:
         # SciPy's test of progress is relative to F or 1, whichever is more: F is divided by its size.
         self._scale = abs(coordinates.origin.value) or 1.0
         self.decrement = self._next_check = np.inf
-        self._patience = PATIENCE
+        self._deadline = math.inf
 
     def value_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         self._last = self.objective.evaluate(*self.coordinates.point(theta)) if theta.any() else self.coordinates.origin
@@ -96,13 +97,9 @@ class _Run:
     def _attempt(self, amount: float, tol: float) -> None:
         """Conclude where it can succeed: it costs a pass or two."""
         amount = self._last.unreached(amount)
-        if amount > min(tol, self._next_check):
+        if amount > min(tol, self._next_check) or (self.objective.provable and self._improves()):
             return
         self._next_check = 0.25 * amount
-        if self.objective.provable:
-            self._patience -= 1
-            if self._patience and not self._precise():
-                return
         point = self.objective.at(self._last.w, self._last.b, enough=SETTLED * self.tol)
         if self.objective.provable:
             if point.excess <= self.tol:
@@ -113,7 +110,8 @@ class _Run:
         if status is not None:
             self.solution = Solution(point, status, self.n_iter)
 
-    def _precise(self) -> bool:
-        """As in Newton's method, by the step that the quadratic model has left."""
+    def _improves(self) -> bool:
+        """Whether F is good enough, but not the coefficients, and a few more iterations are spent on these."""
+        self._deadline = min(self._deadline, self.n_iter + PATIENCE)
         step = self.coordinates.point(self.model_step())[0] - self.coordinates.origin.w
-        return precise(step, self._last.w, self.tol)
+        return self.n_iter < self._deadline and not precise(step, self._last.w, self.tol)

@@ -42,8 +42,8 @@ def joint_newton(
             if proven and (exact or not to_rounding):
                 return Solution(point, Status.PROVEN, n_iter)
         direction = joint_direction(objective, point)
-        status = joint_verdict(objective, point, direction, tol, settled=proven, stalled=not to_rounding)
-        if status is None and not seen and direction.decrement > _PROGRESS * last:
+        status = joint_verdict(objective, point, direction, tol, settled=proven, rough=not to_rounding)
+        if met is status is None and not seen and direction.decrement > _PROGRESS * last:
             # Neither F nor the slope tells the last two points apart any more.
             return Solution(point, _stuck(objective, point, direction), n_iter)
         if met is not None and not (status and direction.decrement <= _PROGRESS * last):
@@ -83,6 +83,7 @@ def joint_verdict(
     *,
     settled: bool,
     stalled: bool = False,
+    rough: bool = False,
 ) -> Status | None:
     """The status of a point where a solver may stop; None where it must go on.
 
@@ -91,8 +92,9 @@ def joint_verdict(
     """
     if settled and point.excess <= tol:
         return Status.PROVEN
-    enough = tol if stalled or not objective.loss.convex else 0.0
-    small = point.unreached(direction.decrement) <= max(enough, _UNREPRESENTABLE)
+    enough = tol if stalled or rough or not objective.loss.convex else 0.0
+    left = point.relative(direction.decrement) if rough else point.unreached(direction.decrement)
+    small = left <= max(enough, _UNREPRESENTABLE)
     if not small and point.relative(direction.decrement) <= _UNREPRESENTABLE:
         # Where nothing is gained, it is beside the gradient's own rounding that the decrement is small.
         small = gradient_is_rounding(objective, point)
@@ -114,7 +116,7 @@ def joint_verdict(
 def _stuck(objective: JointObjective, point: JointPoint, direction: JointDirection) -> Status:
     """What it means that no step along the direction lowers F."""
     lost = direction.decrement <= lost_in_rounding(objective, point)
-    lost = lost and not point.unreached(direction.decrement) > MUCH
+    lost = lost and direction.decrement <= MUCH * point.gain
     return Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH
 
 
