@@ -152,7 +152,7 @@ def plain_lbfgs(X: da.Array, y: np.ndarray, best: float) -> int:
     sizes, d = X.chunks[0], X.shape[1]
     codes = da.from_array(y.astype(np.uint8), chunks=(sizes,)).to_delayed().ravel().tolist()
     parts = DaskParts(X.to_delayed().ravel().tolist(), codes, None, X.shape)
-    objective = PartitionedObjective(parts, Problem(Logistic(), 2, 1, 1.0, None, True, np.zeros(d)), float(len(y)))
+    objective = PartitionedObjective(parts, Problem(Logistic(), 2, 1, 1.0, None, True, np.zeros(d)), np.bincount(y))
 
     def see(theta: np.ndarray) -> tuple[float, np.ndarray]:
         point = objective.evaluate(theta[None])
@@ -270,7 +270,7 @@ def cluster(arguments: argparse.Namespace) -> None:
                 blocks, codes = (kept([delayed(np.copy, pure=False)(a) for _ in range(chunks)]) for a in one_row)
                 parts = DaskParts(blocks, codes, None, (chunks, 2))
                 objective = PartitionedObjective(
-                    parts, Problem(Logistic(), 2, 1, 1.0, None, True, np.zeros(2)), float(chunks)
+                    parts, Problem(Logistic(), 2, 1, 1.0, None, True, np.zeros(2)), np.array([chunks, 0])
                 )
                 times = []
                 for _ in range(9):

@@ -30,15 +30,17 @@ class CollectionData(NamedTuple):
         Some of them, whose weights say what they stand for.
     classes, class_weights : ndarray of shape (n_classes,)
         Labels with positive weight, sorted, and their weights.
-    total, largest : float
-        Sum of the weights of all rows, and the largest magnitude in X.
+    totals : ndarray of shape (n_classes,)
+        Sum of the weights of the rows of each class, without class weights.
+    largest : float
+        The largest magnitude in X.
     """
 
     parts: Parts
     sample: Part
     classes: np.ndarray
     class_weights: np.ndarray
-    total: float
+    totals: np.ndarray
     largest: float
 
     @property
@@ -114,7 +116,7 @@ def _collection_data(
         _sample(summaries, classes),
         classes,
         class_weights,
-        float(totals @ class_weights),
+        totals,
         max((summary.largest for summary in summaries), default=0.0),
     )
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from ..losses import MarginLoss
 from ..matrix import design_matrix
 from ..matrix.parts import LocalParts
@@ -41,12 +43,12 @@ def problems(data: Data | CollectionData, loss: MarginLoss, settings: Settings, 
                 "solver='dual' visits the rows of X one after another in memory, and X is a Dask collection; use "
                 "solver='auto'"
             )
-        fit = PartitionedFit(data.parts, data.sample, loss, data.class_weights, n_classes, data.total, settings)
+        fit = PartitionedFit(data.parts, data.sample, loss, data.class_weights, n_classes, data.totals, settings)
         yield lambda positive, starts: fit.solve([None] if joint else positive, starts)
     elif fits_by_parts(data.X, settings.solver):
         parts = LocalParts(data.X, data.codes, data.weights)
-        total = float(len(data.codes) if data.weights is None else data.weights.sum())
-        fit = PartitionedFit(parts, parts.sample(n_classes, settings.seed), loss, None, n_classes, total, settings)
+        totals = np.bincount(data.codes, data.weights, minlength=n_classes)[:n_classes].astype(float)
+        fit = PartitionedFit(parts, parts.sample(n_classes, settings.seed), loss, None, n_classes, totals, settings)
         yield lambda positive, starts: fit.solve([None] if joint else positive, starts)
     else:
         with design_matrix(data.X, settings.n_jobs) as matrix:
@@ -60,5 +62,5 @@ def problems(data: Data | CollectionData, loss: MarginLoss, settings: Settings, 
 def unusable(estimator: Any, data: Data | CollectionData) -> ValueError:
     """The error for data whose computation overflows."""
     if isinstance(data, CollectionData):
-        return overflow_error(data.largest, data.total, estimator.C, data.shape[0])
+        return overflow_error(data.largest, data.totals @ data.class_weights, estimator.C, data.shape[0])
     return unusable_data(estimator, data.X, data.weights, estimator.C)

@@ -56,8 +56,8 @@ class PartitionedFit:
         Where the weights of the rows have them not in themselves.
     n_classes : int
         How many classes there are.
-    total : float
-        Sum of the weights of all rows.
+    totals : ndarray of shape (n_classes,)
+        Sum of the weights of the rows of each class, without class weights that these have not in themselves.
     settings : Settings
         The rest.
     """
@@ -69,10 +69,10 @@ class PartitionedFit:
         loss: MarginLoss,
         class_weights: np.ndarray | None,
         n_classes: int,
-        total: float,
+        totals: np.ndarray,
         settings: Settings,
     ) -> None:
-        self._total = total * (settings.C if np.isfinite(settings.C) else 1.0)
+        self._totals = totals
         self._parts, self._sample, self._loss, self._settings = parts, sample, loss, settings
         self._n_classes = n_classes
         d = parts.shape[1]
@@ -119,10 +119,10 @@ class PartitionedFit:
         else:
             companion = replace(problem, loss=COMPANION)
             found = solve_by_rounds(
-                PartitionedObjective(self._parts, companion, self._total), self._optimum_of_sample(companion), **how
+                PartitionedObjective(self._parts, companion, self._totals), self._optimum_of_sample(companion), **how
             )
             theta, spent = found.point.theta, found.n_iter
-        objective = PartitionedObjective(self._parts, problem, self._total)
+        objective = PartitionedObjective(self._parts, problem, self._totals)
         if self._settings.progress is not None:
             objective.watch = self._settings.progress.watch(number, self._parts)
         solution = solve_by_rounds(objective, theta, self._sample, **how)

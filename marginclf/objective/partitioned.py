@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from ..matrix.parts import Parts, Sums, added, combined
+from ..matrix.parts import Part, Parts, Sums, added, combined
 from .kinks import Zone, around_kinks
 from .separation import separation
+from .measure import Measured, gain
 from .share import Problem
 from .watched import Watched
 
@@ -23,7 +25,7 @@ _FAR_MARGIN = 30.0
 _NO_FALL = 1e-9
 
 
-class PartitionedPoint:
+class PartitionedPoint(Measured):
     """A point θ with what one round tells of it.
 
     Attributes
@@ -38,6 +40,8 @@ class PartitionedPoint:
         F; with a width, that of the smooth problem.
     suboptimality : float
         Proven bound on (F − F*)/|F|, for intercepts at their minimum; NaN where nothing can be proved.
+    gain : float
+        F(0, b₀) − F at least; infinite where nothing can be proved.
     loss_value, slack, reach : float
         With a width: F of the loss itself, what the multipliers leave of the duality gap, and no less than the largest
         margin.
@@ -67,17 +71,12 @@ class PartitionedPoint:
             _, loss_value, self.slack, squares = map(float, values)
             self.loss_value, self.reach = loss_value + quadratic, math.sqrt(squares)
         self.suboptimality = math.nan
+        self.gain = math.inf
 
     @property
     def finite(self) -> bool:
         flat = self.gradient.ravel()
         return math.isfinite(self.value) and math.isfinite(flat @ flat)
-
-    def relative(self, amount: float) -> float:
-        """An amount of F as a fraction of |F|, with 0/0 = 0."""
-        if amount == 0.0:
-            return 0.0
-        return amount / abs(self.value) if self.value else math.inf
 
 
 class PartitionedObjective(Watched):
@@ -89,12 +88,26 @@ class PartitionedObjective(Watched):
         The rows.
     problem : Problem
         What F is.
-    total : float
-        Σ C s.
+    totals : ndarray of shape (n_classes,)
+        Σ s of each class, without class weights.
     """
 
-    def __init__(self, parts: Parts, problem: Problem, total: float) -> None:
-        self.parts, self.problem, self.total = parts, problem, total
+    def __init__(self, parts: Parts, problem: Problem, totals: np.ndarray) -> None:
+        self.parts, self.problem, self.totals = parts, problem, totals
+
+    @cached_property
+    def at_zero(self) -> float:
+        """F at W = 0 and the best b, where every row of a class has the same margin; without a round."""
+        k = len(self.totals)
+        one_of_each = Part(np.zeros((k, 1)), np.arange(k), self.totals, None)
+        with self.problem.in_memory(one_of_each) as objective:
+            return objective.at_zero
+
+    @cached_property
+    def total(self) -> float:
+        """Σ C s."""
+        weights = self.totals if self.problem.class_weights is None else self.totals * self.problem.class_weights
+        return float(weights.sum()) * (self.problem.C if self.problem.penalty else 1.0)
 
     @property
     def provable(self) -> bool:
@@ -106,17 +119,22 @@ class PartitionedObjective(Watched):
 
         All rows make its Hessians: few of them are curved.
         """
-        return PartitionedObjective(self.parts, replace(self.problem, width=width, stride=1), self.total)
+        return PartitionedObjective(self.parts, replace(self.problem, width=width, stride=1), self.totals)
 
     def with_stride(self, stride: int) -> PartitionedObjective:
         """The same, with more rows or fewer in its Hessians."""
-        other = PartitionedObjective(self.parts, replace(self.problem, stride=stride), self.total)
+        other = PartitionedObjective(self.parts, replace(self.problem, stride=stride), self.totals)
         other.watch = self.watch
         return other
 
     def evaluate(self, theta: np.ndarray, curvature: str = "") -> PartitionedPoint:
         """The point θ, from one round; see :meth:`Problem.share` for ``curvature``."""
-        return PartitionedPoint(self.problem, theta, self.parts.sum(self.problem.share, theta, curvature))
+        point = PartitionedPoint(self.problem, theta, self.parts.sum(self.problem.share, theta, curvature))
+        if self.provable and not self.problem.width:
+            w = theta[:, :-1].ravel()
+            by_convexity = 0.5 * float(w @ w) - float(point.gradient[:, :-1].ravel() @ w)
+            point.gain = gain(self.at_zero, point.value, by_convexity)
+        return point
 
     def along(self, theta: np.ndarray, step: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """F and its slopes at θ + t·step for each length t, from one round."""

@@ -38,6 +38,9 @@ SHARE = 0.1
 _RECONCILED = 1 << 22
 """Entries of the rows at the kink up to which their multipliers are corrected to combine to w."""
 
+SEEN_LESS = 0.25
+"""Part of the squared gradient that a step leaves which shows progress where F does not."""
+
 _ROUNDS, _ROUNDING = 3, 1e-15
 """Rounds without progress that end the method, and the relative gap that does."""
 
@@ -186,10 +189,10 @@ def multipliers(
         while n_iter < max_iter and not (steps and _miss(point) <= SHARE * this.slack(point)):
             further = _newton_step(this.smooth, point)
             steps, n_iter = steps + 1, n_iter + 1
-            fall = point.value - further.value
+            fall, before = point.value - further.value, _miss(point)
             # The step ends where the slope along it is zero: what F shows of it may be rounding.
             point = further if fall > -UNSEEN * abs(point.value) else point
-            if not fall > _ROUNDING * abs(point.value):
+            if not fall > _ROUNDING * abs(point.value) and not _miss(point) < SEEN_LESS * before:
                 break
         # Steps were added up on the decision values: what is claimed is about those of w itself.
         point = this.smooth.at(point.w, point.b)

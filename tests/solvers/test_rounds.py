@@ -176,7 +176,7 @@ def test_rows_at_the_kink_bound_the_optimum_from_below_wherever_they_start(moved
     """However many rows cross that were not asked for, what is claimed of F* holds."""
     this = problem(loss=Hinge(), C=0.5)
     best = MarginLinearClassifier("hinge", C=0.5, tol=1e-12).fit(X, Y).objective_[0]
-    objective = PartitionedObjective(_Alone(Part(X, Y, None)), this, 450.0)
+    objective = PartitionedObjective(_Alone(Part(X, Y, None)), this, np.bincount(Y))
     near = kinks.KinkRows(objective, Part(X[::2], Y[::2], np.full(450, 2.0)))
     theta = np.random.default_rng(5).normal(size=this.shape)
     for rounds_allowed in (1, 2, 8):
@@ -259,7 +259,7 @@ def test_derivatives_are_those_of_the_value(storage, changes):
     rows._X, rows._rows = storage(X[:300]), 300
     part = Part(storage(X[:300]), codes[:300], S[:300])
     theta = np.random.default_rng(0).normal(size=this.shape) * 0.3
-    objective = PartitionedObjective(_Alone(part), this, 1.0)
+    objective = PartitionedObjective(_Alone(part), this, np.bincount(part.codes, part.weights))
     point = objective.evaluate(theta, "all")
     step = np.random.default_rng(1).normal(size=this.shape)
     h = 1e-5
@@ -361,7 +361,7 @@ def test_a_sample_has_every_class_and_stands_for_all(run):
 def test_an_intercept_that_leads_nowhere_shortens_the_whole_step():
     """Where only the intercept has no curvature, a step that is cut there alone would not lead downhill."""
     y = (X[:, 0] > 0.2).astype(int)
-    objective = PartitionedObjective(_Alone(Part(X, y, None)), problem(loss=SquaredHinge(), C=np.inf), 900.0)
+    objective = PartitionedObjective(_Alone(Part(X, y, None)), problem(loss=SquaredHinge(), C=np.inf), np.bincount(y))
     theta = np.zeros((1, 7))
     theta[0, 0], theta[0, -1] = 3.0, 40.0
     point = objective.evaluate(theta, "all")

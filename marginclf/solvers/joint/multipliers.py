@@ -16,7 +16,7 @@ import numpy as np
 
 from ...objective import JointObjective, JointPoint
 from ...objective.measure import gain
-from ..multipliers import NARROWER, NARROWEST, SHARE, WIDEST
+from ..multipliers import NARROWER, NARROWEST, SEEN_LESS, SHARE, WIDEST
 from ..solution import Solution, Status, descends
 from .direction import direct, joint_direction
 from .newton import line_search, slope_along
@@ -107,8 +107,8 @@ def joint_multipliers(
             steps, n_iter = steps + 1, n_iter + 1
             if further is None:
                 break
-            fall, point = point.value - further.value, further
-            if not fall > _ROUNDING * abs(point.value):
+            fall, before, point = point.value - further.value, _miss(point), further
+            if not fall > _ROUNDING * abs(point.value) and not _miss(point) < SEEN_LESS * before:
                 break
         point = this.smooth.at(point.w, point.b)
         answer, a, slack = this.answer(point)

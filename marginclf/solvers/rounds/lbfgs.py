@@ -9,8 +9,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from ...objective import PartitionedObjective, PartitionedPoint
-from ..lbfgs import OPTIONS
-from ..solution import Solution, Status
+from ..lbfgs import OPTIONS, PATIENCE, by_gradients
+from ..solution import Solution, Status, precise
 from .newton import first_point
 from .proof import settled, verdict
 
@@ -34,14 +34,19 @@ def lbfgs_by_rounds(
     if run.solution is not None:
         return run.solution
     point = run.last if np.array_equal(run.last.theta, run.theta(result.x)) else objective.evaluate(run.theta(result.x))
+    if objective.provable:
+        by_gradients(run, result.x, max_iter)
+        if run.solution is not None:
+            return run.solution
+        point = run.last if run.last.value <= point.value else point
     at_rest = settled(objective, point, tol, run.mean)
-    decrement = run.decrement(at_rest)
-    status = verdict(objective, at_rest, run.model_step(at_rest), decrement, tol)
-    if at_rest.suboptimality <= tol:
+    decrement = run.decrement_at(at_rest)
+    status = verdict(objective, at_rest, run.step_at(at_rest), decrement, tol)
+    if at_rest.excess <= tol:
         status = Status.PROVEN
     if status is None:
         out = run.n_iter >= max_iter
-        lost = at_rest.relative(decrement) <= _PROMISING * tol
+        lost = at_rest.unreached(decrement) <= _PROMISING * tol
         status = Status.MAX_ITER if out else Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH
     return Solution(at_rest, status, run.n_iter)
 
@@ -65,7 +70,9 @@ class _Run:
         # L-BFGS-B's first step has length 1. It shall be the Newton step of the diagonal.
         length = float(np.linalg.norm(root * start.gradient))
         self._unit = root * (length if 0.0 < length < math.inf else 1.0)
-        self._next_check = np.inf
+        self.decrement = self._next_check = self._deadline = np.inf
+        # SciPy's test of progress is relative to F or 1, whichever is more: F is divided by its size.
+        self._scale = abs(start.value) or 1.0
 
     def _usable(self, diagonal: np.ndarray) -> np.ndarray:
         """With the penalty, and without zeros."""
@@ -79,37 +86,55 @@ class _Run:
 
     def value_gradient(self, u: np.ndarray) -> tuple[float, np.ndarray]:
         self.last = self.objective.evaluate(self.theta(u)) if u.any() else self._start
-        return self.last.value, (self._unit * self.last.gradient).ravel()
+        self.decrement = self.decrement_at(self.last)
+        return self.last.value / self._scale, (self._unit * self.last.gradient).ravel() / self._scale
 
-    def model_step(self, point: PartitionedPoint) -> np.ndarray:
+    def step_at(self, point: PartitionedPoint) -> np.ndarray:
+        """That of the quadratic model."""
         return -point.gradient / self._diagonal
 
-    def decrement(self, point: PartitionedPoint) -> float:
+    def decrement_at(self, point: PartitionedPoint) -> float:
         return 0.5 * float((point.gradient**2 / self._diagonal).sum())
 
+    def model_step(self) -> np.ndarray:
+        """From the last evaluation, in SciPy's coordinates."""
+        step = self.step_at(self.last)
+        return np.divide(step, self._unit, out=np.zeros_like(step), where=self._unit != 0.0).ravel()
+
     def callback(self, intermediate_result: Any) -> None:
+        self.iterated()
+        if self.solution is not None:
+            raise StopIteration
+
+    def iterated(self) -> None:
+        """Take note of an iterate, and see whether it will do."""
         self.n_iter += 1
         point = self.last
         in_w = point.gradient[:, :-1].ravel()
         provable = self.objective.provable
         amount, tol = (
-            (0.5 * float(in_w @ in_w), self.tol) if provable else (self.decrement(point), _PROMISING * self.tol)
+            (0.5 * float(in_w @ in_w), self.tol) if provable else (self.decrement, _PROMISING * self.tol)
         )
-        amount = point.relative(amount)
-        if amount <= min(tol, self._next_check):
+        amount = point.unreached(amount)
+        if amount <= min(tol, self._next_check) and not (provable and self._improves()):
             self._next_check = 0.25 * amount
             self._conclude(point)
-        if self.solution is not None:
-            raise StopIteration
-        self.objective.report(lambda: settled(self.objective, self.last, self.tol, self.mean))
+        if self.solution is None:
+            self.objective.report(lambda: settled(self.objective, self.last, self.tol, self.mean))
+
+    def _improves(self) -> bool:
+        """Whether F is good enough, but not the coefficients, and a few more iterations are spent on these."""
+        self._deadline = min(self._deadline, self.n_iter + PATIENCE)
+        step = self.step_at(self.last)[:, :-1]
+        return self.n_iter < self._deadline and not precise(step, self.last.theta[:, :-1], self.tol)
 
     def _conclude(self, point: PartitionedPoint) -> None:
         point = settled(self.objective, point, self.tol, self.mean)
         if self.objective.provable:
-            if point.suboptimality <= self.tol:
+            if point.excess <= self.tol:
                 self.solution = Solution(point, Status.PROVEN, self.n_iter)
             return
-        status = verdict(self.objective, point, self.model_step(point), self.decrement(point), self.tol)
+        status = verdict(self.objective, point, self.step_at(point), self.decrement_at(point), self.tol)
         if status is None and self.objective.problem.loss.convex:
             status = Status.LIMIT_OF_PRECISION
         if status is not None:

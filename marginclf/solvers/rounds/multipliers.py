@@ -12,7 +12,8 @@ import numpy as np
 
 from ...matrix.parts import Part
 from ...objective import PartitionedObjective, PartitionedPoint, with_penalty
-from ..multipliers import NARROWER, NARROWEST, SHARE, WIDEST
+from ...objective.measure import gain
+from ..multipliers import NARROWER, NARROWEST, SEEN_LESS, SHARE, WIDEST
 from ..solution import Solution, Status
 from .kinks import KinkRows
 from .lbfgs import lbfgs_by_rounds
@@ -54,13 +55,13 @@ def multipliers_by_rounds(
     objective.set_multipliers(None)
     goal, patience = (min(tol, _BEYOND), _ROUNDS) if factored else (tol, _ROUNDS_LONG)
     while True:
-        last = np.inf if best is None else best.suboptimality
+        last = np.inf if best is None else best.excess
         if near is not None and moved <= near.reach(theta) and n_iter < max_iter:
             end = near.attempt(theta, moved, goal, max_iter - n_iter)
             n_iter, bound = n_iter + end.rounds, max(bound, end.bound)
-            best = _better(best, end.point, bound)
+            best = _better(objective, best, end.point, bound)
             objective.report(lambda: best)  # noqa: B023 (called at once)
-            if best.suboptimality <= tol:
+            if best.excess <= tol:
                 return Solution(best, Status.PROVEN, n_iter)
             theta = best.theta
         smooth = objective.with_width(gamma)
@@ -75,17 +76,20 @@ def multipliers_by_rounds(
         theta = point.theta
         gap = _gap(point)
         point.value = point.loss_value
+        made = max(float(np.linalg.norm(theta[:, :-1])) - math.sqrt(2.0 * _miss(point)), 0.0)
+        point.gain = gain(objective.at_zero, point.value, 0.5 * made**2 - gap * abs(point.value))
         bound = max(bound, point.value - gap * abs(point.value))
-        best = _better(best, point, bound)
+        best = _better(objective, best, point, bound)
         objective.report(lambda: best)  # noqa: B023 (called at once)
-        left = best.suboptimality
-        better = left <= (_HALF if factored else _SOME) * last
+        left = best.excess
+        better = np.isfinite(left) and left <= (_HALF if factored else _SOME) * last
         idle = 0 if better else idle + 1
         # A step more is cheap where few were needed; where many were, the end is near.
         if left <= goal or (left <= tol and (not better or steps > _FEW)):
             return Solution(best, Status.PROVEN, n_iter)
         if n_iter >= max_iter or idle >= patience:
-            return Solution(best, Status.LINE_SEARCH if idle >= patience else Status.MAX_ITER, n_iter)
+            stuck = Status.LIMIT_OF_PRECISION if best.suboptimality <= tol else Status.LINE_SEARCH
+            return Solution(best, stuck if idle >= patience else Status.MAX_ITER, n_iter)
         smooth.set_multipliers(theta)
         if near is not None:
             moved = near.moved(before, theta)
@@ -93,8 +97,12 @@ def multipliers_by_rounds(
             gamma = max(gamma * NARROWER, NARROWEST if factored else _NARROWEST_LONG)
 
 
-def _better(best: PartitionedPoint | None, point: PartitionedPoint, bound: float) -> PartitionedPoint:
+def _better(
+    objective: PartitionedObjective, best: PartitionedPoint | None, point: PartitionedPoint, bound: float
+) -> PartitionedPoint:
     """The lower of two points, with what a bound on F from below proves of it."""
+    if not np.isfinite(point.gain):
+        point.gain = gain(objective.at_zero, point.value, 0.0)
     if best is None or point.value < best.value or not np.isfinite(best.value):
         best = point
     gap = max(best.value - bound, 1e-15 * abs(best.value))
@@ -115,8 +123,9 @@ def _newton(smooth: PartitionedObjective, theta: np.ndarray, max_iter: int) -> t
         steps += 1
         if trial is None:
             break
-        gain, point = point.value - trial.value, trial
-        if not gain > 1e-15 * abs(point.value):
+        fall, before, point = point.value - trial.value, _miss(point), trial
+        # Where F shows no fall, the gradient may.
+        if not fall > 1e-15 * abs(point.value) and not _miss(point) < SEEN_LESS * before:
             break
     return point, steps
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from ...objective import PartitionedObjective, PartitionedPoint, shortened, with_penalty
 from ..joint.direction import solved
-from ..solution import Solution, Status
-from .proof import bound, half_square, mean_of, settled, verdict
+from ..solution import MUCH, Solution, Status
+from .proof import bound, excess, mean_of, settled, verdict
 
 _SUFFICIENT = 1e-4
 _SEARCHES = 8
@@ -52,14 +52,14 @@ def newton_by_rounds(
         assert point.hessian is not None
         hessian = with_penalty(point.hessian, len(theta), objective.problem.penalty)
         point.suboptimality = bound(objective, point, hessian, tol)
-        if sampled and not point.suboptimality <= tol and half_square(point) <= tol:
+        if sampled and not point.excess <= tol and excess(point) <= tol:
             # All but the intercepts are there, and those follow a sampled Hessian more slowly.
             point = settled(objective, point, tol, mean_of(hessian, *theta.shape))
         objective.report(lambda: point)  # noqa: B023 (called at once)
         step, decrement = newton_step(objective, point, hessian)
-        last = point.relative(decrement) <= (_LAST_OF_SAMPLE if sampled else _LAST)
+        last = point.unreached(decrement) <= (_LAST_OF_SAMPLE if sampled else _LAST)
         looks = n_iter >= _PATIENCE
-        proven = point.suboptimality <= tol
+        proven = point.excess <= tol
         status = Status.PROVEN if proven else verdict(objective, point, step, decrement, tol, looks=looks)
         if status is Status.SEPARABLE:
             # Leave the coefficients where they separate.
@@ -79,13 +79,13 @@ def newton_by_rounds(
         trial = downhill(objective, point, step, decrement, "" if final else "all")
         if trial is None:
             # Rounding of F hides what is left to gain, or no step gains.
-            lost = point.relative(decrement) <= _ROUNDING
+            lost = point.relative(decrement) <= _ROUNDING and decrement <= MUCH * point.gain
             return Solution(point, status or (Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH), n_iter)
         if final:
             trial.suboptimality = bound(objective, trial, hessian, tol)
             if objective.provable:
-                ended = Status.PROVEN if trial.suboptimality <= tol else Status.LIMIT_OF_PRECISION
-                return Solution(min(trial, point, key=lambda p: p.suboptimality), ended, n_iter + 1)
+                best = min(trial, point, key=lambda p: p.excess)
+                return Solution(best, Status.PROVEN if best.excess <= tol else Status.LIMIT_OF_PRECISION, n_iter + 1)
             ended = verdict(objective, trial, step, decrement, tol) or Status.LIMIT_OF_PRECISION
             return Solution(trial, ended, n_iter + 1)
         point = trial

@@ -38,6 +38,11 @@ def half_square(point: PartitionedPoint) -> float:
     return point.relative(0.5 * float(in_w @ in_w))
 
 
+def excess(point: PartitionedPoint) -> float:
+    """½‖∂F/∂W‖² as a fraction of what tol is compared with."""
+    return point.unreached(half_square(point) * abs(point.value))
+
+
 def mean_of(hessian: np.ndarray, k: int, size: int) -> float:
     """How far the rows' mean, weighted by their curvatures, is from the centre that θ is about."""
     own = np.einsum("kikj->kij", hessian.reshape(k, size, k, size))
@@ -59,7 +64,7 @@ def bound(objective: PartitionedObjective, point: PartitionedPoint, hessian: np.
     in_w = point.gradient[:, :d].ravel()
     blocks = hessian.reshape(k, d + 1, k, d + 1)
     step, gain = intercept_gain(point, blocks[:, d, :, d])
-    if not point.relative(gain) <= SETTLED * tol:
+    if not point.unreached(gain) <= SETTLED * tol:
         return math.inf
     in_w = in_w + (blocks[:, :d, :, d] @ step).ravel()
     return point.relative(0.5 * float(in_w @ in_w) + gain)
@@ -78,7 +83,7 @@ def settled(objective: PartitionedObjective, point: PartitionedPoint, tol: float
         point = objective.evaluate(theta, "intercepts")
         assert point.hessian is not None
         step, gain = intercept_gain(point, point.hessian)
-        if not math.isfinite(gain) or point.relative(gain) <= SETTLED * tol:
+        if not math.isfinite(gain) or point.unreached(gain) <= SETTLED * tol:
             break
         theta = theta.copy()
         theta[:, -1] += step
@@ -105,7 +110,9 @@ def verdict(
     """
     loss = objective.problem.loss
     enough = 0.0 if loss.convex else tol
-    small = point.relative(decrement) <= max(enough, _UNREPRESENTABLE)
+    small = point.unreached(decrement) <= max(enough, _UNREPRESENTABLE)
+    # Nothing is gained, and what is left is what rounding leaves of a decrement of the same size as F.
+    small = small or point.relative(decrement) <= _UNREPRESENTABLE**2
     # A loss that can be zero is computed as the square of a rounding error there.
     small = small or bool(abs(point.value) <= _ZERO * objective.total)
     if objective.provable:
