@@ -16,8 +16,8 @@ from scipy import sparse
 
 from ..matrix.parts import Part, Parts, Sums, added, combined
 from .kinks import Zone, around_kinks
-from .separation import separation
 from .measure import Measured, gain
+from .separation import separation
 from .share import Problem
 from .watched import Watched
 

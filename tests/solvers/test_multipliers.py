@@ -75,7 +75,9 @@ def test_real_data_beside_linear_svc(C):
     X = StandardScaler().fit_transform(X)
     model, messages = fit("hinge", X, y, C=C, fit_intercept=False)
     assert not messages
-    assert model.suboptimality_[0] <= 1e-11
+    # It goes on to rounding: the gap adds up C times margins, each of them a sum of 30 products.
+    added = C * (1.0 + np.abs(X) @ np.abs(model.coef_[0])).sum()
+    assert model.suboptimality_[0] <= 30 * np.finfo(float).eps * added / model.objective_[0]
     ones = np.ones(len(y))
     theirs = LinearSVC(loss="hinge", C=C, fit_intercept=False, tol=1e-9, max_iter=200_000)
     if C <= 1.0:  # beyond, its coordinate descent does not get there

@@ -103,7 +103,7 @@ def _finished(
 
 
 def _worth_sharpening(objective: JointObjective, first: Solution[JointPoint], tol: float) -> bool:
-    """As for two classes: whether the coefficients may be far less exact than F, and a step of Newton's costs little."""
+    """As for two classes: whether the coefficients may be far less exact than F, and Newton's step costs little."""
     point, (n, d) = first.point, objective.matrix.shape
     if not objective.loss.smooth or proves_coefficients(point, tol):
         return False

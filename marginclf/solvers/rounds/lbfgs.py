@@ -112,9 +112,7 @@ class _Run:
         point = self.last
         in_w = point.gradient[:, :-1].ravel()
         provable = self.objective.provable
-        amount, tol = (
-            (0.5 * float(in_w @ in_w), self.tol) if provable else (self.decrement, _PROMISING * self.tol)
-        )
+        amount, tol = (0.5 * float(in_w @ in_w), self.tol) if provable else (self.decrement, _PROMISING * self.tol)
         amount = point.unreached(amount)
         if amount <= min(tol, self._next_check) and not (provable and self._improves()):
             self._next_check = 0.25 * amount
