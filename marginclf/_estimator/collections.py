@@ -12,6 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from ..matrix.parts import Part, Parts, sample_size, stratified
 from . import validation
+from .sparse_structure import check_structure
 
 
 def is_collection(X: Any) -> bool:
@@ -136,7 +137,8 @@ def described(estimator: Any, X: Any, *, reset: bool) -> int:
 def blocks_of(X: Any, name: str) -> list[Any]:
     """The blocks of rows of a collection, each as one delayed value."""
     if hasattr(X, "numblocks") and len(X.numblocks) == 2 and X.numblocks[1] > 1:
-        X = X.rechunk({1: -1})
+        # Sparse blocks are looked at before they are put together, which uses their indices.
+        X = X.map_blocks(_sound_part, dtype=X.dtype, meta=X._meta).rechunk({1: -1})
     if not hasattr(X, "to_delayed"):
         raise ValueError(f"{name} must be a dask.array or a dask.dataframe, got {type(X).__name__}")
     if hasattr(X, "simplify"):
@@ -189,10 +191,24 @@ def in_chunk(number: int, error: ValueError) -> ValueError:
     return ValueError(f"chunk {number} (counted from 0): {error}")
 
 
+def sound(block: Any, number: int) -> Any:
+    """A sparse block whose indices lie inside of it; whatever else as it is."""
+    if sparse.issparse(block):
+        try:
+            check_structure(block, "X")
+        except ValueError as error:
+            raise in_chunk(number, error) from None
+    return block
+
+
+def _sound_part(block: Any, block_info: Any = None) -> Any:
+    return sound(block, block_info[0]["chunk-location"][0] if block_info else 0)
+
+
 def _rows(block: Any, number: int, d: int, names: Any) -> Any:
     """A block as the kernels take it; a block without rows is None."""
     if sparse.issparse(block):
-        block = sparse.csr_array(block)
+        block = sparse.csr_array(sound(block, number))
     if block.shape[1] != d:
         raise ValueError(f"chunk {number} (counted from 0): X has {block.shape[1]} columns, and {d} are expected")
     if block.shape[0] == 0:

@@ -17,6 +17,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from .sparse_structure import check_structure
+
 _LARGE = 1e100
 
 _LARGE_ARRAY = 1 << 20
@@ -136,6 +138,8 @@ def features(estimator: Any, X: Any, *, reset: bool, finite_later: bool = False)
         Whether large arrays need not be searched for NaN and infinity, which all that is computed from them shows;
         see :func:`unusable_data`.
     """
+    if sparse.issparse(X):
+        check_structure(X, "X")
     if getattr(getattr(X, "dtype", None), "kind", "") == "c":
         raise ValueError(
             f"Complex data not supported: X has dtype {X.dtype}; pass real and imaginary parts as columns of their own"
