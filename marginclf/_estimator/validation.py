@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import column_or_1d, compute_class_weight
+from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -234,7 +234,15 @@ def _class_weights(class_weight: Any, classes: np.ndarray, codes: np.ndarray, we
     }
     if bad:
         raise ValueError(f"class_weight must be finite numbers of at least 0, got {bad}")
-    return compute_class_weight(class_weight, classes=classes, y=classes[codes])
+    present = set(classes)
+    absent = [key for key in class_weight if key not in present]
+    if absent and not all(label in class_weight for label in present):
+        raise ValueError(
+            f"class_weight has keys that are no class of y: {absent}; its rows of positive weight have the classes "
+            f"{classes.tolist()}. Correct the keys; or, where some of the rows may lack a class, as in a fold of "
+            "cross-validation, stratify them, or give all classes a weight: keys that y lacks are then passed over"
+        )
+    return np.array([class_weight.get(label, 1.0) for label in classes], dtype=float)
 
 
 def unusable_data(estimator: Any, X: Any, weights: np.ndarray | None = None, C: float = 1.0) -> ValueError:
