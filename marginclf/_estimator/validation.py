@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -17,6 +16,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from .columns import column, labels, unmasked
 from .sparse_structure import check_structure
 
 _LARGE = 1e100
@@ -138,6 +138,7 @@ def features(estimator: Any, X: Any, *, reset: bool, finite_later: bool = False)
         Whether large arrays need not be searched for NaN and infinity, which all that is computed from them shows;
         see :func:`unusable_data`.
     """
+    X = unmasked(X, "X")
     if sparse.issparse(X):
         check_structure(X, "X")
     if getattr(getattr(X, "dtype", None), "kind", "") == "c":
@@ -149,34 +150,18 @@ def features(estimator: Any, X: Any, *, reset: bool, finite_later: bool = False)
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # of the sum by which infinity is looked for
             return validate_data(estimator, X, reset=reset, **how)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
+        if "NAType" in str(error):
+            raise ValueError(
+                "Input X contains NaN: missing values (pandas.NA) in columns of dtype object. Fill them, or convert "
+                "the columns to numbers (X.convert_dtypes() of pandas) and impute them, or remove these rows"
+            ) from None
         if "could not convert string" not in str(error):
             raise
         raise ValueError(
             f"X must be numbers: {error}. Encode text columns first, for example with "
             "sklearn.preprocessing.OneHotEncoder"
         ) from None
-
-
-def labels(y: Any) -> np.ndarray:
-    shape = y.shape if hasattr(y, "shape") else np.shape(np.asarray(y))
-    if len(shape) == 2 and shape[1] > 1:
-        raise ValueError(
-            f"y must have one column, got shape {tuple(shape)}. For labels that are not exclusive, use "
-            "sklearn.multiclass.OneVsRestClassifier(MarginLinearClassifier()); for several targets, "
-            "sklearn.multioutput.MultiOutputClassifier"
-        )
-    plain = np.asarray(y)
-    if plain.dtype == object and plain.ndim == 1:
-        kinds = sorted({"a missing value" if _is_missing(label) else type(label).__name__ for label in plain})
-        if "a missing value" in kinds:
-            raise ValueError("Input y contains NaN or None; remove these rows or give them a label")
-        if len(kinds) > 1 and "str" in kinds:
-            raise ValueError(f"y must have labels of one type, got {', '.join(kinds)}; convert them, e.g. by str")
-    y = column_or_1d(y, warn=True)
-    if y.dtype.kind in "fc" and not np.isfinite(y).all():
-        raise ValueError("Input y contains NaN or infinity; remove these rows or give them a label")
-    return y
 
 
 def _two_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
@@ -204,24 +189,15 @@ def _compact(codes: np.ndarray) -> np.ndarray:
     return codes.astype(np.min_scalar_type(int(codes.max(initial=0))))
 
 
-def _is_missing(label: Any) -> bool:
-    try:
-        return label is None or bool(label != label)
-    except TypeError:  # pandas.NA refuses to be true or false
-        return True
-    except ValueError:  # an array: not a label, which is noticed later
-        return False
-
-
 def _sample_weights(sample_weight: Any, X: Any) -> np.ndarray:
     # Signs first: scikit-learn's own messages name neither the value nor the remedy.
-    given = np.asarray(sample_weight)
+    given = column(sample_weight, "sample_weight")
     if given.dtype.kind in "biuf" and given.size:
         if (given < 0).any():
             raise ValueError(f"sample_weight must be at least 0, got {given.min()}; remove these rows instead")
         if not given.any():
             raise ValueError("sample_weight is zero for every row; give at least two classes a positive weight")
-    return _check_sample_weight(sample_weight, X, dtype=np.float64)
+    return _check_sample_weight(given if given.ndim else sample_weight, X, dtype=np.float64)
 
 
 def _class_weights(class_weight: Any, classes: np.ndarray, codes: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
