@@ -168,6 +168,8 @@ def _summary(X: Any, given: Any, sample_weight: Any, number: int, size: int, see
     chosen, scale = stratified(codes, weights, size, seed + number)
     values = X.data if sparse.issparse(X) else X
     largest = max(abs(float(values.max(initial=0.0))), abs(float(values.min(initial=0.0))))
+    if not np.isfinite(largest):  # which validation does not look for where scikit-learn is told to assume the contrary
+        raise in_chunk(number, validation.unusable_data(_stub(X.shape[1], None), X))
     scale = scale if weights is None else scale * weights[chosen]
     return Summary(rows, labels, totals, largest, X[chosen], y[chosen], scale)
 

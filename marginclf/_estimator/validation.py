@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+from sklearn import config_context
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -197,7 +198,10 @@ def _sample_weights(sample_weight: Any, X: Any) -> np.ndarray:
             raise ValueError(f"sample_weight must be at least 0, got {given.min()}; remove these rows instead")
         if not given.any():
             raise ValueError("sample_weight is zero for every row; give at least two classes a positive weight")
-    return _check_sample_weight(given if given.ndim else sample_weight, X, dtype=np.float64)
+    weights = _check_sample_weight(given if given.ndim else sample_weight, X, dtype=np.float64)
+    if np.isinf(weights).any():  # which scikit-learn does not look for where it is told to assume the contrary
+        raise ValueError("Input sample_weight contains infinity; remove these rows, or give them a finite weight")
+    return weights
 
 
 def _class_weights(class_weight: Any, classes: np.ndarray, codes: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
@@ -237,7 +241,8 @@ def unusable_data(estimator: Any, X: Any, weights: np.ndarray | None = None, C: 
     """
     values = X.data if sparse.issparse(X) else X
     try:
-        assert_all_finite(values, estimator_name=type(estimator).__name__, input_name="X")
+        with config_context(assume_finite=False):
+            assert_all_finite(values, estimator_name=type(estimator).__name__, input_name="X")
     except ValueError as error:
         return error
     # Not the magnitudes of all: they would be a copy.

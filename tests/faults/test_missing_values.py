@@ -1,4 +1,4 @@
-"""What has no value is never used as one: masks of NumPy, NA of pandas and Arrow."""
+"""What has no value is never used as one: masks of NumPy, NA of pandas and Arrow, and NaN that nobody looks for."""
 
 from functools import partial
 
@@ -10,7 +10,10 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import xarray as xr
 from messages import mentions
+from scipy import sparse
+from sklearn import config_context
 
 from marginclf import MarginLinearClassifier
 from marginclf.inspection import MarginDisplay
@@ -148,3 +151,53 @@ def test_missing_values_of_a_partition():
             for call in (MarginLinearClassifier().fit, MarginLinearClassifier().fit(whole[list("abc")], y).score):
                 with pytest.raises(ValueError, match=mentions("chunk 1", words)):
                     call(lazy[list("abc")], lazy["y"], lazy["s"])
+
+
+STORAGES = {
+    "dense": np.asarray,
+    "CSR": sparse.csr_array,
+    "CSC": sparse.csc_matrix,
+    "xarray": xr.DataArray,
+}
+
+
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity"), (-np.inf, "infinity")])
+@pytest.mark.parametrize("storage", STORAGES)
+def test_what_is_not_finite_is_named_where_finiteness_is_assumed(storage, value, word):
+    spoilt = X.copy()
+    spoilt[7, 1] = value
+    data, words = STORAGES[storage](spoilt), f"Input X contains {word}"
+    three = np.arange(12) % 3
+    with config_context(assume_finite=True):
+        for loss, solver in (("logistic", "auto"), ("logistic", "lbfgs"), ("hinge", "auto"), ("squared", "dual")):
+            for labels in (y, three):
+                with pytest.raises(ValueError, match=words):
+                    MarginLinearClassifier(loss, solver=solver).fit(data, labels)
+        for method in METHODS:
+            with pytest.raises(ValueError, match=words):
+                getattr(MODEL, method)(*((data, y) if method == "score" else (data,)))
+
+
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity")])
+def test_weights_that_are_not_finite_are_named_where_finiteness_is_assumed(value, word):
+    for assume in (False, True):
+        with config_context(assume_finite=assume), pytest.raises(ValueError, match=f"sample_weight contains {word}"):
+            MarginLinearClassifier().fit(X, y, np.where(HIDDEN, value, 1.0))
+
+
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity")])
+def test_large_arrays_and_chunks_where_finiteness_is_assumed(value, word):
+    """Above a million entries, nobody looks for NaN but the first pass."""
+    rows = np.resize(X, (1 << 19, 3))
+    labels = np.resize(y, len(rows))
+    rows[-5, 2] = value
+    lazy = [da.from_array(values[-40:], chunks=(20, *values.shape[1:])) for values in (rows, labels)]
+    with config_context(assume_finite=True), dask.config.set(scheduler="synchronous"):
+        with pytest.raises(ValueError, match=f"Input X contains {word}"):
+            MarginLinearClassifier().fit(rows, labels)
+        with pytest.raises(ValueError, match=f"Input X contains {word}"):
+            MODEL.predict(rows)
+        with pytest.raises(ValueError, match=f"chunk 1 .*Input X contains {word}"):
+            MarginLinearClassifier().fit(*lazy)
+        with pytest.raises(ValueError, match=f"chunk 1 .*Input X contains {word}"):
+            MODEL.predict(lazy[0]).compute()
