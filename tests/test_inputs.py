@@ -5,7 +5,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
+import xarray as xr
 from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
 
@@ -86,6 +88,7 @@ DENSE = {
     "list": lambda: X.tolist(),
     "list of arrays": lambda: list(X),
     "tuple of lists": lambda: tuple(map(list, X)),
+    "xarray": lambda: xr.DataArray(X, dims=("row", "column"), coords={"column": NAMES}),
 }
 FRAMES = {
     "pandas": _frame,
@@ -215,13 +218,6 @@ def test_series_of_labels(make):
     assert MarginLinearClassifier().fit(_frame(), make(labels)).score(_frame(), make(labels)) == EXPECTED.score(X, y)
 
 
-@pytest.mark.parametrize("dtype", ["boolean", "Int64", "Float64", "int64", "bool"])
-def test_nullable_labels(dtype):
-    model = MarginLinearClassifier().fit(X, pd.Series(y, dtype=dtype))
-    np.testing.assert_array_equal(model.coef_, EXPECTED.coef_)
-    assert model.classes_.tolist() == [0, 1]
-
-
 def test_a_column_of_labels_is_taken_with_a_warning():
     with pytest.warns(DataConversionWarning, match="column-vector"):
         model = MarginLinearClassifier().fit(X, y[:, None])
@@ -237,9 +233,12 @@ def test_a_column_of_labels_is_taken_with_a_warning():
         lambda weights: weights.repeat(2)[::2],
         lambda weights: pd.Series(weights, index=range(100, 190)),
         lambda weights: pd.Series(weights, dtype="Int64"),
+        lambda weights: pd.Series(weights, dtype=pd.ArrowDtype(pa.int64())),
         lambda weights: pl.Series(weights),
+        lambda weights: pa.array(weights),
+        lambda weights: xr.DataArray(weights),
     ],
-    ids=["list", "float32", "object", "strided", "pandas", "pandas, nullable", "polars"],
+    ids=["list", "float32", "object", "strided", "pandas", "nullable", "Arrow-backed", "polars", "Arrow", "xarray"],
 )
 def test_weights_of_any_type(make):
     weights = RNG.integers(0, 4, 90)

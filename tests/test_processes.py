@@ -13,7 +13,7 @@ from sklearn.preprocessing import scale
 import marginclf
 from marginclf import MarginLinearClassifier, exchange, inspection, losses
 
-OPTIONAL = ["matplotlib", "pandas", "polars", "dask", "cvxpy", "pyarrow", "IPython"]
+OPTIONAL = ["matplotlib", "pandas", "polars", "dask", "cvxpy", "pyarrow", "xarray", "IPython"]
 HEAVY = [*OPTIONAL, "sklearn.linear_model"]
 
 
@@ -54,10 +54,10 @@ def test_nothing_optional_is_needed():
         sys.meta_path.insert(0, Missing())
         from marginclf import MarginLinearClassifier
         model = MarginLinearClassifier("squared_hinge").fit([[0.0], [1.0], [2.0]], ["a", "b", "b"])
-        print(model.predict([[3.0]])[0], model.predict_proba([[3.0]]).shape)
+        print(model.predict([[3.0]])[0], model.predict_proba([[3.0]]).shape, model.score([[3.0]], ["b"]))
         """
     )
-    assert printed.strip() == "b (1, 2)"
+    assert printed.strip() == "b (1, 2) 1.0"
 
 
 def test_import_and_fit_without_a_warning():

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from messages import mentions
 from problems import draw, fit
 from references import LOSSES, takes
+from sklearn.model_selection import KFold, cross_val_score
 
+from marginclf import MarginLinearClassifier
 from marginclf.losses import Logistic, Savage
 from marginclf.solvers import SOLVERS
 
@@ -115,3 +118,19 @@ def test_many_classes(solver):
             alone, _ = fit(loss, X, (y == k).astype(int), counts, solver=solver, tol=1e-14)
             np.testing.assert_array_equal(weighted.coef_[k], alone.coef_[0])
             assert weighted.intercept_[k] == alone.intercept_[0]
+
+
+def test_a_fold_without_a_class_that_has_a_weight():
+    rng = np.random.default_rng(15)
+    X, y = rng.normal(size=(40, 3)), np.append(np.arange(36) % 3, [3] * 4)
+    words = mentions("class_weight", "[3]", "[0, 1, 2]", "stratify", "all classes")
+    with pytest.raises(ValueError, match=words):
+        MarginLinearClassifier(class_weight={3: 10}).fit(X[:36], y[:36])
+    with pytest.raises(ValueError, match=words):  # rows of weight 0 are not there
+        MarginLinearClassifier(class_weight={3: 10}).fit(X, y, (y < 3).astype(float))
+    with pytest.raises(ValueError, match=words):
+        cross_val_score(MarginLinearClassifier(class_weight={3: 10}), X, y, cv=KFold(10), error_score="raise")
+    every = MarginLinearClassifier(class_weight={0: 1, 1: 2, 2: 1, 3: 10})
+    assert np.isfinite(cross_val_score(every, X, y, cv=KFold(10))).all()
+    np.testing.assert_array_equal(every.fit(X[:36], y[:36]).class_weight_, [1.0, 2.0, 1.0])
+    np.testing.assert_array_equal(every.coef_, MarginLinearClassifier(class_weight={1: 2}).fit(X[:36], y[:36]).coef_)

@@ -10,8 +10,9 @@ GUIDE = Path(__file__).parents[1] / "guide"
 LINES = {
     "bad input": """
         Kinds of bad data, labels, weights, parameters and calls, through the constructor, ``fit`` and the methods that
-        predict. Each is a ``ValueError`` or ``TypeError`` that names the parameter; none comes from Numba, LLVM or
-        SciPy; an earlier fit of the same estimator stays as it was.""",
+        predict; masks, missing values, and sparse matrices whose indices lead outside of them. Each is a ``ValueError``
+        or ``TypeError`` that names the parameter; none comes from Numba, LLVM or SciPy; an earlier fit of the same
+        estimator stays as it was.""",
     "extremes": """
         X from 1e-300 to 1e300 in both precisions, weights and ``C`` likewise; constant, repeated, empty and nearly
         equal columns; two rows; far more columns than rows; every form of sparse input. Each is a finite fit, or an

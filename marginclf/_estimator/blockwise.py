@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .collections import blocks_like, blocks_of, checked_weights, chunk_sizes, described, flat, in_chunk
+from .blocks import blocks_like, blocks_of, checked_weights, chunk_sizes, described, in_chunk, unwrapped
+from .columns import true_labels
 
 
 def by_blocks(estimator: Any, X: Any, method: str, width: int | None, dtype: Any) -> Any:
@@ -30,6 +31,7 @@ def by_blocks(estimator: Any, X: Any, method: str, width: int | None, dtype: Any
 
     from ..matrix.dask import delayed
 
+    X = unwrapped(X)
     described(estimator, X, reset=False)
     blocks = blocks_of(X, "X")
     sizes: Sequence[float] = chunk_sizes(X) or [np.nan] * len(blocks)
@@ -66,6 +68,7 @@ def accuracy(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
     """The part of the rows whose label is predicted, by weight."""
     from ..matrix.dask import computed, delayed
 
+    X = unwrapped(X)
     described(estimator, X, reset=False)
     blocks, sizes = blocks_of(X, "X"), chunk_sizes(X)
     labels = blocks_like(y, sizes, len(blocks), "y")
@@ -85,7 +88,10 @@ def _hits(estimator: Any, block: Any, y: Any, sample_weight: Any, number: int) -
     if block.shape[0] == 0:
         return 0.0, 0.0
     predicted = _predicted(estimator, block, number, "predict", (), None)
-    y = np.asarray(flat(y)).ravel()
+    try:
+        y = true_labels(y, predicted)
+    except ValueError as error:
+        raise in_chunk(number, error) from None
     if len(y) != len(predicted):
         raise ValueError(f"chunk {number} (counted from 0): X has {len(predicted)} rows, y has {len(y)}")
     weights = np.ones(len(y)) if sample_weight is None else checked_weights(sample_weight, number)

@@ -234,9 +234,11 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
         ----------
         X : {array-like, sparse matrix, data frame, dask.array, dask.dataframe} of shape (n_samples, n_features)
             Features. float32 and float64 in C or Fortran order and CSR are used as they are, without a copy; X is
-            never changed. An array in a mapped file is not loaded, and a collection of Dask stays where it is.
+            never changed. An array in a mapped file is not loaded, and a collection of Dask stays where it is. An array
+            of xarray is what it holds. Masked entries (numpy.ma) and missing values are errors, here and below.
         y : array-like of shape (n_samples,)
-            Class labels; for a collection, one with the same chunks.
+            Class labels, all integers, booleans, text, or floats that are whole numbers; for a collection, one with the
+            same chunks. Columns of pandas, polars and Arrow keep their values, integers beyond 2**53 among them.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, at least 0. A weight of 2 is the row twice, a weight of 0 is the row removed.
 

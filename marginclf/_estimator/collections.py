@@ -8,15 +8,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
 from ..matrix.parts import Part, Parts, sample_size, stratified
 from . import validation
-
-
-def is_collection(X: Any) -> bool:
-    """Whether X is a collection of Dask."""
-    return callable(getattr(X, "__dask_graph__", None))
+from .blocks import (
+    blocks_like,
+    blocks_of,
+    checked_weights,
+    chunk_sizes,
+    described,
+    in_chunk,
+    is_collection,
+    sound,
+    unwrapped,
+)
 
 
 class CollectionData(NamedTuple):
@@ -88,6 +93,7 @@ def _collection_data(
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None. Pass the class labels."
         )
+    X = unwrapped(X)
     d = described(estimator, X, reset=True)
     blocks = blocks_of(X, "X")
     sizes = chunk_sizes(X)
@@ -121,80 +127,10 @@ def _collection_data(
     )
 
 
-def described(estimator: Any, X: Any, *, reset: bool) -> int:
-    """Columns of a collection; sets or compares ``n_features_in_`` and the names of the features."""
-    if len(getattr(X, "shape", ())) != 2:
-        raise ValueError(
-            f"X must have two dimensions, got a Dask collection of shape {getattr(X, 'shape', None)}; for one feature, "
-            "pass X.reshape(-1, 1) or a data frame of one column"
-        )
-    d = X.shape[1]
-    if not isinstance(d, int | np.integer):
-        raise ValueError("X has an unknown number of columns; name the columns, or give the blocks a known width")
-    validate_data(estimator, X._meta if hasattr(X, "columns") else np.empty((0, d)), reset=reset, skip_check_array=True)
-    return int(d)
-
-
-def blocks_of(X: Any, name: str) -> list[Any]:
-    """The blocks of rows of a collection, each as one delayed value."""
-    if hasattr(X, "numblocks") and len(X.numblocks) == 2 and X.numblocks[1] > 1:
-        X = X.rechunk({1: -1})
-    if not hasattr(X, "to_delayed"):
-        raise ValueError(f"{name} must be a dask.array or a dask.dataframe, got {type(X).__name__}")
-    if hasattr(X, "simplify"):
-        # Only the columns that are needed are read; and no partitions are fused, which would be other ones for y.
-        blocks = X.simplify().to_delayed(optimize_graph=False)
-    else:
-        blocks = X.to_delayed()
-    return np.asarray(blocks, dtype=object).ravel().tolist()
-
-
-def chunk_sizes(X: Any) -> list[int] | None:
-    """Rows of each block of an array; None where they are not known, as of a data frame."""
-    chunks = getattr(X, "chunks", None)
-    if chunks is None or any(np.isnan(size) for size in chunks[0]):
-        return None
-    return [int(size) for size in chunks[0]]
-
-
-def blocks_like(values: Any, sizes: list[int] | None, number: int, name: str) -> list[Any]:
-    """The blocks of labels or weights that go with those of X."""
-    from ..matrix.dask import delayed
-
-    if is_collection(values):
-        others = chunk_sizes(values)
-        if sizes is not None and others is not None and others != sizes:
-            if sum(others) != sum(sizes):
-                raise ValueError(f"{name} has {sum(others)} rows, X has {sum(sizes)}")
-            values = values.rechunk({0: tuple(sizes)})
-        blocks = blocks_of(values, name)
-        if len(blocks) != number:
-            raise ValueError(
-                f"{name} has {len(blocks)} chunks, X has {number}; take both from one collection (partitions of a data "
-                "frame are fused by to_delayed() unless optimize_graph=False), or give both known chunk sizes "
-                "(compute_chunk_sizes) so that they can be aligned"
-            )
-        return blocks
-    if sizes is None:
-        raise ValueError(
-            f"{name} is no Dask collection, and the chunks of X have unknown sizes; pass {name} as a column of the "
-            "same collection, or call X.compute_chunk_sizes() first"
-        )
-    array = np.asarray(values)
-    if array.ndim == 0 or len(array) != sum(sizes):
-        raise ValueError(f"{name} has shape {array.shape}, X has {sum(sizes)} rows")
-    ends = np.cumsum(sizes)
-    return [delayed(array[end - size : end], pure=False) for size, end in zip(sizes, ends, strict=True)]
-
-
-def in_chunk(number: int, error: ValueError) -> ValueError:
-    return ValueError(f"chunk {number} (counted from 0): {error}")
-
-
 def _rows(block: Any, number: int, d: int, names: Any) -> Any:
     """A block as the kernels take it; a block without rows is None."""
     if sparse.issparse(block):
-        block = sparse.csr_array(block)
+        block = sparse.csr_array(sound(block, number))
     if block.shape[1] != d:
         raise ValueError(f"chunk {number} (counted from 0): X has {block.shape[1]} columns, and {d} are expected")
     if block.shape[0] == 0:
@@ -216,32 +152,11 @@ def _stub(d: int, names: Any) -> Any:
     return stub
 
 
-def flat(labels: Any) -> Any:
-    return labels.to_numpy() if hasattr(labels, "to_numpy") else labels
-
-
-def checked_weights(given: Any, number: int) -> np.ndarray:
-    weights = np.asarray(flat(given))
-    if weights.dtype.kind not in "biuf" or weights.ndim != 1:
-        raise ValueError(
-            f"chunk {number} (counted from 0): sample_weight must be a column of numbers, got dtype {weights.dtype} "
-            f"and shape {weights.shape}"
-        )
-    weights = weights.astype(float)
-    if not np.isfinite(weights).all():
-        raise ValueError(f"chunk {number} (counted from 0): sample_weight contains NaN or infinity")
-    if (weights < 0.0).any():
-        raise ValueError(
-            f"chunk {number} (counted from 0): sample_weight must be at least 0, got {weights.min()}; remove these rows"
-        )
-    return weights
-
-
 def _summary(X: Any, given: Any, sample_weight: Any, number: int, size: int, seed: int) -> Summary:
     rows = 0 if X is None else X.shape[0]
     weights = None if sample_weight is None else checked_weights(sample_weight, number)
     try:
-        y = validation.labels(flat(given)) if rows or len(given) else np.asarray(flat(given))
+        y = validation.labels(given)
         check_classification_targets(y) if rows else None
     except ValueError as error:
         raise in_chunk(number, error) from None
@@ -255,6 +170,8 @@ def _summary(X: Any, given: Any, sample_weight: Any, number: int, size: int, see
     chosen, scale = stratified(codes, weights, size, seed + number)
     values = X.data if sparse.issparse(X) else X
     largest = max(abs(float(values.max(initial=0.0))), abs(float(values.min(initial=0.0))))
+    if not np.isfinite(largest):  # which validation does not look for where scikit-learn is told to assume the contrary
+        raise in_chunk(number, validation.unusable_data(_stub(X.shape[1], None), X))
     scale = scale if weights is None else scale * weights[chosen]
     return Summary(rows, labels, totals, largest, X[chosen], y[chosen], scale)
 
@@ -267,7 +184,7 @@ def _classes(summaries: Sequence[Summary], *, weighted: bool) -> tuple[np.ndarra
     kinds = sorted({"text" if isinstance(summary.labels[0], str) else "number" for summary in found})
     if len(kinds) > 1:
         raise ValueError(f"y must have labels of one type, got {' and '.join(kinds)} in different chunks; convert them")
-    every = np.concatenate([summary.labels for summary in found])
+    every = _joined([summary.labels for summary in found])
     check_classification_targets(every)
     classes, codes = np.unique(every, return_inverse=True)
     totals = np.bincount(codes, np.concatenate([summary.totals for summary in found]), minlength=len(classes))
@@ -278,9 +195,16 @@ def _classes(summaries: Sequence[Summary], *, weighted: bool) -> tuple[np.ndarra
     return classes, totals
 
 
+def _joined(found: Sequence[np.ndarray]) -> np.ndarray:
+    """Labels of several blocks; NumPy would make floats of signed and unsigned integers."""
+    if len({labels.dtype.kind for labels in found}) == 1:
+        return np.concatenate(found)
+    return validation.labels([label for labels in found for label in labels.tolist()])
+
+
 def _codes(given: Any, classes: np.ndarray) -> np.ndarray:
     # Labels of rows without weight may be none of the classes, and then have any code.
-    found = np.minimum(np.searchsorted(classes, validation.labels(flat(given))), len(classes) - 1)
+    found = np.minimum(np.searchsorted(classes, validation.labels(given).astype(classes.dtype)), len(classes) - 1)
     return found.astype(np.min_scalar_type(len(classes) - 1))
 
 
@@ -288,5 +212,5 @@ def _sample(summaries: Sequence[Summary], classes: np.ndarray) -> Part:
     found = [summary for summary in summaries if len(summary.sample_labels)]
     samples = [summary.sample for summary in found]
     X: Any = sparse.vstack(samples, format="csr") if sparse.issparse(samples[0]) else np.concatenate(samples)
-    labels = np.concatenate([summary.sample_labels for summary in found])
+    labels = _joined([summary.sample_labels for summary in found])
     return Part(X, _codes(labels, classes), np.concatenate([summary.sample_weights for summary in found]))

@@ -11,8 +11,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ..losses import MarginLoss, get_loss
+from .blocks import is_collection
 from .blockwise import accuracy, by_blocks
-from .collections import is_collection
+from .columns import column, true_labels
 from .joint import takes_joint
 from .validation import features, unusable_data
 
@@ -89,9 +90,12 @@ class LinearPrediction:
         float
             From 0 to 1.
         """
+        check_is_fitted(self)
         if is_collection(X):
-            check_is_fitted(self)
             return accuracy(self, X, y, sample_weight)
+        # As at the fit, so that labels of every container are compared with what is predicted.
+        y = true_labels(y, self.classes_)
+        sample_weight = None if sample_weight is None else column(sample_weight, "sample_weight")
         return super().score(X, y, sample_weight)  # type: ignore[misc]
 
     def decision_function(self, X: Any) -> np.ndarray:

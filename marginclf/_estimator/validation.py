@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import column_or_1d, compute_class_weight
+from sklearn import config_context
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -16,6 +16,9 @@ from sklearn.utils.validation import (
     check_consistent_length,
     validate_data,
 )
+
+from .columns import column, labels, unmasked
+from .sparse_structure import check_structure
 
 _LARGE = 1e100
 
@@ -136,6 +139,9 @@ def features(estimator: Any, X: Any, *, reset: bool, finite_later: bool = False)
         Whether large arrays need not be searched for NaN and infinity, which all that is computed from them shows;
         see :func:`unusable_data`.
     """
+    X = unmasked(X, "X")
+    if sparse.issparse(X):
+        check_structure(X, "X")
     if getattr(getattr(X, "dtype", None), "kind", "") == "c":
         raise ValueError(
             f"Complex data not supported: X has dtype {X.dtype}; pass real and imaginary parts as columns of their own"
@@ -145,34 +151,18 @@ def features(estimator: Any, X: Any, *, reset: bool, finite_later: bool = False)
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # of the sum by which infinity is looked for
             return validate_data(estimator, X, reset=reset, **how)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
+        if "NAType" in str(error):
+            raise ValueError(
+                "Input X contains NaN: missing values (pandas.NA) in columns of dtype object. Fill them, or convert "
+                "the columns to numbers (X.convert_dtypes() of pandas) and impute them, or remove these rows"
+            ) from None
         if "could not convert string" not in str(error):
             raise
         raise ValueError(
             f"X must be numbers: {error}. Encode text columns first, for example with "
             "sklearn.preprocessing.OneHotEncoder"
         ) from None
-
-
-def labels(y: Any) -> np.ndarray:
-    shape = y.shape if hasattr(y, "shape") else np.shape(np.asarray(y))
-    if len(shape) == 2 and shape[1] > 1:
-        raise ValueError(
-            f"y must have one column, got shape {tuple(shape)}. For labels that are not exclusive, use "
-            "sklearn.multiclass.OneVsRestClassifier(MarginLinearClassifier()); for several targets, "
-            "sklearn.multioutput.MultiOutputClassifier"
-        )
-    plain = np.asarray(y)
-    if plain.dtype == object and plain.ndim == 1:
-        kinds = sorted({"a missing value" if _is_missing(label) else type(label).__name__ for label in plain})
-        if "a missing value" in kinds:
-            raise ValueError("Input y contains NaN or None; remove these rows or give them a label")
-        if len(kinds) > 1 and "str" in kinds:
-            raise ValueError(f"y must have labels of one type, got {', '.join(kinds)}; convert them, e.g. by str")
-    y = column_or_1d(y, warn=True)
-    if y.dtype.kind in "fc" and not np.isfinite(y).all():
-        raise ValueError("Input y contains NaN or infinity; remove these rows or give them a label")
-    return y
 
 
 def _two_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
@@ -200,24 +190,18 @@ def _compact(codes: np.ndarray) -> np.ndarray:
     return codes.astype(np.min_scalar_type(int(codes.max(initial=0))))
 
 
-def _is_missing(label: Any) -> bool:
-    try:
-        return label is None or bool(label != label)
-    except TypeError:  # pandas.NA refuses to be true or false
-        return True
-    except ValueError:  # an array: not a label, which is noticed later
-        return False
-
-
 def _sample_weights(sample_weight: Any, X: Any) -> np.ndarray:
     # Signs first: scikit-learn's own messages name neither the value nor the remedy.
-    given = np.asarray(sample_weight)
+    given = column(sample_weight, "sample_weight")
     if given.dtype.kind in "biuf" and given.size:
         if (given < 0).any():
             raise ValueError(f"sample_weight must be at least 0, got {given.min()}; remove these rows instead")
         if not given.any():
             raise ValueError("sample_weight is zero for every row; give at least two classes a positive weight")
-    return _check_sample_weight(sample_weight, X, dtype=np.float64)
+    weights = _check_sample_weight(given if given.ndim else sample_weight, X, dtype=np.float64)
+    if np.isinf(weights).any():  # which scikit-learn does not look for where it is told to assume the contrary
+        raise ValueError("Input sample_weight contains infinity; remove these rows, or give them a finite weight")
+    return weights
 
 
 def _class_weights(class_weight: Any, classes: np.ndarray, codes: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
@@ -230,7 +214,15 @@ def _class_weights(class_weight: Any, classes: np.ndarray, codes: np.ndarray, we
     }
     if bad:
         raise ValueError(f"class_weight must be finite numbers of at least 0, got {bad}")
-    return compute_class_weight(class_weight, classes=classes, y=classes[codes])
+    present = set(classes)
+    absent = [key for key in class_weight if key not in present]
+    if absent and not all(label in class_weight for label in present):
+        raise ValueError(
+            f"class_weight has keys that are no class of y: {absent}; its rows of positive weight have the classes "
+            f"{classes.tolist()}. Correct the keys; or, where some of the rows may lack a class, as in a fold of "
+            "cross-validation, stratify them, or give all classes a weight: keys that y lacks are then passed over"
+        )
+    return np.array([class_weight.get(label, 1.0) for label in classes], dtype=float)
 
 
 def unusable_data(estimator: Any, X: Any, weights: np.ndarray | None = None, C: float = 1.0) -> ValueError:
@@ -249,7 +241,8 @@ def unusable_data(estimator: Any, X: Any, weights: np.ndarray | None = None, C: 
     """
     values = X.data if sparse.issparse(X) else X
     try:
-        assert_all_finite(values, estimator_name=type(estimator).__name__, input_name="X")
+        with config_context(assume_finite=False):
+            assert_all_finite(values, estimator_name=type(estimator).__name__, input_name="X")
     except ValueError as error:
         return error
     # Not the magnitudes of all: they would be a copy.

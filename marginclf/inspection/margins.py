@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.special import logsumexp
 
+from .._estimator.columns import column, labels
 from ..losses import MarginLoss, get_loss
 from .drawing import COLOURS, axes_for, fitted_classifier_in
 from .losses import name_of
@@ -146,7 +147,7 @@ class MarginDisplay:
         -------
         MarginDisplay
         """
-        y, z = np.asarray(y_true), np.asarray(y_score, dtype=float)
+        y, z = labels(y_true, warn=False), np.asarray(y_score, dtype=float)
         classes = np.unique(y) if classes is None else np.asarray(classes)
         expected = (len(y),) if len(classes) == 2 else (len(y), len(classes))
         if z.shape != expected:
@@ -157,7 +158,7 @@ class MarginDisplay:
             raise ValueError(
                 f"y_true has the label {unknown.tolist()[0]!r}, which is none of the classes {classes.tolist()}"
             )
-        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        weights = None if sample_weight is None else column(sample_weight, "sample_weight").astype(float)
         return cls(margins=_margins(codes, z, joint), y_true=y, loss=get_loss(loss), sample_weight=weights).plot(
             ax=ax, **options
         )

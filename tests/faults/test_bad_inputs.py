@@ -150,8 +150,8 @@ def test_bad_sample_weight(weights, words):
 @pytest.mark.parametrize(
     ("class_weight", "words"),
     [
-        ({0: 1.0, 7: 3.0}, ["class_weight", "1"]),
-        ({"0": 1.0, "1": 1.0}, ["class_weight", "0"]),
+        ({0: 1.0, 7: 3.0}, ["class_weight", "[7]", "[0, 1]", "stratify"]),
+        ({"0": 1.0, "1": 1.0}, ["class_weight", "['0', '1']", "[0, 1]"]),
         ({0: -1.0}, ["class_weight", "{0: -1.0}", "at least 0"]),
         ({1: np.nan}, ["class_weight", "{1: nan}", "finite"]),
         ({1: np.inf}, ["class_weight", "{1: inf}", "finite"]),
