@@ -7,6 +7,8 @@ from typing import Any, Self
 import numpy as np
 from scipy.special import logsumexp
 
+from .._estimator.coefficients import loss_of
+from .._process import quiet
 from ..losses import MarginLoss, get_loss
 from .drawing import COLOURS, axes_for, fitted_classifier_in
 from .losses import name_of
@@ -72,6 +74,7 @@ class MarginDisplay:
         self.sample_weight = sample_weight
 
     @classmethod
+    @quiet
     def from_estimator(
         cls, estimator: Any, X: Any, y: Any, *, sample_weight: Any = None, ax: Any = None, **options: Any
     ) -> Self:
@@ -100,7 +103,7 @@ class MarginDisplay:
         return cls.from_predictions(
             y,
             estimator.decision_function(X),
-            loss=classifier.loss_,
+            loss=loss_of(classifier),
             classes=classifier.classes_,
             joint=classifier._is_joint(),
             sample_weight=sample_weight,
@@ -109,6 +112,7 @@ class MarginDisplay:
         )
 
     @classmethod
+    @quiet
     def from_predictions(
         cls,
         y_true: Any,
@@ -162,6 +166,7 @@ class MarginDisplay:
             ax=ax, **options
         )
 
+    @quiet
     def plot(self, *, ax: Any = None, bins: int = 40, name: str | None = None) -> Self:
         """Draw.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._process import quiet, require_compiler
 from .base import MarginLoss
 
 _MARGINS = np.unique(np.concatenate([[0.0], np.geomspace(1e-3, 30.0, 60), -np.geomspace(1e-3, 30.0, 60)]))
@@ -30,6 +31,7 @@ class Report:
     __repr__ = __str__
 
 
+@quiet
 def check_margin_loss(loss: MarginLoss) -> Report:
     """Try a loss before anything is compiled.
 
@@ -69,6 +71,7 @@ def check_margin_loss(loss: MarginLoss) -> Report:
     if not isinstance(loss, MarginLoss):
         hint = f"; try {loss.__name__}()" if isinstance(loss, type) else ""
         raise TypeError(f"check_margin_loss needs an object of a subclass of MarginLoss, got {loss!r}{hint}")
+    require_compiler()
     loss.validate()
     failures, passed = [], []
     for name, (check, right) in _CHECKS.items():
