@@ -9,6 +9,7 @@ import numpy as np
 from .._estimator import MarginLinearClassifier
 from .._estimator.coefficients import class_weights_of, coefficients, loss_of
 from .._estimator.prediction import has_probability
+from .._process import quiet
 from ..losses.probability import is_symmetric
 from .graph import Graph, Node
 from .tracing import joint_probability, log_probability, probability, shares
@@ -60,6 +61,7 @@ def register_onnx_converter() -> None:
     )
 
 
+@quiet
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     model: MarginLinearClassifier = operator.raw_operator
     graph = Graph(scope, container)
