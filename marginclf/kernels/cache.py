@@ -157,9 +157,9 @@ def _warn_once(error: Exception) -> None:
     if _warned:
         return
     _warned = True
-    folder = os.environ.get("NUMBA_CACHE_DIR")
+    folder = numba.config.CACHE_DIR
     remedy = (
-        f"let NUMBA_CACHE_DIR, which is {folder!r}, name a folder that you can write to and others cannot"
+        f"let NUMBA_CACHE_DIR, which is {folder!r}, name a folder with room that you can write to and others cannot"
         if folder
         else "set NUMBA_CACHE_DIR to a folder that can be written"
     )
