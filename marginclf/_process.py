@@ -53,7 +53,7 @@ def warn(message: str, category: type[Warning], *, stacklevel: int) -> None:
 
 def require_compiler() -> None:
     """Raise RuntimeError where Numba has been told not to compile."""
-    if config.DISABLE_JIT:
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]
         raise RuntimeError(
             "marginclf computes by code that Numba compiles, and the environment variable NUMBA_DISABLE_JIT tells "
             "Numba not to compile: unset it and start Python again"

@@ -77,7 +77,8 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
         correlations of the columns are taken out, as far as a sample of the rows shows them; the optimum is the same. A
         loss with the same slope everywhere ("linear") is solved in closed form whatever is asked for.
     warm_start : bool, default=False
-        Start from the previous fit. For a convex loss the optimum is the same.
+        Start from the previous fit, or from ``coef_`` and ``intercept_`` set by hand. For a convex loss the optimum is
+        the same.
     random_state : int, RandomState or None, default=None
         Seed of the order in which "dual" visits the rows. Other than in scikit-learn, None is one fixed seed (0), so
         that results are reproducible by default.

@@ -59,8 +59,10 @@ def shaped(coef: Any, intercept: Any, n_classes: int) -> tuple[Any, np.ndarray]:
         If they do not have the shape that goes with the number of classes, or are no real numbers.
     """
     rows = 1 if n_classes == 2 else n_classes
-    w = sparse.csr_matrix(coef) if sparse.issparse(coef) and coef.dtype.kind != "f" else coef
-    w = w if sparse.issparse(w) else _real(w, "coef_")
+    if sparse.issparse(coef) and coef.ndim == 2 and coef.dtype.kind != "c":
+        w = coef.asformat("csr").astype(np.float64, copy=False)
+    else:
+        w = _real(coef, "coef_")
     if w.ndim == 1 and rows == 1:
         w = w.reshape(1, -1)
     if w.ndim != 2 or w.shape[0] != rows:

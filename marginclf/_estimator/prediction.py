@@ -144,9 +144,10 @@ class LinearPrediction:
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of the classes, by the function η of the loss.
 
-        Available where the loss has a probability. With more than two classes and one joint margin, they follow from
-        the expected loss (:meth:`~marginclf.losses.MarginLoss.joint_probability`); of classes that were fitted against
-        the rest, the probabilities are divided by their sum, and where all are zero, every class gets the same.
+        Available where the loss has a probability. Of two classes they are η(−z) and η(z), each with digits of its
+        own. With more than two classes and one joint margin, they follow from the expected loss
+        (:meth:`~marginclf.losses.MarginLoss.joint_probability`); of classes that were fitted against the rest, the
+        probabilities are divided by their sum, and where the formula is zero for all, every class gets the same.
 
         With class weights they are probabilities of the reweighted population, as ``predict`` is a decision for it;
         where the largest ones tie, that of the predicted class is larger by the last bit. With

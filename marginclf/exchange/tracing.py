@@ -12,6 +12,7 @@ from scipy import special
 
 from ..kernels import elementary
 from ..losses import MarginLoss
+from ..losses.probability import is_own
 from .graph import Node
 
 
@@ -135,15 +136,16 @@ def slope(loss: MarginLoss, m: Node) -> Node:
 
 def log_slope(loss: MarginLoss, m: Node) -> Node:
     """log(−φ'(m)): from the loss's own formula, or from its slopes."""
-    own = _own(loss, "log_slope")
-    return _run(own, m) if own else m.graph.add("Log", m.graph.add("Max", -slope(loss, m), 0.0))
+    if is_own(loss, "log_slope"):
+        return _run(loss.log_slope, m)
+    return m.graph.add("Log", m.graph.add("Max", -slope(loss, m), 0.0))
 
 
 def probability(loss: MarginLoss, z: Node) -> Node:
     """η(z) of a tensor of decision values: from the loss's closed form, or from its slopes."""
-    graph, own = z.graph, _own(loss, "probability")
-    if own:
-        return _run(own, z)
+    graph = z.graph
+    if is_own(loss, "probability"):
+        return _run(loss.probability, z)
     here, there = (graph.add("Min", slope(loss, m), 0.0) for m in (z, -z))
     eta = there / (here + there)
     return graph.where(graph.add("IsNaN", eta), _step(z), eta)
@@ -151,19 +153,13 @@ def probability(loss: MarginLoss, z: Node) -> Node:
 
 def log_probability(loss: MarginLoss, z: Node) -> Node:
     """log η(z), likewise."""
-    graph, own = z.graph, _own(loss, "log_probability")
-    if own:
-        return _run(own, z)
-    if _own(loss, "probability"):
+    graph = z.graph
+    if is_own(loss, "log_probability"):
+        return _run(loss.log_probability, z)
+    if is_own(loss, "probability"):
         return graph.add("Log", probability(loss, z))
     found = _log_expit(log_slope(loss, -z) - log_slope(loss, z))
     return graph.where(graph.add("IsNaN", found), graph.add("Log", _step(z)), found)
-
-
-def _own(loss: MarginLoss, name: str) -> Callable | None:
-    """A method that the loss, and not its base class, has written."""
-    method = getattr(loss, name)
-    return None if getattr(method, "__func__", None) is getattr(MarginLoss, name) else method
 
 
 def _run(method: Callable, x: Node) -> Node:
@@ -180,7 +176,7 @@ def _step(z: Node) -> Node:
 def joint_probability(loss: MarginLoss, z: Node, n_classes: int) -> Node:
     """Probabilities of many classes with one joint margin: :meth:`MarginLoss.joint_probability`, in nodes."""
     graph = z.graph
-    if _own(loss, "joint_probability"):
+    if is_own(loss, "joint_probability"):
         raise TypeError(f"{type(loss).__name__} has a joint_probability of its own, for which there are no ONNX nodes")
 
     def summed(x: Node) -> Node:

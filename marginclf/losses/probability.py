@@ -90,8 +90,15 @@ def shares(w: np.ndarray) -> np.ndarray:
     return e / e.sum(axis=1, keepdims=True)
 
 
+def is_own(loss: Any, name: str) -> bool:
+    """Whether the class of a loss has written one of the methods of :class:`Probabilities` itself."""
+    return getattr(getattr(loss, name), "__func__", None) is not getattr(Probabilities, name)
+
+
 def is_symmetric(loss: Any) -> bool:
     """Whether η(z) + η(−z) = 1: so by the formula of slopes, and as a user's own formula may not be."""
+    if not is_own(loss, "probability"):
+        return True
     return bool((np.abs(np.asarray(loss.probability(_GRID)) + loss.probability(-_GRID) - 1.0) <= _ROUNDING).all())
 
 
@@ -188,9 +195,9 @@ class Probabilities:
         ndarray of float64
             Log-probabilities, of the same shape.
         """
-        z, own = np.asarray(z, dtype=np.float64), self.probability
-        if getattr(own, "__func__", None) is not Probabilities.probability:
-            return log_of(own(z), own(-z))
+        z = np.asarray(z, dtype=np.float64)
+        if is_own(self, "probability"):
+            return log_of(self.probability(z), self.probability(-z))
         return log_from_slopes(self.log_slope(z), self.log_slope(-z), z)
 
     @quiet
@@ -230,7 +237,7 @@ class Probabilities:
         ndarray of shape (n, K)
             Log-probabilities.
         """
-        z, own = np.asarray(z, dtype=np.float64), self.joint_probability
-        if getattr(own, "__func__", None) is not Probabilities.joint_probability:
-            return np.log(own(z))
+        z = np.asarray(z, dtype=np.float64)
+        if is_own(self, "joint_probability"):
+            return np.log(self.joint_probability(z))
         return log_shares(joint_log_weights(z, self.log_slope))
