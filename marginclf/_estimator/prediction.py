@@ -133,11 +133,10 @@ class LinearPrediction:
         ndarray or dask.array of shape (n_samples,)
             The class of the largest decision value.
         """
-        classes = coefficients(self).classes
         if is_collection(X):
-            return by_blocks(self, X, "predict", None, classes.dtype)
+            return by_blocks(self, X, "predict", None, coefficients(self).classes.dtype)
         z = self.decision_function(X)
-        return classes[(z > 0.0).astype(int) if z.ndim == 1 else z.argmax(axis=1)]
+        return np.asarray(self.classes_)[(z > 0.0).astype(int) if z.ndim == 1 else z.argmax(axis=1)]
 
     @available_if(_check_probability)
     @quiet
