@@ -109,6 +109,35 @@ class Reference(NamedTuple):
             slope, opposite = self.piece(z).slope(z), self.piece(-z).slope(-z)
             return min(max(opposite / (slope + opposite), mp.mpf(0)), mp.mpf(1))
 
+    def log_probability(self, z: float) -> mpmath.mpf:
+        """log η(z), with digits of its own where η is nearly 0 or 1."""
+        with mp.workdps(120):
+            z = mp.mpf(z)
+            slope, opposite = self.piece(z).slope(z), self.piece(-z).slope(-z)
+            if opposite >= 0:
+                return mp.ninf
+            return -mp.log1p(slope / opposite) if slope < 0 else mp.mpf(0)
+
+    def joint_log_probability(self, z: tuple) -> list[mpmath.mpf]:
+        """The logarithms of p_k (1 − p_k) / (−φ'(m_k)), normalised, with p the softmax and m_k = log(p_k/(1 − p_k))."""
+        z = [mp.mpf(a) for a in z]
+        weights = []
+        for k, own in enumerate(z):
+            m = own - mp.log(mp.fsum(mp.exp(other) for j, other in enumerate(z) if j != k))
+            slope = self.piece(m).slope(m)
+            if slope == 0 and m > 0:
+                return [mp.mpf(0) if j == k else mp.ninf for j in range(len(z))]
+            weights.append(m - 2 * mp.log1p(mp.exp(m)) - mp.log(-slope))
+        rest = [mp.fsum(mp.exp(w - own) for j, w in enumerate(weights) if j != k) for k, own in enumerate(weights)]
+        return [-mp.log1p(others) for others in rest]
+
+
+def change_of_one_rounding(function: Callable, z: float) -> mpmath.mpf:
+    """How far a function of a decision value goes when that is one ulp larger or smaller; infinite at its end."""
+    here = function(mp.mpf(z))
+    with mp.workdps(120):
+        return max(abs(function(mp.mpf(z) + step * ulp(z)) - here) for step in (-1, 1))
+
 
 def condition(function: Callable, m: mpmath.mpf) -> mpmath.mpf:
     """|m f'(m)/f(m)|, by a central difference whose step is far below an ulp of a double."""

@@ -106,14 +106,61 @@ def test_probabilities(loss, C, X, y):
     assert np.array_equal(model.classes_[proba.argmax(axis=1)], model.predict(far))
     logarithm = model.predict_log_proba(far)
     np.testing.assert_allclose(np.exp(logarithm), proba, rtol=1e-12, atol=1e-300)
-    assert np.array_equal(np.isneginf(logarithm), proba == 0.0)
+    assert np.isfinite(logarithm[proba > 0.0]).all()
+    assert (proba[np.isneginf(logarithm)] == 0.0).all()
+    assert np.array_equal(model.classes_[logarithm.argmax(axis=1)], model.predict(far))
     if len(model.classes_) == 2:
         np.testing.assert_allclose(proba[:, 1], loss.probability(model.decision_function(far)), rtol=1e-12, atol=1e-15)
     else:
         each = loss.probability(model.decision_function(far))
-        some = each.sum(axis=1) > 0.0
-        np.testing.assert_allclose(proba[some], each[some] / each[some].sum(axis=1, keepdims=True), rtol=1e-12)
-        np.testing.assert_allclose(proba[~some], 1.0 / 3.0, rtol=1e-12)
+        total = each.sum(axis=1, keepdims=True)
+        some, none = total[:, 0] > 1e-290, np.isneginf(loss.log_probability(model.decision_function(far))).all(axis=1)
+        np.testing.assert_allclose(proba[some], each[some] / total[some], rtol=1e-12, atol=1e-300)
+        np.testing.assert_allclose(proba[none], 1.0 / 3.0, rtol=1e-12)
+
+
+def by_hand(z, loss="logistic", **parameters):
+    """A classifier whose decision values are those of a row, for the input 1."""
+    model = MarginLinearClassifier(loss, **parameters)
+    model.coef_, model.intercept_ = np.reshape(z, (-1, 1)), np.zeros(np.size(z))
+    model.classes_ = np.arange(max(2, np.size(z)))
+    return model
+
+
+@pytest.mark.parametrize("z", [38.0, 700.0, 1000.0])
+def test_both_classes_have_digits_far_from_zero(z):
+    row, behind = np.ones((1, 1)), np.exp(-z)
+    ahead, swapped = by_hand(z), by_hand(-z)
+    np.testing.assert_allclose(ahead.predict_proba(row), [[behind, 1.0]], rtol=1e-14)
+    np.testing.assert_array_equal(ahead.predict_proba(row)[:, ::-1], swapped.predict_proba(row))
+    np.testing.assert_allclose(ahead.predict_log_proba(row), [[-z, -behind]], rtol=1e-14)
+    np.testing.assert_array_equal(ahead.predict_log_proba(row)[:, ::-1], swapped.predict_log_proba(row))
+
+
+def test_logarithms_of_many_classes_far_behind():
+    row, z = np.ones((1, 1)), [0.0, 394.5, 781.2]
+    np.testing.assert_allclose(by_hand(z).predict_log_proba(row), [[-781.2, 394.5 - 781.2, -np.exp(394.5 - 781.2)]])
+    # Against the rest, all three underflow, and their logarithms still say how they divide.
+    model = by_hand([-900.0, -800.0, -1000.0], multi_class="ovr")
+    np.testing.assert_allclose(model.predict_log_proba(row), [[-100.0, -np.exp(-100.0), -200.0]], rtol=1e-12)
+    np.testing.assert_allclose(model.predict_proba(row), np.exp([[-100.0, 0.0, -200.0]]), rtol=1e-12)
+    # What the formula clips to zero is zero.
+    model = by_hand([-2.0, -1.5, 0.5], "squared", multi_class="ovr")
+    np.testing.assert_array_equal(model.predict_log_proba(row), [[-np.inf, -np.inf, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("multi_class", "weighted"), [("joint", [-900.0, 0.0, -950.0]), ("ovr", [np.log(0.5), 0.0, -50.0])]
+)
+def test_the_data_s_own_population_far_from_zero(multi_class, weighted):
+    row, parameters = np.ones((1, 1)), {"proba_prior": "data", "class_weight": {0: 4.0, 1: 0.5}}
+    model = by_hand(900.0, **parameters)
+    np.testing.assert_allclose(model.predict_log_proba(row)[0, 0], -900.0 - np.log(8.0), rtol=1e-14)
+    model = by_hand([0.0, 900.0, -50.0], multi_class=multi_class, **parameters)
+    expected = np.array(weighted) - np.log([4.0, 0.5, 1.0])
+    expected -= np.log(np.exp(expected).sum())
+    np.testing.assert_allclose(model.predict_log_proba(row)[0], expected, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(model.predict_proba(row)[0], np.exp(expected), rtol=1e-12)
 
 
 @DATA

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .blocks import blocks_like, blocks_of, checked_weights, chunk_sizes, described, in_chunk, unwrapped
+from .coefficients import coefficients
 from .columns import true_labels
 
 
@@ -32,11 +33,12 @@ def by_blocks(estimator: Any, X: Any, method: str, width: int | None, dtype: Any
     from ..matrix.dask import delayed
 
     X = unwrapped(X)
-    described(estimator, X, reset=False)
+    light = _light(estimator)
+    described(light, X, reset=False)
     blocks = blocks_of(X, "X")
     sizes: Sequence[float] = chunk_sizes(X) or [np.nan] * len(blocks)
     rest = () if width is None else (width,)
-    light = delayed(_light(estimator), pure=False, traverse=False)
+    light = delayed(light, pure=False, traverse=False)
     call = delayed(_predicted, pure=False)
     found = [
         da.from_delayed(call(light, block, k, method, rest, dtype), shape=(size, *rest), dtype=dtype)
@@ -48,8 +50,9 @@ def by_blocks(estimator: Any, X: Any, method: str, width: int | None, dtype: Any
 def _light(estimator: Any) -> Any:
     """A copy of what prediction needs, without the history of the fit."""
     light = type(estimator)(**estimator.get_params(deep=False))
-    names = "coef_", "intercept_", "classes_", "class_weight_", "loss_", "n_features_in_", "feature_names_in_"
-    for name in names:
+    light.coef_, light.intercept_, light.classes_ = coefficients(estimator)
+    light.n_features_in_ = light.coef_.shape[1]
+    for name in ("loss_", "class_weight_", "feature_names_in_"):
         if hasattr(estimator, name):
             setattr(light, name, getattr(estimator, name))
     return light
@@ -69,7 +72,8 @@ def accuracy(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
     from ..matrix.dask import computed, delayed
 
     X = unwrapped(X)
-    described(estimator, X, reset=False)
+    light = _light(estimator)
+    described(light, X, reset=False)
     blocks, sizes = blocks_of(X, "X"), chunk_sizes(X)
     labels = blocks_like(y, sizes, len(blocks), "y")
     weights = (
@@ -77,7 +81,7 @@ def accuracy(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
         if sample_weight is None
         else blocks_like(sample_weight, sizes, len(blocks), "sample_weight")
     )
-    light = delayed(_light(estimator), pure=False, traverse=False)
+    light = delayed(light, pure=False, traverse=False)
     call = delayed(_hits, pure=False)
     found = computed([call(light, *block) for block in zip(blocks, labels, weights, range(len(blocks)), strict=True)])
     hits, total = np.sum(found, axis=0)

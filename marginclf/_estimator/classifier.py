@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from .._process import require_compiler, say
 from ..losses import MarginLoss, get_loss
 from ..losses.registry import with_parameters
 from ..solvers import SOLVERS, Solution
@@ -76,7 +77,8 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
         correlations of the columns are taken out, as far as a sample of the rows shows them; the optimum is the same. A
         loss with the same slope everywhere ("linear") is solved in closed form whatever is asked for.
     warm_start : bool, default=False
-        Start from the previous fit. For a convex loss the optimum is the same.
+        Start from the previous fit, or from ``coef_`` and ``intercept_`` set by hand. For a convex loss the optimum is
+        the same.
     random_state : int, RandomState or None, default=None
         Seed of the order in which "dual" visits the rows. Other than in scikit-learn, None is one fixed seed (0), so
         that results are reproducible by default.
@@ -256,7 +258,10 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
         """
         before = dict(self.__dict__)
         try:
-            solutions, labels = self._fit(X, y, sample_weight)
+            with np.errstate(
+                all="ignore"
+            ):  # whatever numpy.seterr was told: what overflows is noticed where it matters
+                solutions, labels = self._fit(X, y, sample_weight)
             report.warn_if_unfinished(self, solutions, labels)
         except BaseException:
             self.__dict__.clear()
@@ -267,6 +272,7 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
     @with_callbacks
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> tuple[list[Solution], list]:
         given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
+        require_compiler()
         self._validate_params()
         loss = get_loss(self.loss)
         check_compatible(loss, self.C, self.solver, given=self.loss)
@@ -276,7 +282,7 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
         data = training_data(self, X, y, sample_weight, self.class_weight, seed)
         classes = data.classes
         joint = len(classes) > 2 and takes_joint(self.multi_class, loss)
-        start = first_coefficients(self, previous, classes, data.shape[1])
+        start = first_coefficients(self, previous, classes, data.shape[1], joint=joint)
         positive = [1] if len(classes) == 2 else list(range(len(classes)))
         n_jobs = effective_n_jobs(self.n_jobs)
         labels = ["all classes"] if joint else [f"class {classes[k]}" for k in positive]
@@ -286,13 +292,13 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
         settings = Settings(self.C, self.fit_intercept, self.solver, self.tol, self.max_iter, seed, n_jobs, progress)
         solutions: list[Solution] = []
         starts = [None] * len(labels) if start is None else [start] if joint else list(zip(*start, strict=True))
-        # What overflows is noticed where it matters: a trial step that is too long is shortened.
-        with np.errstate(over="ignore", invalid="ignore"), problems(data, loss, settings, joint=joint) as solve:
+        # A trial step that is too long overflows, and is shortened.
+        with problems(data, loss, settings, joint=joint) as solve:
             try:
                 for label, (solution, seconds) in zip(labels, solve(positive, starts), strict=True):
                     solutions.append(solution)
                     if self.verbose:
-                        print(report.line(label, solution, seconds))
+                        say(report.line(label, solution, seconds))
             except OverflowError:
                 raise unusable(self, data) from None
         points = [solution.point for solution in solutions]

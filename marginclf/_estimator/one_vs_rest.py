@@ -107,7 +107,7 @@ class OneVsRest:
 
         def run(k: int, start: tuple | None) -> tuple[Solution, float]:
             # Each thread has NumPy's error state of its own.
-            with np.errstate(over="ignore", invalid="ignore"):
+            with np.errstate(all="ignore"):
                 return self._timed(self._matrix.alone(), k, start)
 
         with ThreadPoolExecutor(threads) as pool:
@@ -177,7 +177,7 @@ class OneVsRest:
         def task(k: int, start: tuple | None) -> Any:
             def run(ask: Ask) -> Solution:
                 # Each thread has NumPy's error state of its own.
-                with np.errstate(over="ignore", invalid="ignore"):
+                with np.errstate(all="ignore"):
                     return self._solve(k, start, lambda w, b: ask((w, b)))
 
             return run

@@ -78,7 +78,7 @@ class PartitionedFit:
         d = parts.shape[1]
         centre = np.zeros(d)
         if settings.fit_intercept and isinstance(sample.X, np.ndarray) and sample.weights is not None:
-            with np.errstate(over="ignore", invalid="ignore"):
+            with np.errstate(all="ignore"):
                 total = sample.weights.sum()
                 centre = np.asarray(sample.weights / total @ sample.X, dtype=float) if total > 0.0 else centre
             centre[~np.isfinite(centre)] = 0.0

@@ -8,11 +8,13 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
-from ..losses import MarginLoss, get_loss
+from .._process import quiet
+from ..losses import MarginLoss
+from ..losses.probability import log_shares, log_two_classes, shares, two_classes
 from .blocks import is_collection
 from .blockwise import accuracy, by_blocks
+from .coefficients import Coefficients, check_finite, class_weights_of, coefficients, loss_of
 from .columns import column, true_labels
 from .joint import takes_joint
 from .validation import features, unusable_data
@@ -20,10 +22,13 @@ from .validation import features, unusable_data
 _LARGE = 1 << 22
 """Entries of X from which on decision values are computed by parts."""
 
+_TIE = 1e-9
+"""Relative difference up to which the largest probabilities are taken to differ by rounding only."""
+
 
 def has_probability(estimator: LinearPrediction) -> bool:
     """Whether the loss has probabilities for the classes that there are, or may be."""
-    loss = getattr(estimator, "loss_", None) or get_loss(estimator.loss)
+    loss = loss_of(estimator)
     # Before a fit it is not known how many classes there will be: what is promised must then hold for any number.
     joint = estimator._is_joint() if hasattr(estimator, "classes_") else estimator.multi_class == "joint"
     return loss.probability is not None and not (joint and loss.joint_probability is None)
@@ -55,24 +60,9 @@ class LinearPrediction:
 
     def _is_joint(self) -> bool:
         """Whether the fit has more than two classes with one joint margin."""
-        return len(self.classes_) > 2 and takes_joint(self.multi_class, self.loss_)
+        return len(self.classes_) > 2 and takes_joint(self.multi_class, loss_of(self))
 
-    def _columns(self) -> int | None:
-        """Of the decision values; None for one dimension."""
-        return None if len(self.classes_) == 2 else len(self.classes_)
-
-    def _decisions(self, X: Any) -> np.ndarray:
-        """X Wᵀ + b, of large dense X a few rows at a time, so that another float type is not a copy of all."""
-        if sparse.issparse(X) or X.size <= _LARGE:
-            return safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
-        z = np.empty((X.shape[0], self.coef_.shape[0]))
-        size = max(1, _LARGE // X.shape[1])
-        for start in range(0, len(z), size):
-            part = np.asarray(X)[start : start + size]
-            z[start : start + size] = safe_sparse_dot(part, self.coef_.T, dense_output=True)
-        z += self.intercept_
-        return z
-
+    @quiet
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The part of the samples whose label is predicted (accuracy).
 
@@ -90,14 +80,14 @@ class LinearPrediction:
         float
             From 0 to 1.
         """
-        check_is_fitted(self)
         if is_collection(X):
             return accuracy(self, X, y, sample_weight)
         # As at the fit, so that labels of every container are compared with what is predicted.
-        y = true_labels(y, self.classes_)
+        y = true_labels(y, coefficients(self).classes)
         sample_weight = None if sample_weight is None else column(sample_weight, "sample_weight")
         return super().score(X, y, sample_weight)  # type: ignore[misc]
 
+    @quiet
     def decision_function(self, X: Any) -> np.ndarray:
         """Decision values z = X·w + b.
 
@@ -116,17 +106,24 @@ class LinearPrediction:
         ValueError
             If X does not have the features of the fit, or a decision value overflows.
         """
-        check_is_fitted(self)
+        found = coefficients(self)
         if is_collection(X):
-            return by_blocks(self, X, "decision_function", self._columns(), float)
+            n_classes = len(found.classes)
+            return by_blocks(self, X, "decision_function", None if n_classes == 2 else n_classes, float)
         # Sparse coefficients would not see NaN in the columns that they leave out.
-        X = features(self, X, reset=False, finite_later=not sparse.issparse(self.coef_))
-        with np.errstate(over="ignore", invalid="ignore"):
-            z = self._decisions(X)
+        X = features(self, X, reset=False, finite_later=not sparse.issparse(found.w))
+        if X.shape[1] != found.w.shape[1]:  # which validation says of a fit only
+            raise ValueError(
+                f"X has {X.shape[1]} features, but {type(self).__name__} is expecting {found.w.shape[1]} features as "
+                "input (the columns of coef_)"
+            )
+        z = _decisions(found, X)
         if not np.isfinite(z).all():
+            check_finite(found.w, found.b)
             raise unusable_data(self, X)
         return z.ravel() if z.shape[1] == 1 else z
 
+    @quiet
     def predict(self, X: Any) -> np.ndarray:
         """Class labels.
 
@@ -141,18 +138,19 @@ class LinearPrediction:
             The class of the largest decision value.
         """
         if is_collection(X):
-            check_is_fitted(self)
-            return by_blocks(self, X, "predict", None, self.classes_.dtype)
+            return by_blocks(self, X, "predict", None, coefficients(self).classes.dtype)
         z = self.decision_function(X)
-        return self.classes_[(z > 0.0).astype(int) if z.ndim == 1 else z.argmax(axis=1)]
+        return np.asarray(self.classes_)[(z > 0.0).astype(int) if z.ndim == 1 else z.argmax(axis=1)]
 
     @available_if(_check_probability)
+    @quiet
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of the classes, by the function η of the loss.
 
-        Available where the loss has a probability. With more than two classes and one joint margin, they follow from
-        the expected loss (:meth:`~marginclf.losses.MarginLoss.joint_probability`); of classes that were fitted against
-        the rest, the probabilities are divided by their sum, and where all are zero, every class gets the same.
+        Available where the loss has a probability. Of two classes they are η(−z) and η(z), each with digits of its
+        own. With more than two classes and one joint margin, they follow from the expected loss
+        (:meth:`~marginclf.losses.MarginLoss.joint_probability`); of classes that were fitted against the rest, the
+        probabilities are divided by their sum, and where the formula is zero for all, every class gets the same.
 
         With class weights they are probabilities of the reweighted population, as ``predict`` is a decision for it;
         where the largest ones tie, that of the predicted class is larger by the last bit. With
@@ -170,32 +168,24 @@ class LinearPrediction:
             Probabilities, in the order of ``classes_``.
         """
         if is_collection(X):
-            check_is_fitted(self)
-            return by_blocks(self, X, "predict_proba", len(self.classes_), float)
-        z = self.decision_function(X)
-        loss = self.loss_
+            return by_blocks(self, X, "predict_proba", len(coefficients(self).classes), float)
+        z, loss = self.decision_function(X), loss_of(self)
+        if self.proba_prior == "data":
+            return shares(self._log_probabilities(z, loss))
         if z.ndim == 1:
-            eta = loss.probability(z)
-            z = np.column_stack([-z, z])
-            proba = np.column_stack([1.0 - eta, eta])
+            proba = two_classes(loss, z)
         elif self._is_joint():
             proba = loss.joint_probability(z)
         else:
-            eta = loss.probability(z)
-            eta[eta.sum(axis=1) == 0.0] = 1.0
-            proba = eta / eta.sum(axis=1, keepdims=True)
-        if self.proba_prior == "data":
-            # The largest is divided out first: a weight may be of any size.
-            proba = proba / (self.class_weight_ / self.class_weight_.max())
-            return proba / proba.sum(axis=1, keepdims=True)
-        rows, predicted = np.arange(len(z)), z.argmax(axis=1)
-        tied = proba.argmax(axis=1) != predicted
-        proba[rows[tied], predicted[tied]] = np.nextafter(proba[tied].max(axis=1), np.inf)
-        return proba
+            proba = shares(loss.log_probability(z))
+        return _agreeing(proba, z, 1.0 - _TIE, 0.0)
 
     @available_if(_check_probability)
+    @quiet
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of the probabilities; −inf where a probability is 0.
+        """Logarithms of the probabilities, by the formula: finite where a probability underflows, −inf where it is 0.
+
+        At z = 700, the logistic loss gives −700 for the negative class.
 
         Parameters
         ----------
@@ -207,11 +197,21 @@ class LinearPrediction:
         ndarray or dask.array of shape (n_samples, n_classes)
             Log-probabilities, in the order of ``classes_``.
         """
-        with np.errstate(divide="ignore"):
-            if is_collection(X):
-                check_is_fitted(self)
-                return by_blocks(self, X, "predict_log_proba", len(self.classes_), float)
-            return np.log(self.predict_proba(X))
+        if is_collection(X):
+            return by_blocks(self, X, "predict_log_proba", len(coefficients(self).classes), float)
+        z, loss = self.decision_function(X), loss_of(self)
+        logarithms = self._log_probabilities(z, loss)
+        return logarithms if self.proba_prior == "data" else _agreeing(logarithms, z, 1.0, -_TIE)
+
+    def _log_probabilities(self, z: np.ndarray, loss: MarginLoss) -> np.ndarray:
+        """Of the population that ``proba_prior`` names."""
+        if z.ndim == 1:
+            found = log_two_classes(loss, z)
+        elif self._is_joint():
+            found = loss.joint_log_probability(z)
+        else:
+            found = log_shares(loss.log_probability(z))
+        return log_shares(found - np.log(class_weights_of(self))) if self.proba_prior == "data" else found
 
     def sparsify(self) -> Self:
         """Convert ``coef_`` to a CSR matrix; prediction works as before.
@@ -221,8 +221,7 @@ class LinearPrediction:
         MarginLinearClassifier
             This estimator.
         """
-        check_is_fitted(self)
-        self.coef_ = sparse.csr_matrix(self.coef_)
+        self.coef_ = sparse.csr_matrix(coefficients(self).w)
         return self
 
     def densify(self) -> Self:
@@ -233,7 +232,38 @@ class LinearPrediction:
         MarginLinearClassifier
             This estimator.
         """
-        check_is_fitted(self)
+        coefficients(self)
         if sparse.issparse(self.coef_):
             self.coef_ = self.coef_.toarray()
         return self
+
+
+def _decisions(found: Coefficients, X: Any) -> np.ndarray:
+    """X Wᵀ + b, of large dense X a few rows at a time, so that another float type is not a copy of all."""
+    w, b, _ = found
+    if sparse.issparse(X) or X.size <= _LARGE:
+        return safe_sparse_dot(X, w.T, dense_output=True) + b
+    z = np.empty((X.shape[0], w.shape[0]))
+    size = max(1, _LARGE // X.shape[1])
+    for start in range(0, len(z), size):
+        part = np.asarray(X)[start : start + size]
+        z[start : start + size] = safe_sparse_dot(part, w.T, dense_output=True)
+    z += b
+    return z
+
+
+def _agreeing(p: np.ndarray, z: np.ndarray, scale: float, shift: float) -> np.ndarray:
+    """Probabilities or their logarithms, of which that of the predicted class is the largest, by the last bit.
+
+    Where it is smaller by no more than rounding (at least ``scale`` times the largest, plus ``shift``), the two change
+    places, so that the sum stays.
+    """
+    rows = np.arange(len(z))
+    predicted = (z > 0.0).astype(np.intp) if z.ndim == 1 else z.argmax(axis=1)
+    first = p.argmax(axis=1)
+    largest = p[rows, first]
+    tied = (first != predicted) & (p[rows, predicted] >= scale * largest + shift)
+    rows, first, predicted = rows[tied], first[tied], predicted[tied]
+    p[rows, first] = p[rows, predicted]
+    p[rows, predicted] = np.nextafter(largest[tied], np.inf)
+    return p

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._process import say
 from ..matrix import DesignMatrix
 from ..matrix.parts import Parts
 from .callbacks import Tasks
@@ -84,7 +85,7 @@ class Watch:
         progress = self._progress
         with progress.lock:
             if progress.verbose:
-                print(self._line(progress.labels[self._number], *self.rows[-1]), flush=True)
+                say(self._line(progress.labels[self._number], *self.rows[-1]))
             # Of problems side by side, another may have been told to stop meanwhile.
             if progress.tasks is not None and self.n_iter and not progress.stopped:
                 progress.stopped = progress.tasks.iteration(self._number, point)

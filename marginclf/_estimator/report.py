@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from .._process import warn
 from ..solvers import Solution, Status
 
 
@@ -50,7 +50,7 @@ def warn_if_unfinished(estimator: Any, solutions: list[Solution], labels: list) 
         if np.isnan(bound)
         else f"the proven relative suboptimality is {bound:.1e} (tol={estimator.tol:g})"
     )
-    warnings.warn(
+    warn(
         f"loss={estimator.loss!r}, {worst.n_iter} iterations: {worst.status.value}{where} At the end {reached}. "
         f"{worst.status.remedy}",
         ConvergenceWarning,

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from .._estimator import MarginLinearClassifier
+from .._estimator.coefficients import class_weights_of, coefficients, loss_of
 from .._estimator.prediction import has_probability
+from .._process import quiet
+from ..losses.probability import is_symmetric
 from .graph import Graph, Node
-from .tracing import joint_probability, probability
+from .tracing import joint_probability, log_probability, probability, shares
 
 
 def register_onnx_converter() -> None:
@@ -58,14 +61,16 @@ def register_onnx_converter() -> None:
     )
 
 
+@quiet
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     model: MarginLinearClassifier = operator.raw_operator
     graph = Graph(scope, container)
     options = container.get_options(model, {"raw_scores": False})
-    classes, n_classes = model.classes_, len(model.classes_)
-    coef = model.coef_.toarray() if hasattr(model.coef_, "toarray") else model.coef_
+    w, b, classes = coefficients(model)
+    n_classes = len(classes)
+    w = w.toarray() if hasattr(w, "toarray") else w
     X = graph.cast(Node(graph, operator.inputs[0].full_name), "DOUBLE")
-    z = graph.add("Add", graph.add("MatMul", X, graph.constant(coef.T)), graph.constant(model.intercept_))
+    z = graph.add("Add", graph.add("MatMul", X, graph.constant(w.T)), graph.constant(b))
     if n_classes == 2:
         index = graph.cast(z > 0.0, "INT64")
         scores = graph.add("Concat", -z, z, axis=1)
@@ -87,20 +92,16 @@ def _output_labels(graph: Graph, classes: np.ndarray, index: Node, name: str) ->
 
 
 def _probabilities(graph: Graph, model: MarginLinearClassifier, z: Node, n_classes: int) -> Node:
-    loss = model.loss_
+    loss = loss_of(model)
     if n_classes == 2:
         eta = probability(loss, z)
-        proba = graph.add("Concat", 1.0 - eta, eta, axis=1)
+        proba = graph.add("Concat", probability(loss, -z) if is_symmetric(loss) else 1.0 - eta, eta, axis=1)
     elif model._is_joint():
         proba = joint_probability(loss, z, n_classes)
     else:
-        eta = probability(loss, z)
-        nothing = graph.over_classes("ReduceSum", eta) == 0.0
-        proba = _shares(graph, graph.where(nothing, 1.0, eta))
+        proba = shares(graph, log_probability(loss, z))
     if model.proba_prior == "data":
-        proba = _shares(graph, proba / graph.constant(model.class_weight_ / model.class_weight_.max()))
+        weights = class_weights_of(model)
+        proba = proba / graph.constant(weights / weights.max())
+        proba = proba / graph.over_classes("ReduceSum", proba)
     return proba
-
-
-def _shares(graph: Graph, x: Node) -> Node:
-    return x / graph.over_classes("ReduceSum", x)

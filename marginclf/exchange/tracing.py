@@ -12,6 +12,7 @@ from scipy import special
 
 from ..kernels import elementary
 from ..losses import MarginLoss
+from ..losses.probability import is_own
 from .graph import Node
 
 
@@ -39,6 +40,10 @@ def _arctan(x: Node) -> Node:
     return 8.0 * x * series
 
 
+def _log_expit(x: Node) -> Node:
+    return x.graph.add("Min", x, 0.0) - _log1p(x.graph.add("Exp", -abs(x)))
+
+
 def _clip(x: Node, low: Any, high: Any) -> Node:
     return x.graph.add("Min", x.graph.add("Max", x, low), high)
 
@@ -60,6 +65,7 @@ _BY_NAME: dict[str, Callable] = {
     "maximum": _binary("Max"),
     "minimum": _binary("Min"),
     "expit": lambda x: 1.0 / (1.0 + x.graph.add("Exp", -x)),  # the Sigmoid of onnxruntime ends at 1e-16 or so
+    "log_expit": _log_expit,
     "log1p": _log1p,
     "expm1": _expm1,
     "clip": _clip,
@@ -128,23 +134,49 @@ def slope(loss: MarginLoss, m: Node) -> Node:
     return m.graph.every_path(lambda: point(loss, m)[1])
 
 
+def log_slope(loss: MarginLoss, m: Node) -> Node:
+    """log(−φ'(m)): from the loss's own formula, or from its slopes."""
+    if is_own(loss, "log_slope"):
+        return _run(loss.log_slope, m)
+    return m.graph.add("Log", m.graph.add("Max", -slope(loss, m), 0.0))
+
+
 def probability(loss: MarginLoss, z: Node) -> Node:
     """η(z) of a tensor of decision values: from the loss's closed form, or from its slopes."""
-    graph, own = z.graph, loss.probability
-    if getattr(own, "__func__", None) is not MarginLoss.probability:
-        formula = traced(getattr(own, "__func__", own))
-        first = (loss,) if isinstance(own, types.MethodType) else ()
-        return graph.every_path(lambda: formula(*first, z))
-    opposite = slope(loss, -z)
-    eta = opposite / (slope(loss, z) + opposite)
-    step = graph.where(z > 0.0, 1.0, graph.where(z < 0.0, 0.0, 0.5 + 0.0 * graph.add("Sign", z)))
-    return _clip(graph.where(graph.add("IsNaN", eta), step, eta), 0.0, 1.0)
+    graph = z.graph
+    if is_own(loss, "probability"):
+        return _run(loss.probability, z)
+    here, there = (graph.add("Min", slope(loss, m), 0.0) for m in (z, -z))
+    eta = there / (here + there)
+    return graph.where(graph.add("IsNaN", eta), _step(z), eta)
+
+
+def log_probability(loss: MarginLoss, z: Node) -> Node:
+    """log η(z), likewise."""
+    graph = z.graph
+    if is_own(loss, "log_probability"):
+        return _run(loss.log_probability, z)
+    if is_own(loss, "probability"):
+        return graph.add("Log", probability(loss, z))
+    found = _log_expit(log_slope(loss, -z) - log_slope(loss, z))
+    return graph.where(graph.add("IsNaN", found), graph.add("Log", _step(z)), found)
+
+
+def _run(method: Callable, x: Node) -> Node:
+    formula = traced(getattr(method, "__func__", method))
+    first = (method.__self__,) if isinstance(method, types.MethodType) else ()
+    return x.graph.every_path(lambda: formula(*first, x))
+
+
+def _step(z: Node) -> Node:
+    graph = z.graph
+    return graph.where(z > 0.0, 1.0, graph.where(z < 0.0, 0.0, 0.5 + 0.0 * graph.add("Sign", z)))
 
 
 def joint_probability(loss: MarginLoss, z: Node, n_classes: int) -> Node:
     """Probabilities of many classes with one joint margin: :meth:`MarginLoss.joint_probability`, in nodes."""
     graph = z.graph
-    if getattr(loss.joint_probability, "__func__", None) is not MarginLoss.joint_probability:
+    if is_own(loss, "joint_probability"):
         raise TypeError(f"{type(loss).__name__} has a joint_probability of its own, for which there are no ONNX nodes")
 
     def summed(x: Node) -> Node:
@@ -154,18 +186,26 @@ def joint_probability(loss: MarginLoss, z: Node, n_classes: int) -> Node:
         return graph.over_classes("ReduceMax", x)
 
     first = graph.add("Equal", graph.constant(np.arange(n_classes)[None]), graph.add("ArgMax", z, axis=1, keepdims=1))
-    top = largest(z)
-    second = largest(graph.where(first, -np.inf, z))
-    e = graph.where(first, 0.0, graph.add("Exp", z - top))
-    others = top + _log1p(graph.add("Max", summed(e) - e, 0.0))
-    e = graph.where(first, 0.0, graph.add("Exp", graph.add("Min", z - second, 0.0)))
-    m = z - graph.where(first, second + graph.add("Log", summed(e)), others)
-    slopes = slope(loss, m)
-    pull = graph.add("Max", -slopes, np.finfo(float).smallest_subnormal)
-    size = graph.add("Abs", m)
-    log_eta = -size - 2.0 * _log1p(graph.add("Exp", -size)) - graph.add("Log", pull)
-    certain = graph.add("And", m > 0.0, slopes == 0.0)
-    any_certain = largest(graph.cast(certain, "DOUBLE")) > 0.0
-    log_eta = graph.where(certain, 0.0, graph.where(any_certain, -np.inf, log_eta))
-    eta = graph.add("Exp", log_eta - largest(log_eta))
-    return eta / summed(eta)
+    others = graph.where(first, -np.inf, z)
+    second = graph.add(
+        "Equal", graph.constant(np.arange(n_classes)[None]), graph.add("ArgMax", others, axis=1, keepdims=1)
+    )
+    top, next_to = largest(z), largest(others)
+    log_rest = _log1p(summed(graph.where(second, 0.0, graph.add("Exp", others - next_to))))
+    log_q = others - next_to - log_rest
+    e = graph.add("Exp", others - top)
+    m_top = top - next_to - log_rest
+    m = graph.where(first, m_top, others - top - _log1p(graph.add("Max", summed(e) - e, 0.0)))
+    pull = log_slope(loss, m)
+    lost = graph.add("And", m <= 0.0, pull == -np.inf)
+    pull = graph.where(lost, float(np.log(np.finfo(float).smallest_subnormal)), pull)
+    pull_top = largest(graph.where(first, pull, -np.inf))
+    w = log_q - _log1p(graph.add("Exp", m)) + _log1p(graph.add("Exp", -m_top)) + (pull_top - pull)
+    return shares(graph, graph.where(first, 0.0, w))
+
+
+def shares(graph: Any, w: Node) -> Node:
+    """e^w over its sum, of the classes; where all are −∞, they are the same."""
+    top = graph.over_classes("ReduceMax", w)
+    e = graph.add("Exp", graph.where(top == -np.inf, 0.0, w - top))
+    return e / graph.over_classes("ReduceSum", e)

@@ -7,6 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from .._estimator.coefficients import loss_of
+from .._process import quiet
 from .drawing import axes_for, fitted_classifier_in, next_style
 from .losses import name_of
 
@@ -55,6 +57,7 @@ class ConvergenceDisplay:
         self.names = names
 
     @classmethod
+    @quiet
     def from_estimator(
         cls, estimator: Any, X: Any = None, y: Any = None, *, name: str | None = None, **options: Any
     ) -> Self:
@@ -78,12 +81,13 @@ class ConvergenceDisplay:
         classifier = fitted_classifier_in(estimator)
         if not hasattr(classifier, "history_"):
             raise ValueError("the fit kept no history: set record_history=True before fit")
-        name = f"{name_of(classifier.loss_)}, {classifier.solver}" if name is None else name
+        name = f"{name_of(loss_of(classifier))}, {classifier.solver}" if name is None else name
         several = len(classifier.history_) > 1
         names = [f"{name}, class {label}" for label in classifier.classes_] if several else [name]
         return cls.from_history(*classifier.history_, names=names, **options)
 
     @classmethod
+    @quiet
     def from_history(cls, *histories: Mapping[str, Any], names: Sequence[str], **options: Any) -> Self:
         """Draw histories.
 
@@ -104,6 +108,7 @@ class ConvergenceDisplay:
             raise ValueError(f"names must be as many as the histories, {len(histories)}, got {len(names)}")
         return cls(histories=list(histories), names=list(names)).plot(**options)
 
+    @quiet
     def plot(
         self,
         *,

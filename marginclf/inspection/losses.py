@@ -7,6 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from .._estimator.coefficients import loss_of
+from .._process import quiet
 from ..losses import MarginLoss, get_loss
 from .drawing import axes_for, classifier_in, next_style
 
@@ -54,6 +56,7 @@ class LossDisplay:
         self.names = names
 
     @classmethod
+    @quiet
     def from_losses(
         cls,
         *losses: str | MarginLoss,
@@ -96,6 +99,7 @@ class LossDisplay:
         return cls(margins=margins, values=values, names=labels).plot(curves=curves, ax=ax, **line)
 
     @classmethod
+    @quiet
     def from_estimator(cls, estimator: Any, X: Any = None, y: Any = None, **options: Any) -> Self:
         """Draw the loss of a classifier, fitted or not.
 
@@ -113,8 +117,9 @@ class LossDisplay:
         LossDisplay
         """
         classifier = classifier_in(estimator)
-        return cls.from_losses(getattr(classifier, "loss_", classifier.loss), **options)
+        return cls.from_losses(loss_of(classifier), **options)
 
+    @quiet
     def plot(self, *, curves: Sequence[str] = CURVES, ax: Any = None, **line: Any) -> Self:
         """Draw.
 

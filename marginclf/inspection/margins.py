@@ -7,7 +7,9 @@ from typing import Any, Self
 import numpy as np
 from scipy.special import logsumexp
 
+from .._estimator.coefficients import loss_of
 from .._estimator.columns import column, labels
+from .._process import quiet
 from ..losses import MarginLoss, get_loss
 from .drawing import COLOURS, axes_for, fitted_classifier_in
 from .losses import name_of
@@ -73,6 +75,7 @@ class MarginDisplay:
         self.sample_weight = sample_weight
 
     @classmethod
+    @quiet
     def from_estimator(
         cls, estimator: Any, X: Any, y: Any, *, sample_weight: Any = None, ax: Any = None, **options: Any
     ) -> Self:
@@ -101,7 +104,7 @@ class MarginDisplay:
         return cls.from_predictions(
             y,
             estimator.decision_function(X),
-            loss=classifier.loss_,
+            loss=loss_of(classifier),
             classes=classifier.classes_,
             joint=classifier._is_joint(),
             sample_weight=sample_weight,
@@ -110,6 +113,7 @@ class MarginDisplay:
         )
 
     @classmethod
+    @quiet
     def from_predictions(
         cls,
         y_true: Any,
@@ -163,6 +167,7 @@ class MarginDisplay:
             ax=ax, **options
         )
 
+    @quiet
     def plot(self, *, ax: Any = None, bins: int = 40, name: str | None = None) -> Self:
         """Draw.
 

@@ -13,7 +13,6 @@ import os
 import pickle
 import stat
 import uuid
-import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -23,6 +22,8 @@ import numba
 from numba import njit
 from numba.core.caching import FunctionCache
 from numba.core.serialize import dumps
+
+from .._process import warn
 
 _warned = False
 
@@ -156,10 +157,16 @@ def _warn_once(error: Exception) -> None:
     if _warned:
         return
     _warned = True
-    warnings.warn(
+    folder = numba.config.CACHE_DIR
+    remedy = (
+        f"let NUMBA_CACHE_DIR, which is {folder!r}, name a folder with room that you can write to and others cannot"
+        if folder
+        else "set NUMBA_CACHE_DIR to a folder that can be written"
+    )
+    warn(
         f"marginclf cannot use its cache of compiled kernels ({type(error).__name__}: {error}). They are compiled "
         "in memory instead: results are the same, the first fit of each process takes some seconds longer. "
-        "Remedy: set NUMBA_CACHE_DIR to a folder that can be written, or remove the damaged file.",
+        f"Remedy: {remedy}, or remove the damaged file.",
         RuntimeWarning,
         stacklevel=2,
     )

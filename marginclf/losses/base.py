@@ -1,4 +1,4 @@
-"""What every loss has: parameters, the compiled form, and the probability that goes with its decision values."""
+"""What every loss has: parameters, the compiled form, and (probability.py) what its decision values say."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import validate_parameter_constraints
 
+from .._process import quiet, require_compiler
 from ..kernels.block import compile_block
 from ..kernels.formula import constants, helpers
 from ..kernels.prox import compile_prox
 from .compiling import compile_loss
 from .constructor import make_constructor
+from .probability import Probabilities
 
 
 class CompiledLoss(NamedTuple):
@@ -29,7 +31,7 @@ _steps: dict[type, tuple[Any, Any]] = {}
 """Compiled block functions and proximal steps by class: never by name, which two classes in a notebook may share."""
 
 
-class MarginLoss(BaseEstimator):
+class MarginLoss(Probabilities, BaseEstimator):
     """A margin loss φ(m), with m = y·z, y ∈ {−1, +1} and z the decision value.
 
     A loss of your own is a subclass with the method ``point``. Its parameters, at most four real numbers, are
@@ -141,6 +143,7 @@ class MarginLoss(BaseEstimator):
         So it is for every convex loss that is differentiable at zero (Bartlett, Jordan, McAuliffe 2006, Convexity,
         classification, and risk bounds, JASA 101), and for those of the catalogue that are not convex.
         """
+        require_compiler()  # the elementary functions of `point` are compiled
         return max(self.point(-1e-12)[1], self.point(1e-12)[1]) < 0.0
 
     @property
@@ -203,6 +206,7 @@ class MarginLoss(BaseEstimator):
 
     def _compiled(self, store: dict, formulas: tuple, compile_formulas: Any) -> CompiledLoss:
         self.validate()
+        require_compiler()
         cls = type(self)
         names = tuple(cls._get_param_names())
         # A notebook may give a class another `point`, or define anew a function or number that it uses.
@@ -235,68 +239,6 @@ class MarginLoss(BaseEstimator):
         block.ctypes(*(a.ctypes.data_as(ctypes.POINTER(ctypes.c_double)) for a in arrays), m.size)
         return values, slopes, curvatures
 
-    def probability(self, z: Any) -> np.ndarray:
-        """Probability η(z) of the positive class at decision value z.
-
-        η(z) = φ'(−z) / (φ'(z) + φ'(−z)), clipped to [0, 1]: where the expected loss at a point is smallest.
-        ``None`` in place of this method says that the loss has no probability.
-
-        Parameters
-        ----------
-        z : array-like
-            Decision values.
-
-        Returns
-        -------
-        ndarray of float64
-            Probabilities, of the same shape.
-        """
-        z = np.asarray(z, dtype=np.float64)
-        slope, opposite = self.evaluate(z)[1], self.evaluate(-z)[1]
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            eta = opposite / (slope + opposite)
-        # 0/0 and ∞/∞ far from zero: the limit is a step. A slope of zero over a negative one is −0: it is printed.
-        return np.clip(np.where(np.isnan(eta), np.heaviside(z, 0.5), eta), 0.0, 1.0) + 0.0
-
-    def joint_probability(self, z: Any) -> np.ndarray:
-        """Probabilities of K classes from their decision values, for a fit with one joint margin.
-
-        η_k ∝ p_k (1 − p_k) / (−φ'(m_k)) with p the softmax of z and m_k = log(p_k / (1 − p_k)): where the expected
-        loss at a point is smallest. A class with m_k > 0 and φ'(m_k) = 0 has probability 1.
-        ``None`` in place of this method says that the loss has no such probability.
-
-        Parameters
-        ----------
-        z : array-like of shape (n, K)
-            Decision values.
-
-        Returns
-        -------
-        ndarray of shape (n, K)
-            Probabilities; each row adds up to 1.
-        """
-        z = np.asarray(z, dtype=np.float64)
-        rows, first = np.arange(len(z)), z.argmax(axis=1)
-        top, second = z[rows, first, None], np.partition(z, -2, axis=1)[:, -2, None]
-        # log Σ e^z over the others. Seen from the largest, all that it outshines is its rest; seen from itself, the
-        # second is the largest.
-        e = np.exp(z - top)
-        e[rows, first] = 0.0
-        others = top + np.log1p(np.maximum(e.sum(axis=1, keepdims=True) - e, 0.0))
-        e = np.exp(np.minimum(z - second, 0.0))
-        e[rows, first] = 0.0
-        others[rows, first] = second[:, 0] + np.log(e.sum(axis=1))
-        m = z - others
-        slopes = self.evaluate(m)[1]
-        # log p (1 − p) = −|m| − 2 log(1 + e^−|m|). A slope that underflows on the wrong side is tiny.
-        pull = np.maximum(-slopes, np.finfo(float).smallest_subnormal)
-        log_eta = -np.abs(m) - 2.0 * np.log1p(np.exp(-np.abs(m))) - np.log(pull)
-        certain = (m > 0.0) & (slopes == 0.0)
-        log_eta[certain.any(axis=1)] = -np.inf
-        log_eta[certain] = 0.0
-        eta = np.exp(log_eta - log_eta.max(axis=1, keepdims=True))
-        return eta / eta.sum(axis=1, keepdims=True)
-
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Parameters are all that a loss has: nothing from a file may stand in for a method or compiled code.
         names = type(self)._get_param_names()
@@ -309,11 +251,13 @@ class MarginLoss(BaseEstimator):
         return hash((type(self), tuple(sorted(self.get_params().items()))))
 
 
+@quiet
 def clipped_half(z: Any) -> np.ndarray:
     """η(z) = (1 + z)/2, clipped to [0, 1]: the probability of every loss that is (1 − m)² for |m| ≤ 1."""
     return np.clip(0.5 + 0.5 * np.asarray(z, dtype=np.float64), 0.0, 1.0)
 
 
+@quiet
 def half_link(eta: Any) -> np.ndarray:
     """z = 2η − 1: its inverse where η is neither 0 nor 1."""
     return 2.0 * np.asarray(eta, dtype=np.float64) - 1.0

@@ -11,11 +11,14 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit, log_expit, logit
 from sklearn.utils._param_validation import Interval
 
+from .._process import quiet
 from ..kernels.elementary import arctan, exp, expm1, log1p
 from .base import MarginLoss
+
+_TAN_HALF, _TAN_HALF_REST = 0.5463024898437905, 2.9096576216837176e-17
 
 
 class Savage(MarginLoss):
@@ -58,11 +61,17 @@ class Savage(MarginLoss):
         low, high = ((15.0 + sign * math.sqrt(33.0)) / 24.0 for sign in (1.0, -1.0))
         return tuple(8.0 * s * s * (1.0 - s) * (2.0 - 3.0 * s) for s in (low, high))  # type: ignore[return-value]
 
+    @quiet
     def link(self, eta: Any) -> np.ndarray:
         return 0.5 * logit(np.asarray(eta, dtype=np.float64))
 
+    @quiet
     def probability(self, z: Any) -> np.ndarray:
         return expit(2.0 * np.asarray(z, dtype=np.float64))
+
+    @quiet
+    def log_probability(self, z: Any) -> np.ndarray:
+        return log_expit(2.0 * np.asarray(z, dtype=np.float64))
 
 
 class Tangent(MarginLoss):
@@ -97,11 +106,16 @@ class Tangent(MarginLoss):
         # The extremes lie at m = −1.0697182 and 0.1209793, roots of φ''' that have no closed form.
         return -3.1701838520954331, 8.4846121572788354
 
+    @quiet
     def link(self, eta: Any) -> np.ndarray:
         return np.tan(np.asarray(eta, dtype=np.float64) - 0.5)
 
+    @quiet
     def probability(self, z: Any) -> np.ndarray:
-        return np.clip(0.5 + np.arctan(np.asarray(z, dtype=np.float64)), 0.0, 1.0)
+        z = np.asarray(z, dtype=np.float64)
+        # ½ + arctan z, where that cancels as one arctangent, with tan ½ in two parts.
+        near_zero = np.arctan(((z + _TAN_HALF) + _TAN_HALF_REST) / (1.0 - _TAN_HALF * z))
+        return np.clip(np.where(z < -0.25, near_zero, 0.5 + np.arctan(z)), 0.0, 1.0)
 
 
 class Sigmoid(MarginLoss):
@@ -202,12 +216,29 @@ class GeneralizedCrossEntropy(MarginLoss):
 
     @property
     def link(self) -> Callable[[Any], np.ndarray] | None:  # type: ignore[override]
-        if self.q == 1.0:
-            return None
-        return lambda eta: logit(np.asarray(eta, dtype=np.float64)) / (1.0 - self.q)
+        return None if self.q == 1.0 else self._link
+
+    @quiet
+    def _link(self, eta: Any) -> np.ndarray:
+        return logit(np.asarray(eta, dtype=np.float64)) / (1.0 - self.q)
+
+    @quiet
+    def log_slope(self, m: Any) -> np.ndarray:
+        m = np.asarray(m, dtype=np.float64)
+        return self.q * log_expit(m) + log_expit(-m)
 
     @property
     def probability(self) -> Callable[[Any], np.ndarray] | None:  # type: ignore[override]
-        if self.q == 1.0:
-            return None
-        return lambda z: expit((1.0 - self.q) * np.asarray(z, dtype=np.float64))
+        return None if self.q == 1.0 else self._probability
+
+    @quiet
+    def _probability(self, z: Any) -> np.ndarray:
+        return expit((1.0 - self.q) * np.asarray(z, dtype=np.float64))
+
+    @property
+    def log_probability(self) -> Callable[[Any], np.ndarray] | None:  # type: ignore[override]
+        return None if self.q == 1.0 else self._log_probability
+
+    @quiet
+    def _log_probability(self, z: Any) -> np.ndarray:
+        return log_expit((1.0 - self.q) * np.asarray(z, dtype=np.float64))

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .._process import quiet, require_compiler
 from .base import MarginLoss
+from .probability import is_own
 
 _MARGINS = np.unique(np.concatenate([[0.0], np.geomspace(1e-3, 30.0, 60), -np.geomspace(1e-3, 30.0, 60)]))
 _FAR = (-745.0, 745.0, -1e4, 1e4, -1e8, 1e8, -1e300, 1e300)
@@ -30,6 +32,7 @@ class Report:
     __repr__ = __str__
 
 
+@quiet
 def check_margin_loss(loss: MarginLoss) -> Report:
     """Try a loss before anything is compiled.
 
@@ -69,6 +72,7 @@ def check_margin_loss(loss: MarginLoss) -> Report:
     if not isinstance(loss, MarginLoss):
         hint = f"; try {loss.__name__}()" if isinstance(loss, type) else ""
         raise TypeError(f"check_margin_loss needs an object of a subclass of MarginLoss, got {loss!r}{hint}")
+    require_compiler()
     loss.validate()
     failures, passed = [], []
     for name, (check, right) in _CHECKS.items():
@@ -222,6 +226,27 @@ def _prox(loss: MarginLoss) -> Iterator[str]:
                 )
 
 
+def _logarithms(loss: MarginLoss) -> Iterator[str]:
+    # Only those that the class has written: the others are computed from what is checked elsewhere.
+    own = {name for name in ("log_slope", "log_probability", "probability") if is_own(loss, name)}
+    for m in _MARGINS[::3].tolist():
+        slope, opposite = min(_point(loss, m)[1], 0.0), min(_point(loss, -m)[1], 0.0)
+        expected = {"log_slope": -slope}
+        if loss.log_probability is not None and slope + opposite < 0.0:
+            eta = (
+                float(np.asarray(loss.probability([m])).item())
+                if "probability" in own
+                else opposite / (slope + opposite)
+            )
+            expected["log_probability"] = eta
+        for name, number in expected.items():
+            if name in own and math.isfinite(number) and number > 1e-250:
+                found = float(np.asarray(getattr(loss, name)([m])).item())
+                if not abs(found - math.log(number)) <= _ACCURACY * max(1.0, abs(found)):
+                    of = "−φ'" if name == "log_slope" else "the probability"
+                    yield f"{name} is {found:.6g} at {m:.3g}, and the logarithm of {of} {math.log(number):.6g}"
+
+
 def _extremes(loss: MarginLoss) -> Iterator[str]:
     remedy = "write it so that nothing overflows, as max(0, −m) + log1p(exp(−|m|)) for log(1 + exp(−m))"
     for m in _FAR:
@@ -257,6 +282,7 @@ _CHECKS: dict[str, tuple[Callable[[Any], Iterator[str]], str]] = {
     "declared bounds": (_declared_bounds, "slope_bounds() and curvature_bounds() hold"),
     "declared behaviour": (_declared_behaviour, "noise_symmetric and saturating are not claimed wrongly"),
     "prox": (_prox, "fits to point, where there is one"),
+    "logarithms": (_logarithms, "agree with the slopes and probabilities, where they are written"),
     "extreme margins": (_extremes, "nothing overflows before it must"),
 }
 """Each with what can be said of a loss that passes."""

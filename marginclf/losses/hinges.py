@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from .._process import quiet
 from .base import MarginLoss, clipped_half, half_link
 
 
@@ -144,6 +145,7 @@ class SmoothHinge(MarginLoss):
     def link(self) -> Callable[[Any], np.ndarray] | None:  # type: ignore[override]
         return self._link if self.gamma >= 1.0 else None
 
+    @quiet
     def _link(self, eta: Any) -> np.ndarray:
         eta = np.asarray(eta, dtype=np.float64)
         p = np.maximum(eta, 1.0 - eta)

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import logit
 from sklearn.utils._param_validation import Interval
 
+from .._process import quiet
 from ..kernels.elementary import power
 from .base import MarginLoss
 
@@ -51,6 +52,11 @@ class DWD(MarginLoss):
 
     def curvature_bounds(self) -> tuple[float, float]:
         return 0.0, (self.q + 1.0) ** 2 / self.q
+
+    @quiet
+    def log_slope(self, m: Any) -> np.ndarray:
+        k = self.q / (self.q + 1.0)
+        return -(self.q + 1.0) * np.log(np.maximum(np.asarray(m, dtype=np.float64) / k, 1.0))
 
 
 class LUM(MarginLoss):
@@ -107,13 +113,19 @@ class LUM(MarginLoss):
     def curvature_bounds(self) -> tuple[float, float]:
         return 0.0, (1.0 + self.c) * (1.0 + self.a) / self.a
 
+    @quiet
+    def log_slope(self, m: Any) -> np.ndarray:
+        m = np.asarray(m, dtype=np.float64)
+        # (1 + c) m − c, which is zero at the kink, with the digits of 1 − m.
+        return -(1.0 + self.a) * np.log1p(np.maximum(m - self.c * (1.0 - m), 0.0) / self.a)
+
     @property
     def link(self) -> Callable[[Any], np.ndarray] | None:  # type: ignore[override]
         return self._link if self.c == 0.0 else None
 
+    @quiet
     def _link(self, eta: Any) -> np.ndarray:
         eta = np.asarray(eta, dtype=np.float64)
         p = np.maximum(eta, 1.0 - eta)
-        with np.errstate(divide="ignore"):
-            z = self.a * np.expm1(logit(p) / (1.0 + self.a))
+        z = self.a * np.expm1(logit(p) / (1.0 + self.a))
         return np.copysign(z, eta - 0.5)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit, log_expit, logit
 
+from .._process import quiet
 from ..kernels.elementary import exp, log1p
 from .base import MarginLoss
 
@@ -48,11 +49,18 @@ class Logistic(MarginLoss):
     def curvature_bounds(self) -> tuple[float, float]:
         return 0.0, 0.25
 
+    @quiet
     def link(self, eta: Any) -> np.ndarray:
         return logit(np.asarray(eta, dtype=np.float64))
 
+    def log_slope(self, m: Any) -> np.ndarray:
+        return log_expit(-np.asarray(m, dtype=np.float64))
+
     def probability(self, z: Any) -> np.ndarray:
         return expit(np.asarray(z, dtype=np.float64))
+
+    def log_probability(self, z: Any) -> np.ndarray:
+        return log_expit(np.asarray(z, dtype=np.float64))
 
 
 class Exponential(MarginLoss):
@@ -78,8 +86,17 @@ class Exponential(MarginLoss):
     def slope_bounds(self) -> tuple[float, float]:
         return -np.inf, 0.0
 
+    @quiet
     def link(self, eta: Any) -> np.ndarray:
         return 0.5 * logit(np.asarray(eta, dtype=np.float64))
 
+    def log_slope(self, m: Any) -> np.ndarray:
+        return -np.asarray(m, dtype=np.float64)
+
+    @quiet
     def probability(self, z: Any) -> np.ndarray:
         return expit(2.0 * np.asarray(z, dtype=np.float64))
+
+    @quiet
+    def log_probability(self, z: Any) -> np.ndarray:
+        return log_expit(2.0 * np.asarray(z, dtype=np.float64))

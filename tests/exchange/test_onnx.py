@@ -133,6 +133,40 @@ def test_sparse_coefficients():
     np.testing.assert_allclose(proba, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("data", DATA)
+def test_far_decision_values_of_coefficients_set_by_hand(data):
+    # Where probabilities underflow that are only divided by their sum, and where 1 − η is 0.
+    rows, _, parameters = DATA[data]
+    model = MarginLinearClassifier(**parameters)
+    model.coef_, model.classes_ = [[-900.0], [-800.0], [-800.5]], [0, 1, 2]
+    if data == "binary":
+        model.coef_, model.classes_ = [[38.0]], [0, 1]
+    rows = np.array([[1.0], [0.1], [0.0], [-0.5], [18.0]])
+    found, proba = run(model, rows)
+    np.testing.assert_array_equal(found, model.predict(rows))
+    np.testing.assert_allclose(proba, model.predict_proba(rows), rtol=1e-12, atol=1e-300)
+    assert 0.0 < proba[0].min() < 1e-16
+
+
+class Shifted(MarginLoss):
+    """Its probability is not symmetric, as after Platt's calibration."""
+
+    def point(self, m):
+        return math.log1p(math.exp(-m)), -1.0 / (1.0 + math.exp(m)), 1.0
+
+    def probability(self, z):
+        return 1.0 / (1.0 + np.exp(2.0 - z))
+
+
+def test_a_probability_that_is_not_symmetric():
+    model = MarginLinearClassifier(Shifted())
+    model.coef_, model.classes_ = [[1.0]], [0, 1]
+    rows = np.linspace(-3.0, 3.0, 7)[:, None]
+    _, proba = run(model, rows)
+    np.testing.assert_allclose(proba, model.predict_proba(rows), rtol=1e-12)
+    np.testing.assert_allclose(proba[:, 1], 1.0 / (1.0 + np.exp(2.0 - rows[:, 0])), rtol=1e-12)
+
+
 def huberized(t, delta):
     return 0.5 * t * t / delta, -t / delta, 1.0 / delta
 

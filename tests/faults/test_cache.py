@@ -134,7 +134,8 @@ def test_damaged_entries(cold, cache):
         (warning,) = report[kind][1]
         assert warning.startswith("RuntimeWarning: ")
         assert "results are the same" in warning
-        assert "Remedy: set NUMBA_CACHE_DIR to a folder that can be written, or remove the damaged file" in warning
+        assert f"Remedy: let NUMBA_CACHE_DIR, which is {str(cache)!r}, name a folder" in warning
+        assert "or remove the damaged file" in warning
     assert report["flipped"][1] == report["warnings at the end"] == []
     # What was damaged has been written anew, so that the next process has nothing to complain of.
     for path in (truncated, flipped, empty, block):
@@ -150,7 +151,7 @@ def test_a_folder_that_is_full_or_cannot_be_read(cold, tmp_path):
         assert report[kind][0] == first["numbers"][i + 1]
         (warning,) = report[kind][1]
         assert warning.startswith("RuntimeWarning: ")
-        assert "Remedy: set NUMBA_CACHE_DIR to a folder that can be written" in warning
+        assert "Remedy: let NUMBA_CACHE_DIR, which is" in warning
         assert ("Permission denied" if kind == "read" else "No space left on device") in warning
     assert report["warnings at the end"] == []
     # Nothing half is left behind, neither an entry nor a draft of one.
@@ -248,7 +249,8 @@ def test_a_folder_that_cannot_be_made(cold, tmp_path):
     assert report["numbers"] == first["numbers"][1]
     assert report["losses"]["linear"] == first["losses"]["linear"]
     (warning,) = report["warnings at the end"]
-    assert "Remedy: set NUMBA_CACHE_DIR to a folder that can be written" in warning
+    assert "Remedy: let NUMBA_CACHE_DIR, which is" in warning
+    assert "name a folder with room that you can write to and others cannot" in warning
 
 
 def edit(path, old, new):

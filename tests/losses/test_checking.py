@@ -130,6 +130,16 @@ class Divides(MarginLoss):
         return 1.0 / m, -1.0 / m**2, 2.0 / m**3
 
 
+class WrongLogarithmOfTheSlope(Logistic):
+    def log_slope(self, m):
+        return -np.maximum(m, 0.0)
+
+
+class WrongLogarithmOfTheProbability(Logistic):
+    def log_probability(self, z):
+        return np.log10(self.probability(z))
+
+
 @pytest.mark.parametrize(
     ("loss", "says"),
     [
@@ -155,6 +165,11 @@ class Divides(MarginLoss):
         (TwoNumbers(), r"types: at m = -1.5 point returned \(1.5, -1.0\), not three numbers"),
         (Text(), r"types: at m = -1.5 the slope is '-1', of type str, not a real number"),
         (Array(), r"types: at m = -1.5 the value is array\(\[1.5\]\), of type ndarray"),
+        (WrongLogarithmOfTheSlope(), r"logarithms: log_slope is -?0 at -[\d.]+, and the logarithm of −φ' -\d"),
+        (
+            WrongLogarithmOfTheProbability(),
+            r"log_probability is -13.* at -30, and the logarithm of the probability -30",
+        ),
         (Divides(), r"types: it raises ZeroDivisionError"),
     ],
     ids=lambda case: type(case).__name__ if isinstance(case, MarginLoss) else "",

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from references import LOSS_CASES
+from references import LOSS_CASES, mp, reference, ulp
 from scipy.optimize import minimize
 from scipy.special import softmax
 
@@ -79,6 +79,66 @@ def test_far_scores_and_many_classes(loss):
         np.testing.assert_allclose(proba.sum(axis=1), 1.0, rtol=1e-12)
         np.testing.assert_allclose(proba[0], 1e-3, rtol=1e-10)
         assert (proba[np.arange(20), z.argmax(axis=1)] >= proba.max(axis=1) - 1e-12).all()
+
+
+FAR = {
+    3: [[0.0, 394.5, 781.2], [0.0, 0.5, 1e10], [1e5, 1e5 + 1.0, 1e5 + 2.0], [1.7, 0.1, -0.3], [800.0, 0.0, 1.0]],
+    5: [[0.0, 100.0, 200.0, 300.0, 400.0], [0.2, -0.1, 0.3, 0.0, 0.1], [2.5, -1.0, 0.5, 1.5, -3.0]],
+}
+
+
+def changes(exact, row):
+    """How far each logarithm goes when each of the decision values is rounded once."""
+    here, total = exact(row), [mp.mpf(0)] * len(row)
+    for i, at in enumerate(row):
+        sides = [exact([*row[:i], mp.mpf(at) + step * ulp(at), *row[i + 1 :]]) for step in (-1, 1)]
+        total = [t + max(abs(side[j] - here[j]) for side in sides) for j, t in enumerate(total)]
+    return total
+
+
+@pytest.mark.parametrize("k", FAR)
+@pytest.mark.parametrize("loss", WITH)
+def test_logarithms_against_the_formula(loss, k):
+    # Twelve digits beyond what one rounding of a decision value changes.
+    z = np.array(FAR[k])
+    exact = reference(loss).joint_log_probability
+    logarithms, proba = loss.joint_log_probability(z), loss.joint_probability(z)
+    np.testing.assert_allclose(proba.sum(axis=1), 1.0, rtol=1e-15)
+    for row, found, shares in zip(z.tolist(), logarithms.tolist(), proba.tolist(), strict=True):
+        expected, change = exact(row), changes(exact, row)
+        for j, value in enumerate(expected):
+            if mp.isinf(value):
+                assert found[j] == -np.inf
+                continue
+            allowed = mp.mpf(1e-12) * abs(value) + change[j] + mp.mpf(5e-324)
+            assert abs(mp.mpf(found[j]) - value) <= allowed, f"class {j} of {row}: {found[j]}, not {float(value)}"
+            eta = mp.exp(value)
+            assert abs(mp.mpf(shares[j]) - eta) <= eta * (mp.mpf(1e-12) + 2 * change[j]) + mp.mpf(1e-307)
+
+
+def test_the_logarithm_of_a_class_far_behind():
+    found = Logistic().joint_log_probability([[0.0, 394.5, 781.2]])[0]
+    np.testing.assert_allclose(found, [-781.2, 394.5 - 781.2, 0.0], rtol=1e-15, atol=1e-15)
+    assert found[2] < 0.0
+
+
+def test_what_a_user_wrote_and_its_logarithm():
+    class Own(SquaredHinge):
+        def joint_probability(self, z):
+            return softmax(2.0 * np.asarray(z), axis=1)
+
+    class Nothing(Logistic):
+        joint_probability = None
+
+    class Logarithm(Logistic):
+        def joint_log_probability(self, z):
+            return np.log(softmax(3.0 * np.asarray(z), axis=1))
+
+    z = np.array([[0.0, 1.0, 2.0]])
+    np.testing.assert_allclose(Own().joint_log_probability(z), np.log(softmax(2.0 * z, axis=1)), rtol=1e-14)
+    assert Nothing.joint_log_probability is None
+    assert get_loss("savage").joint_log_probability is None
+    np.testing.assert_allclose(Logarithm().joint_probability(z), softmax(3.0 * z, axis=1), rtol=1e-14)
 
 
 def test_a_class_beyond_the_end_of_the_slope_is_certain():

@@ -4,10 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from references import LOSS_CASES, condition, mp, reference, ulp
+import scipy.special
+from references import LOSS_CASES, change_of_one_rounding, condition, mp, reference, ulp
 from scipy.optimize import minimize_scalar
 
-from marginclf.losses import DWD, LUM, GeneralizedCrossEntropy, Linear, MarginLoss, Sigmoid, SmoothHinge
+from marginclf import MarginLinearClassifier
+from marginclf.losses import DWD, LUM, GeneralizedCrossEntropy, Linear, Logistic, MarginLoss, Sigmoid, SmoothHinge
+from marginclf.losses.probability import is_symmetric
 
 WITH_PROBABILITY = [pytest.param(loss, id=name) for name, loss in LOSS_CASES if loss.probability is not None]
 
@@ -37,6 +40,29 @@ def test_against_the_formula_of_slopes(loss):
         if error > allowed + 1e-307:
             allowed *= 1 + condition(reference(loss).probability, mp.mpf(z))
         assert error <= allowed + 1e-307, f"η({z}) = {eta}, not {float(exact)}"
+
+
+_ends = np.array([1.0, np.nextafter(1.0, 0.0), np.nextafter(1.0, 2.0), 1.0 - 1e-9, 0.5463024898437905, 1.7])
+_tails = np.concatenate([[1e-300, 1e-8, 0.3, 0.95], _ends, [38.0, 700.0, 745.0, 1e3, 1e5, 1e300]])
+
+
+@pytest.mark.parametrize("loss", WITH_PROBABILITY)
+def test_logarithm_against_the_formula_of_slopes(loss):
+    # What one rounding of z changes is no fault of the function; beyond it, twelve digits.
+    exact = reference(loss).log_probability
+    z = np.concatenate([-_tails, [0.0], _tails])
+    found = loss.log_probability(z)
+    assert found.shape == z.shape
+    for at, logarithm in zip(z.tolist(), found.tolist(), strict=True):
+        value = exact(at)
+        if abs(value) > 1.7e308:  # no double, or a probability of zero
+            assert logarithm == -np.inf, f"log η({at}) = {logarithm}"
+            continue
+        allowed = mp.mpf(1e-12) * abs(value) + change_of_one_rounding(exact, at) + mp.mpf(5e-324)
+        assert abs(mp.mpf(logarithm) - value) <= allowed, f"log η({at}) = {logarithm}, not {float(value)}"
+        # The probability, and that of the other class: twelve digits each, down to the smallest double.
+        eta, change = mp.exp(value), mp.exp(value) * mp.expm1(min(change_of_one_rounding(exact, at), mp.mpf(1)))
+        assert abs(mp.mpf(float(loss.probability([at])[0])) - eta) <= mp.mpf(1e-12) * eta + change + mp.mpf(1e-307)
 
 
 @pytest.mark.parametrize("loss", WITH_PROBABILITY)
@@ -122,3 +148,71 @@ def test_default_formula_with_slopes_that_all_vanish():
 def test_default_formula_of_a_user_is_the_closed_form():
     z = np.linspace(-20.0, 20.0, 401)
     np.testing.assert_allclose(PlainExponential().probability(z), 1.0 / (1.0 + np.exp(-2.0 * z)), rtol=1e-14)
+    np.testing.assert_allclose(PlainExponential().log_probability(z), -np.log1p(np.exp(-2.0 * z)), rtol=1e-13)
+
+
+class LogarithmKnown(PlainExponential):
+    def log_slope(self, m):
+        return -np.asarray(m)
+
+
+class OwnProbability(Logistic):
+    """A formula of its own, beside which the inherited logarithm would be another's."""
+
+    def probability(self, z):
+        return 0.5 * scipy.special.erfc(-np.asarray(z))
+
+
+class Shifted(Logistic):
+    """Probabilities that are not symmetric, as after Platt's calibration."""
+
+    def probability(self, z):
+        return scipy.special.expit(np.asarray(z) - 2.0)
+
+
+class OtherPoint(Logistic):
+    """Another loss under the methods of one: its slope is not that of its parent."""
+
+    def point(self, m):
+        return 0.0, -2.0 - math.tanh(-m), 1.0
+
+
+class Nothing(Logistic):
+    probability = None
+
+
+def test_logarithms_of_what_a_user_wrote():
+    far = np.array([-900.0, 900.0])
+    # Where slopes underflow, all that is known is the step that the probability is; unless their logarithm is written.
+    np.testing.assert_array_equal(PlainExponential().log_probability(far), [-np.inf, 0.0])
+    np.testing.assert_array_equal(LogarithmKnown().log_probability(far), [-1800.0, 0.0])
+    np.testing.assert_array_equal(Cubic().log_probability([-1.0, 0.0, 1.0]), [-np.inf, np.log(0.5), 0.0])
+    assert np.isnan(Cubic().log_probability([np.nan])).all()
+    # Of a probability of its own it is the logarithm, with the digits of the smaller side.
+    z = np.array([-5.0, -0.3, 0.0, 0.3, 2.0])
+    expected = np.log(OwnProbability().probability(z))
+    np.testing.assert_allclose(OwnProbability().log_probability(z), expected, rtol=1e-12)
+    tail = -0.5 * scipy.special.erfc(7.0)
+    np.testing.assert_allclose(OwnProbability().log_probability([7.0]), tail, rtol=1e-12)
+    np.testing.assert_allclose(Shifted().log_probability(z), np.log(Shifted().probability(z)), rtol=1e-12)
+    np.testing.assert_allclose(OtherPoint().log_slope(z), np.log(2.0 - np.tanh(z)), rtol=1e-12)
+    assert Nothing.log_probability is None
+    assert {loss.log_probability is None for _, loss in LOSS_CASES if loss.probability is None} == {True}
+
+
+@pytest.mark.parametrize("loss", [OwnProbability(), Shifted(), PlainExponential(), Cubic(), Gaussian()], ids=repr)
+def test_the_two_classes_of_a_user_s_loss(loss):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    model = MarginLinearClassifier(loss, C=0.1)
+    model.coef_, model.intercept_, model.classes_ = [[3.0, 0.0]], [0.0], [0, 1]
+    z = model.decision_function(X)
+    proba, logarithm = model.predict_proba(X), model.predict_log_proba(X)
+    # Where rounding decides between the two, the predicted class has one bit more.
+    np.testing.assert_allclose(proba[:, 1], loss.probability(z), rtol=1e-15)
+    np.testing.assert_allclose(proba.sum(axis=1), 1.0, rtol=1e-14)
+    np.testing.assert_allclose(np.exp(logarithm), proba, rtol=1e-12)
+    symmetric = not isinstance(loss, Shifted)
+    assert is_symmetric(loss) == symmetric
+    if symmetric:
+        np.testing.assert_array_equal(proba.argmax(axis=1), model.predict(X))
