@@ -80,10 +80,9 @@ def shaped(coef: Any, intercept: Any, n_classes: int) -> tuple[Any, np.ndarray]:
 
 def _real(values: Any, name: str) -> np.ndarray:
     try:
-        found = np.asarray(values)
-        if found.dtype.kind == "c":
+        if getattr(getattr(values, "dtype", None), "kind", "") == "c":
             raise TypeError("complex")
-        return found.astype(np.float64, copy=False)
+        return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
         raise ValueError(
             f"{name} must be an array of real numbers, got {type(values).__name__}: {values!r:.80}"

@@ -11,8 +11,10 @@ from scipy.special import log_expit
 from .._process import quiet
 
 _LOG_TINY = float(np.log(np.finfo(float).smallest_subnormal))
+
 _GRID = np.concatenate([[0.0], np.geomspace(1e-3, 1e3, 31)])
 _ROUNDING = 16.0 * np.finfo(float).eps
+"""Where, and how nearly, η(z) + η(−z) must be 1 to be taken for symmetric: each side has eight units of rounding."""
 
 
 def from_slopes(slope: np.ndarray, opposite: np.ndarray, z: np.ndarray) -> np.ndarray:

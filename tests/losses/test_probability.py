@@ -74,6 +74,7 @@ def test_between_zero_and_one_increasing_and_symmetric(loss):
     assert np.diff(eta).min() >= -4e-16
     np.testing.assert_allclose(eta + loss.probability(-z), 1.0, rtol=0, atol=1e-15)
     assert loss.probability([0.0])[0] == 0.5
+    assert is_symmetric(loss)
 
 
 @pytest.mark.parametrize("loss", WITH_PROBABILITY)
