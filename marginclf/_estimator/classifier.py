@@ -314,7 +314,8 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
             self.history_ = progress.history()
         if progress is not None and progress.tasks is not None:
             progress.tasks.end(self.coef_, self.intercept_)
-        return solutions, classes[positive].tolist()[: len(solutions)]
+        named = positive if data.lone is None else [data.lone.absent]
+        return solutions, classes[named].tolist()[: len(solutions)]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -39,6 +39,8 @@ class CollectionData(NamedTuple):
         Sum of the weights of the rows of each class, without class weights.
     largest : float
         The largest magnitude in X.
+    lone : LoneClass or None
+        Where one of two classes has no weight.
     """
 
     parts: Parts
@@ -47,6 +49,7 @@ class CollectionData(NamedTuple):
     class_weights: np.ndarray
     totals: np.ndarray
     largest: float
+    lone: validation.LoneClass | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -55,9 +58,10 @@ class CollectionData(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What is asked of each block first: labels, how many rows and what weight they have, and a sample."""
+    """What is asked of each block first: its rows, how many have weight, labels, what these weigh, and a sample."""
 
     rows: int
+    weighted: int
     labels: np.ndarray
     totals: np.ndarray
     largest: float
@@ -110,8 +114,9 @@ def _collection_data(
         computed([delayed(_summary, pure=False)(*of_block, each, seed) for of_block in given])
     )
     n = sum(summary.rows for summary in summaries)
-    classes, totals = _classes(summaries, weighted=weights is not None)
-    class_weights = validation.weights_of_classes(class_weight, classes, np.arange(len(classes)), totals)
+    classes, totals, lone = _classes(summaries, weighted=weights is not None)
+    counted = totals if lone is None else lone.weights
+    class_weights = validation.weights_of_classes(class_weight, classes, np.arange(len(classes)), counted)
     validation.check_total(np.array([totals @ class_weights]))
     there = [k for k, summary in enumerate(summaries) if summary.rows]
     encoded = kept([delayed(_codes, pure=False)(labels[k], classes) for k in there])
@@ -124,6 +129,7 @@ def _collection_data(
         class_weights,
         totals,
         max((summary.largest for summary in summaries), default=0.0),
+        lone and lone.times(class_weights),
     )
 
 
@@ -164,7 +170,7 @@ def _summary(X: Any, given: Any, sample_weight: Any, number: int, size: int, see
         if other is not None and len(other) != rows:
             raise ValueError(f"chunk {number} (counted from 0): X has {rows} rows, {name} has {len(other)}")
     if not rows:
-        return Summary(0, y[:0], np.empty(0), 0.0, None, y[:0], np.empty(0))
+        return Summary(0, 0, y[:0], np.empty(0), 0.0, None, y[:0], np.empty(0))
     labels, codes = np.unique(y, return_inverse=True)
     totals = np.bincount(codes, weights, minlength=len(labels)).astype(float)
     chosen, scale = stratified(codes, weights, size, seed + number)
@@ -173,11 +179,22 @@ def _summary(X: Any, given: Any, sample_weight: Any, number: int, size: int, see
     if not np.isfinite(largest):  # which validation does not look for where scikit-learn is told to assume the contrary
         raise in_chunk(number, validation.unusable_data(_stub(X.shape[1], None), X))
     scale = scale if weights is None else scale * weights[chosen]
-    return Summary(rows, labels, totals, largest, X[chosen], y[chosen], scale)
+    return Summary(
+        rows,
+        rows if weights is None else np.count_nonzero(weights),
+        labels,
+        totals,
+        largest,
+        X[chosen],
+        y[chosen],
+        scale,
+    )
 
 
-def _classes(summaries: Sequence[Summary], *, weighted: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The labels of all blocks that have weight, and their weights."""
+def _classes(
+    summaries: Sequence[Summary], *, weighted: bool
+) -> tuple[np.ndarray, np.ndarray, validation.LoneClass | None]:
+    """The labels of all blocks that have weight, and their weights; and whether one of two has none."""
     found = [summary for summary in summaries if summary.rows]
     if not found:
         raise ValueError("Found array with 0 sample(s): all chunks of X are empty; at least two samples are required")
@@ -190,9 +207,11 @@ def _classes(summaries: Sequence[Summary], *, weighted: bool) -> tuple[np.ndarra
     totals = np.bincount(codes, np.concatenate([summary.totals for summary in found]), minlength=len(classes))
     if not totals.any():
         raise ValueError("sample_weight is zero for every row; give at least two classes a positive weight")
-    classes, totals = classes[totals > 0.0], totals[totals > 0.0]
+    lone = validation.LoneClass.among(totals, sum(summary.weighted for summary in found))
+    if lone is None:
+        classes, totals = classes[totals > 0.0], totals[totals > 0.0]
     validation.check_several(classes, weighted=weighted)
-    return classes, totals
+    return classes, totals, lone
 
 
 def _joined(found: Sequence[np.ndarray]) -> np.ndarray:

@@ -14,6 +14,7 @@ from ..matrix.parts import LocalParts
 from ..solvers import Solution
 from .collections import CollectionData
 from .joint import fit_jointly
+from .lone_class import fit_lone_class
 from .one_vs_rest import OneVsRest, Settings
 from .partitioned import PartitionedFit, fits_by_parts
 from .validation import Data, overflow_error, unusable_data
@@ -37,7 +38,10 @@ def problems(data: Data | CollectionData, loss: MarginLoss, settings: Settings, 
         Whether there is one problem with one joint margin, whatever the classes.
     """
     n_classes = len(data.classes)
-    if isinstance(data, CollectionData):
+    if data.lone is not None:
+        lone, d = data.lone, data.shape[1]
+        yield lambda positive, starts: iter([(fit_lone_class(loss, lone, d, settings), 0.0)])
+    elif isinstance(data, CollectionData):
         if settings.solver == "dual":
             raise ValueError(
                 "solver='dual' visits the rows of X one after another in memory, and X is a Dask collection; use "

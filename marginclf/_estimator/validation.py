@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from scipy import sparse
@@ -26,6 +26,34 @@ _LARGE_ARRAY = 1 << 20
 """Entries from which on a pass over X takes more time than the rest of the validation."""
 
 
+class LoneClass(NamedTuple):
+    """Two classes of which one has no weight; :mod:`.lone_class` says what is fitted then.
+
+    Attributes
+    ----------
+    absent : int
+        The class without weight, 0 or 1.
+    weights : ndarray of shape (2,)
+        Those of the classes, with half a row of the absent one. A row has the weight 1, or the mean one where that is
+        less: never more than the rows that are there.
+    """
+
+    absent: int
+    weights: np.ndarray
+
+    @classmethod
+    def among(cls, totals: np.ndarray, n_rows: int) -> Self | None:
+        """From the weights of the classes and the number of rows with weight; None where there is no such class."""
+        if len(totals) != 2 or np.count_nonzero(totals) != 1:
+            return None
+        half = 0.5 * min(1.0, float(totals.sum()) / n_rows)
+        return cls(int(totals.argmin()), np.where(totals > 0.0, totals, half))
+
+    def times(self, class_weights: np.ndarray) -> Self:
+        """With class weights."""
+        return self._replace(weights=self.weights * class_weights)
+
+
 class Data(NamedTuple):
     """Validated training data.
 
@@ -42,6 +70,8 @@ class Data(NamedTuple):
         Sample weights times class weights; None for ones.
     class_weights : ndarray of shape (n_classes,)
         Those of the classes alone.
+    lone : LoneClass or None
+        Where one of two classes has no weight.
     """
 
     X: Any
@@ -49,6 +79,7 @@ class Data(NamedTuple):
     codes: np.ndarray
     weights: np.ndarray | None
     class_weights: np.ndarray
+    lone: LoneClass | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -72,22 +103,25 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weig
     y = labels(y)
     check_consistent_length(X, y)
     classes, codes = _two_classes(y) or _many_classes(y)
-    weights = None
+    weights = lone = None
     if sample_weight is not None:
         weights = _sample_weights(sample_weight, X)
+        totals = np.bincount(codes, weights, minlength=len(classes))
+        lone = LoneClass.among(totals, np.count_nonzero(weights))
         # A row of weight 0 is a row that is not there, and so is a class that only such rows have.
-        present = np.bincount(codes, weights, minlength=len(classes)) > 0.0
-        if not present.all():
+        present = totals > 0.0
+        if lone is None and not present.all():
             classes, codes = classes[present], _compact(np.maximum(np.cumsum(present) - 1, 0))[codes]
     check_several(classes, weighted=sample_weight is not None)
-    class_weights = weights_of_classes(class_weight, classes, codes, weights)
+    rows = (codes, weights) if lone is None else (np.arange(2), lone.weights)
+    class_weights = weights_of_classes(class_weight, classes, *rows)
     if class_weight is not None:
         factors = class_weights[codes]
         with np.errstate(over="ignore", invalid="ignore"):
             weights = factors if weights is None else weights * factors
     if weights is not None:
         check_total(weights)
-    return Data(X, classes, codes, weights, class_weights)
+    return Data(X, classes, codes, weights, class_weights, lone and lone.times(class_weights))
 
 
 def check_several(classes: np.ndarray, *, weighted: bool) -> None:

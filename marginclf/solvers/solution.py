@@ -36,6 +36,9 @@ class Status(Enum):
         "classes."
     )
     STOPPED = "A callback asked to stop."
+    LONE_CLASS = (
+        "One of the two classes has no weight: coefficients are zero, and the intercept is as from half a row of it."
+    )
     RUNS_OFF = (
         "There is no stationary point within reach: the loss saturates and the coefficients or the intercept run off."
     )
@@ -54,6 +57,7 @@ _REMEDIES = {
     Status.MAX_ITER: "Increase max_iter, or scale the features (sklearn.preprocessing.StandardScaler).",
     Status.LINE_SEARCH: "Scale the features (sklearn.preprocessing.StandardScaler).",
     Status.SEPARABLE: "Use a finite C.",
+    Status.LONE_CLASS: "Give rows of both classes a positive weight, for example by stratified samples.",
     Status.RUNS_OFF: "Use class_weight='balanced', fit_intercept=False, a larger C, or a convex loss.",
 }
 
