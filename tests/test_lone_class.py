@@ -95,6 +95,8 @@ def test_of_three_classes_one_without_weight_is_dropped():
     model, messages = fit("logistic", X, y, np.where(y == "rare", 0.0, 1.0))
     assert not messages
     assert model.classes_.tolist() == ["common", "other"]
+    with pytest.raises(ValueError, match=r"only one class, counting the rows of positive weight: 'other'"):
+        MarginLinearClassifier().fit(X, y, y == "other")
 
 
 def test_one_value_in_y_stays_an_error():

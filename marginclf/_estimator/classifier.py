@@ -66,7 +66,8 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
         ``predict`` agrees, or of the data's own.
     tol : float, default=1e-8
         Relative suboptimality (F − F*)/\|F\| at which to stop, as proven (``suboptimality_``); the true one is often
-        far smaller. Small problems go on to rounding.
+        far smaller. Where the coefficients gain less than \|F\|, since C is small, it is relative to what they gain,
+        F(0, b₀) − F. Small problems go on to rounding.
     max_iter : int, default=1000
         Largest number of iterations.
     solver : {"auto", "lbfgs", "newton", "dual"}, default="auto"
@@ -98,7 +99,7 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
     intercept_ : ndarray of shape (1,) or (n_classes,)
         Intercepts b.
     classes_ : ndarray of shape (n_classes,)
-        Class labels that occur in y with positive weight.
+        Class labels that occur in y with positive weight; of two, both.
     class_weight_ : ndarray of shape (n_classes,)
         Weights of the classes; ones without ``class_weight``.
     loss_ : MarginLoss
@@ -125,7 +126,9 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
     Warns
     -----
     sklearn.exceptions.ConvergenceWarning
-        Once, if a fit did not end at an optimum, with the reason, the bound reached and the remedy.
+        Once, if a fit did not end at an optimum, with the reason, the bound reached and the remedy. So it is where all
+        rows of one of two classes have no weight, as in a bag that has missed a rare class: ``coef_`` is zero then,
+        and ``intercept_`` as from half a row of that class.
 
     See Also
     --------
@@ -258,9 +261,8 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
         """
         before = dict(self.__dict__)
         try:
-            with np.errstate(
-                all="ignore"
-            ):  # whatever numpy.seterr was told: what overflows is noticed where it matters
+            # Whatever numpy.seterr was told: what overflows is noticed where it matters.
+            with np.errstate(all="ignore"):
                 solutions, labels = self._fit(X, y, sample_weight)
             report.warn_if_unfinished(self, solutions, labels)
         except BaseException:

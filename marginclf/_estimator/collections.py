@@ -22,6 +22,7 @@ from .blocks import (
     sound,
     unwrapped,
 )
+from .lone_class import LoneClass
 
 
 class CollectionData(NamedTuple):
@@ -49,7 +50,7 @@ class CollectionData(NamedTuple):
     class_weights: np.ndarray
     totals: np.ndarray
     largest: float
-    lone: validation.LoneClass | None = None
+    lone: LoneClass | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -181,7 +182,7 @@ def _summary(X: Any, given: Any, sample_weight: Any, number: int, size: int, see
     scale = scale if weights is None else scale * weights[chosen]
     return Summary(
         rows,
-        rows if weights is None else np.count_nonzero(weights),
+        rows if weights is None else int(np.count_nonzero(weights)),
         labels,
         totals,
         largest,
@@ -191,9 +192,7 @@ def _summary(X: Any, given: Any, sample_weight: Any, number: int, size: int, see
     )
 
 
-def _classes(
-    summaries: Sequence[Summary], *, weighted: bool
-) -> tuple[np.ndarray, np.ndarray, validation.LoneClass | None]:
+def _classes(summaries: Sequence[Summary], *, weighted: bool) -> tuple[np.ndarray, np.ndarray, LoneClass | None]:
     """The labels of all blocks that have weight, and their weights; and whether one of two has none."""
     found = [summary for summary in summaries if summary.rows]
     if not found:
@@ -207,7 +206,7 @@ def _classes(
     totals = np.bincount(codes, np.concatenate([summary.totals for summary in found]), minlength=len(classes))
     if not totals.any():
         raise ValueError("sample_weight is zero for every row; give at least two classes a positive weight")
-    lone = validation.LoneClass.among(totals, sum(summary.weighted for summary in found))
+    lone = LoneClass.among(totals, sum(summary.weighted for summary in found))
     if lone is None:
         classes, totals = classes[totals > 0.0], totals[totals > 0.0]
     validation.check_several(classes, weighted=weighted)

@@ -8,6 +8,7 @@ half to counts, as Haldane 1956 and Anscombe 1956 do for their logits).
 from __future__ import annotations
 
 import math
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -16,7 +17,34 @@ from ..matrix import design_matrix
 from ..objective import Objective, Point, signed_weights
 from ..solvers import Solution, Status
 from .one_vs_rest import COMPANION, Settings
-from .validation import LoneClass
+
+
+class LoneClass(NamedTuple):
+    """Two classes of which one has no weight.
+
+    Attributes
+    ----------
+    absent : int
+        The class without weight, 0 or 1.
+    weights : ndarray of shape (2,)
+        Those of the classes, with half a row of the absent one. A row has the weight 1, or the mean one where that is
+        less: never more than the rows that are there.
+    """
+
+    absent: int
+    weights: np.ndarray
+
+    @classmethod
+    def among(cls, totals: np.ndarray, n_rows: int) -> Self | None:
+        """From the weights of the classes and the number of rows with weight; None where there is no such class."""
+        if len(totals) != 2 or np.count_nonzero(totals) != 1:
+            return None
+        half = 0.5 * min(1.0, float(totals.sum()) / n_rows)
+        return cls(int(totals.argmin()), np.where(totals > 0.0, totals, half))
+
+    def times(self, class_weights: np.ndarray) -> Self:
+        """With class weights."""
+        return self._replace(weights=self.weights * class_weights)
 
 
 def fit_lone_class(loss: MarginLoss, lone: LoneClass, d: int, settings: Settings) -> Solution[Point]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -18,40 +18,13 @@ from sklearn.utils.validation import (
 )
 
 from .columns import column, labels, unmasked
+from .lone_class import LoneClass
 from .sparse_structure import check_structure
 
 _LARGE = 1e100
 
 _LARGE_ARRAY = 1 << 20
 """Entries from which on a pass over X takes more time than the rest of the validation."""
-
-
-class LoneClass(NamedTuple):
-    """Two classes of which one has no weight; :mod:`.lone_class` says what is fitted then.
-
-    Attributes
-    ----------
-    absent : int
-        The class without weight, 0 or 1.
-    weights : ndarray of shape (2,)
-        Those of the classes, with half a row of the absent one. A row has the weight 1, or the mean one where that is
-        less: never more than the rows that are there.
-    """
-
-    absent: int
-    weights: np.ndarray
-
-    @classmethod
-    def among(cls, totals: np.ndarray, n_rows: int) -> Self | None:
-        """From the weights of the classes and the number of rows with weight; None where there is no such class."""
-        if len(totals) != 2 or np.count_nonzero(totals) != 1:
-            return None
-        half = 0.5 * min(1.0, float(totals.sum()) / n_rows)
-        return cls(int(totals.argmin()), np.where(totals > 0.0, totals, half))
-
-    def times(self, class_weights: np.ndarray) -> Self:
-        """With class weights."""
-        return self._replace(weights=self.weights * class_weights)
 
 
 class Data(NamedTuple):
@@ -107,7 +80,7 @@ def training_data(estimator: Any, X: Any, y: Any, sample_weight: Any, class_weig
     if sample_weight is not None:
         weights = _sample_weights(sample_weight, X)
         totals = np.bincount(codes, weights, minlength=len(classes))
-        lone = LoneClass.among(totals, np.count_nonzero(weights))
+        lone = LoneClass.among(totals, int(np.count_nonzero(weights)))
         # A row of weight 0 is a row that is not there, and so is a class that only such rows have.
         present = totals > 0.0
         if lone is None and not present.all():

@@ -287,7 +287,7 @@ class JointPoint(Measured):
             raise OverflowError("the objective or its gradient overflows")
 
     @cached_property
-    def gain(self) -> float:
+    def gain(self) -> float:  # type: ignore[override]
         if not self._objective.provable:
             return math.inf
         w = self.w.ravel()

@@ -67,8 +67,8 @@ def newton(
         final = not to_rounding or direction.decrement == 0.0 or len(point.w) > DIRECT_LIMIT
         if status is Status.PROVEN and final and to_rounding and not precise(direction.dw, point.w, tol):
             # The direction is there already, and to take it costs no more than to look whether it was good.
-            trial = objective.at(point.w + direction.dw, point.b + direction.db)
-            return Solution(trial if trial.excess < point.excess else point, status, n_iter)
+            last_step = objective.at(point.w + direction.dw, point.b + direction.db)
+            return Solution(last_step if last_step.excess < point.excess else point, status, n_iter)
         if status is Status.SEPARABLE:
             # Leave the coefficients where they separate: at the start they are still zero.
             further = objective.at(point.w + direction.dw, point.b + direction.db)
@@ -82,8 +82,7 @@ def newton(
         if trial is None:
             trial = objective.at(point.w + direction.dw, point.b + direction.db)
         seen = trial.value <= point.value - _SUFFICIENT * direction.decrement
-        slope = float(trial.gradient @ direction.dw) + trial.slope * direction.db
-        if status is None and not (seen or descends(point, trial, slope, direction.decrement)):
+        if status is None and not (seen or descends(point, trial, direction.dw, direction.db, direction.decrement)):
             better = _line_search(objective, point, direction, trial)
             if better is None:
                 return Solution(point, _stuck(objective, point, direction), n_iter)

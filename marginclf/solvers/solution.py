@@ -10,7 +10,6 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from ..objective import Objective, Point
-from ..objective.measure import Measured
 from .direction import Direction, gradient_is_rounding
 
 _RUNAWAY = 0.02
@@ -114,14 +113,20 @@ def bounded_by(point: Any, other: Any) -> None:
     point.suboptimality = point.relative(max(point.value - bound, 0.0)) if np.isfinite(bound) else np.inf
 
 
-def descends(point: Measured, trial: Measured, slope: float, decrement: float) -> bool:
+def descends(point: Any, trial: Any, dw: np.ndarray, db: Any, decrement: float) -> bool:
     """Whether a full step of Newton's method lowers F, where F itself cannot show it: by the slope at its end.
 
     That has to be less than 1 − 2δ of what it was, 2·decrement: the approximate Wolfe condition of Hager and Zhang
     (2005), A new conjugate gradient method with guaranteed descent and an efficient line search, SIAM J. Optim. 16.
     """
-    unseen = abs(trial.value - point.value) <= UNSEEN * abs(point.value)
-    return unseen and slope <= (1.0 - 2.0 * _APPROXIMATELY) * 2.0 * decrement
+    if not abs(trial.value - point.value) <= UNSEEN * abs(point.value):
+        return False
+    return slope_along(trial, dw, db) <= (1.0 - 2.0 * _APPROXIMATELY) * 2.0 * decrement
+
+
+def slope_along(point: Any, dw: np.ndarray, db: Any) -> float:
+    """The derivative of F along a direction."""
+    return float(point.gradient.ravel() @ dw.ravel()) + float(np.dot(point.slope, db))
 
 
 def precise(step: np.ndarray, w: np.ndarray, tol: float) -> bool:

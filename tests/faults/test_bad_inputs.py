@@ -132,7 +132,6 @@ BAD_WEIGHTS = {
     "negative, list": ([1, 1, -3, 1, 1, 1], ["sample_weight", "-3"]),
     "negative number": (-2.0, ["sample_weight", "-2.0"]),
     "zero": (0.0 * ONES, ["sample_weight", "zero", "positive"]),
-    "one class left": (y.astype(float), ["one class", "positive weight", "1"]),
     "other length": (ONES[:5], ["sample_weight", "(5,)", "(6,)"]),
     "two dimensions": (ONES[:, None], ["weights", "1D"]),
     "NaN": (_with(np.nan, ONES), ["sample_weight", "NaN"]),

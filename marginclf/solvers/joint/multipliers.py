@@ -19,7 +19,7 @@ from ...objective.measure import gain
 from ..multipliers import NARROWER, NARROWEST, SEEN_LESS, SHARE, WIDEST
 from ..solution import Solution, Status, descends
 from .direction import direct, joint_direction
-from .newton import line_search, slope_along
+from .newton import line_search
 
 _FEW, _FEW_LONG = 8, 3
 _SLOW = 0.5
@@ -154,6 +154,6 @@ def _newton_step(smooth: JointObjective, point: JointPoint) -> JointPoint | None
     full = smooth.at(w, b)
     if full.value < point.value - 1e-4 * direction.decrement:
         return full
-    if descends(point, full, slope_along(direction, full), direction.decrement):
+    if descends(point, full, direction.dw, direction.db, direction.decrement):
         return full
     return line_search(smooth, point, direction, full, exact=True)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...objective import JointObjective, JointPoint
-from ..solution import LITTLE, MUCH, Solution, Status, descends, precise, proves_coefficients
+from ..solution import LITTLE, MUCH, Solution, Status, descends, precise, proves_coefficients, slope_along
 from .direction import JointDirection, direct, gradient_is_rounding, joint_direction
 
 _SUFFICIENT = 1e-4
@@ -64,7 +64,7 @@ def joint_newton(
             return Solution(point, status or Status.MAX_ITER, n_iter)
         trial = _moved(objective, point, direction, 1.0, exact=factored)
         seen = trial.value <= point.value - _SUFFICIENT * direction.decrement
-        if status is None and not (seen or descends(point, trial, slope_along(direction, trial), direction.decrement)):
+        if status is None and not (seen or descends(point, trial, direction.dw, direction.db, direction.decrement)):
             better = line_search(objective, point, direction, trial, exact=factored)
             if better is None:
                 return Solution(point, _stuck(objective, point, direction), n_iter)
@@ -141,7 +141,7 @@ def line_search(
     By secants on the slope along the direction, within a bracket: an evaluation is cheap beside a direction.
     """
     first = -2.0 * direction.decrement
-    low, high = (0.0, first), (1.0, slope_along(direction, full))
+    low, high = (0.0, first), (1.0, slope_along(full, direction.dw, direction.db))
     best: JointPoint | None = None
     same = 0
     for _ in range(_BACKTRACKS):
@@ -152,7 +152,7 @@ def line_search(
         inside = low[0] + 0.1 * width if same > 1 else inside
         t = min(max(inside, low[0] + 0.1 * width), high[0] - 0.1 * width)
         trial = _moved(objective, point, direction, t, exact=exact)
-        slope = slope_along(direction, trial)
+        slope = slope_along(trial, direction.dw, direction.db)
         if trial.value < (point if best is None else best).value:
             best = trial
         if best is not None and abs(slope) <= _FLAT * abs(first):
@@ -162,8 +162,3 @@ def line_search(
         else:
             low, same = (t, slope), 0
     return best
-
-
-def slope_along(direction: JointDirection, point: JointPoint) -> float:
-    """The derivative of F along the direction."""
-    return float(point.gradient.ravel() @ direction.dw.ravel()) + float(point.slope @ direction.db)
