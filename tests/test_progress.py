@@ -151,6 +151,7 @@ def test_the_warning_names_the_line_that_called_fit():
     assert caught[0].filename == __file__
 
 
+@pytest.mark.slow
 def test_without_callbacks_of_scikit_learn_only_they_are_missing():
     """As with a version before 1.9."""
     code = (
