@@ -67,9 +67,7 @@ def _run(check, estimator, *args):
 
 # In older scikit-learn (1.6) the second argument is a generator, which pytest from 9.1 on warns of.
 _CHECKS = parametrize_with_checks([*ESTIMATORS, *OTHERS])
-CASES = [
-    (estimator, check) for estimator, check in _CHECKS.args[1] if estimator.loss in IN_FULL or _name(check) in OF_THE_LOSS
-]
+CASES = [case for case in _CHECKS.args[1] if case[0].loss in IN_FULL or _name(case[1]) in OF_THE_LOSS]
 
 
 @pytest.mark.parametrize(_CHECKS.args[0], CASES, **_CHECKS.kwargs)

@@ -98,8 +98,7 @@ def scores():
 
 
 @pytest.mark.parametrize(
-    "backend",
-    ["threading", pytest.param("loky", marks=pytest.mark.slow), pytest.param("multiprocessing", marks=pytest.mark.slow)],
+    "backend", ["threading", *(pytest.param(name, marks=pytest.mark.slow) for name in ("loky", "multiprocessing"))]
 )
 def test_a_grid_search_with_workers(backend, scores, tried):
     with joblib.parallel_config(backend):

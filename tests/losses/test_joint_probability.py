@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from references import JOINT
+from references import JOINT, LOSS_CASES
 from scipy.optimize import minimize
 from scipy.special import softmax
 
@@ -10,9 +10,7 @@ from marginclf import MarginLinearClassifier
 from marginclf.losses import GeneralizedCrossEntropy, Logistic, SquaredHinge, get_loss
 
 WITH = [
-    case
-    for case in JOINT
-    if case.values[0].probability is not None and case.values[0].joint_probability is not None
+    case for case in JOINT if case.values[0].probability is not None and case.values[0].joint_probability is not None
 ]
 
 
