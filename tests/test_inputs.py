@@ -19,7 +19,13 @@ X = RNG.integers(-3, 4, size=(90, 5)) * (RNG.random((90, 5)) < 0.6).astype(float
 y = (X @ [1.0, -0.5, 0.5, 0.0, 1.0] + RNG.normal(size=90) > 0).astype(int)
 THREE = y + ((X[:, 1] > 0) & (y == 1))
 NAMES = [f"x{j}" for j in range(5)]
-EXPECTED = MarginLinearClassifier().fit(X, y)
+EXPECTED = MarginLinearClassifier()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fitted():
+    """Not while the tests are collected: every worker does that, and would compile what the fit needs."""
+    EXPECTED.fit(X, y)
 
 
 def _misaligned(array):

@@ -90,6 +90,7 @@ def stored(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit and the count of anonymous memory are those of Linux")
 @pytest.mark.parametrize(
     ("kind", "losses"),

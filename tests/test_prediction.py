@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from references import LOSSES, reference
+from references import FAMILY, LOSSES, reference
 from scipy import sparse
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
@@ -238,7 +238,7 @@ def test_one_vs_rest_is_that_of_scikit_learn(loss):
 
 @DATA
 @pytest.mark.parametrize("sample_weight", [False, True])
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", FAMILY)
 def test_class_weight_is_a_sample_weight(loss, sample_weight, X, y):
     weights = np.random.default_rng(0).integers(0, 4, len(y)).astype(float) if sample_weight else np.ones(len(y))
     given = weights if sample_weight else None

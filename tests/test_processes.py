@@ -7,6 +7,7 @@ import textwrap
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.preprocessing import scale
 
@@ -29,6 +30,7 @@ def run(code, *options):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_import_is_light():
     # What scikit-learn itself imports, pandas among it where it is installed, is not ours.
     loaded = run(
@@ -43,6 +45,7 @@ def test_import_is_light():
     assert [name for name in HEAVY if name in loaded] == []
 
 
+@pytest.mark.slow
 def test_nothing_optional_is_needed():
     printed = run(
         f"""
@@ -60,6 +63,7 @@ def test_nothing_optional_is_needed():
     assert printed.strip() == "b (1, 2) 1.0"
 
 
+@pytest.mark.slow
 def test_import_and_fit_without_a_warning():
     printed = run(
         """

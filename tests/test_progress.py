@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 import sklearn
 from problems import fit, objective_of
-from references import DEFAULTS, with_solvers
+from references import DEFAULTS, FAMILY, with_solvers
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -40,7 +40,7 @@ DATA = {
 
 
 @pytest.mark.parametrize("data", DATA)
-@pytest.mark.parametrize(("loss", "solver"), with_solvers(DEFAULTS, ("auto", *SOLVERS)))
+@pytest.mark.parametrize(("loss", "solver"), with_solvers(FAMILY, ("auto", *SOLVERS)))
 def test_a_history_is_kept_and_the_fit_is_the_same_to_the_last_bit(loss, solver, data):
     rows, labels, parameters = DATA[data]
     parameters = {**parameters, "solver": solver, "max_iter": 30}
@@ -151,6 +151,7 @@ def test_the_warning_names_the_line_that_called_fit():
     assert caught[0].filename == __file__
 
 
+@pytest.mark.slow
 def test_without_callbacks_of_scikit_learn_only_they_are_missing():
     """As with a version before 1.9."""
     code = (
@@ -212,7 +213,7 @@ if parse_version(sklearn.__version__) >= parse_version("1.9"):
         assert names.count("class") == 3
         assert names[-1] == "fit"
 
-    @pytest.mark.parametrize(("loss", "solver"), with_solvers(DEFAULTS, ("auto", *SOLVERS)))
+    @pytest.mark.parametrize(("loss", "solver"), with_solvers(FAMILY, ("auto", *SOLVERS)))
     @pytest.mark.parametrize("data", ["binary", "joint", "ovr", "wide-joint", "threads"])
     def test_a_callback_stops_the_fit_which_says_so_and_does_not_warn(loss, solver, data):
         rows, labels, parameters = DATA[data]

@@ -356,7 +356,9 @@ def intercepts_joint(
                         total[1 + n_classes + j * n_classes + k] += both
 
 
-@kernel()
+# Nothing is added up here or in combination_joint. But the functions of a storage, which the passes above share with
+# them, are compiled once for each set of options of whoever calls them.
+@kernel(**_SUMS)
 def decisions_joint(rows, start, n, w, b, line, z):
     """z[k, i] = x_(start+i) · w_k + b_k for i < n."""
     _scores(rows, start, n, w, b, z, line)
@@ -388,7 +390,7 @@ def margins_joint(rows, codes, w, b, first, last, chunk_rows, block_rows, work, 
                 margins[start + i] = z[codes[start + i], i] - top[i] - math.log(total[i])
 
 
-@kernel()
+@kernel(**_SUMS)
 def combination_joint(rows, alpha, n_classes, first, last, chunk_rows, block_rows, work, gradients):
     """Σ x αᵀ, one partial sum a chunk."""
     n = alpha.shape[0]

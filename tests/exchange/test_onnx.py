@@ -244,6 +244,7 @@ def test_what_no_graph_can_hold_is_said():
         run(model, X_IRIS)
 
 
+@pytest.mark.slow
 def test_without_skl2onnx_the_error_has_the_remedy():
     code = (
         "import sys; sys.modules['skl2onnx'] = None\n"

@@ -19,7 +19,7 @@ import pytest
 import marginclf
 from marginclf.losses import catalogue
 
-pytestmark = pytest.mark.fault("cache faults")
+pytestmark = [pytest.mark.fault("cache faults"), pytest.mark.slow]
 
 
 def run(script, package, cache):

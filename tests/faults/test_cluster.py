@@ -3,7 +3,7 @@
 import pytest
 from children import child
 
-pytestmark = pytest.mark.fault("clusters")
+pytestmark = [pytest.mark.fault("clusters"), pytest.mark.slow]
 
 START = """
 import json, os, pathlib, signal, tempfile, threading, warnings

@@ -21,6 +21,7 @@ THREE = Y % 3
 POSIX = pytest.mark.skipif(os.name != "posix", reason="such signals and children are those of POSIX")
 
 
+@pytest.mark.slow
 def test_eight_threads_compile_and_fit_at_once(tmp_path, tried):
     """In a new process with an empty cache, so that the first compilation is among what they do together."""
     found = child(
@@ -59,6 +60,7 @@ def _child(queue, rows, labels):
 
 
 @POSIX
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_a_child_after_a_fit_with_threads(method):
@@ -95,13 +97,16 @@ def scores():
     return search(n_jobs=1)
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+@pytest.mark.parametrize(
+    "backend", ["threading", *(pytest.param(name, marks=pytest.mark.slow) for name in ("loky", "multiprocessing"))]
+)
 def test_a_grid_search_with_workers(backend, scores, tried):
     with joblib.parallel_config(backend):
         np.testing.assert_allclose(search(n_jobs=2), scores, atol=1e-2)
     tried(18)
 
 
+@pytest.mark.slow
 def test_a_grid_search_on_a_cluster_of_dask(tried):
     found = child(
         """
@@ -130,6 +135,7 @@ def test_a_grid_search_on_a_cluster_of_dask(tried):
     tried(18)
 
 
+@pytest.mark.slow
 def test_no_more_threads_than_were_asked_for(tried):
     found = child(
         """
@@ -227,6 +233,7 @@ print(json.dumps({**found, "lost without a reason": lost - len(dropped)}))
 
 
 @POSIX
+@pytest.mark.slow
 def test_an_interrupt_at_fifty_random_instants(tried):
     found = child(INTERRUPTED)
     assert found["n"] == 50

@@ -61,6 +61,7 @@ def resident():
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="memory is read from /proc")
 def test_a_thousand_fits_need_no_more_memory_than_a_few(tried):
     rng = np.random.default_rng(0)

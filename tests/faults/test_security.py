@@ -99,6 +99,7 @@ def test_the_source_has_no_eval_no_exec_and_no_network(file):
             assert root not in {"pickle", "marshal", "shelve"} or file.as_posix().endswith(tuple(PICKLE)), name
 
 
+@pytest.mark.slow
 def test_nothing_opens_a_connection():
     code = (
         "import sys\n"
@@ -138,7 +139,7 @@ def test_a_compiled_formula_lives_as_long_as_its_address_is_in_use():
     if kept is not None:
         assert kept() is not None  # as long as the address is held in `compiled`
     # Many more come and go; those that are in use are not disturbed.
-    for k in range(8):
+    for k in range(3):
         namespace = {
             "__annotations__": {"rate": float},
             "rate": 1.0 + k,

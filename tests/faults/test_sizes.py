@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from messages import mentions
-from references import CONVEX, LOSSES, with_solvers
+from references import CONVEX, DEFAULTS, FAMILY, LOSSES, with_solvers
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
@@ -35,7 +35,7 @@ def fit(loss, data, **parameters):
 @pytest.mark.parametrize("storage", [np.asarray, np.asfortranarray, sparse.csr_array])
 @pytest.mark.parametrize("size", [1e160, 1e307])
 @pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", FAMILY)
 def test_values_whose_squares_overflow(loss, fit_intercept, size, storage):
     model = MarginLinearClassifier(loss, fit_intercept=fit_intercept).fit(X, y)
     before = copy.deepcopy(model.__dict__)
@@ -51,7 +51,7 @@ def test_values_whose_squares_overflow(loss, fit_intercept, size, storage):
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize(("loss", "solver"), with_solvers(LOSSES, SOLVERS))
+@pytest.mark.parametrize(("loss", "solver"), with_solvers(DEFAULTS, SOLVERS))
 def test_never_nan(loss, fit_intercept, solver):
     model = MarginLinearClassifier(loss, fit_intercept=fit_intercept, solver=solver)
     for size in (1e140, 1e150, 1e152, 1e153, 1e154, 1e155, 1e160, 1e200, 1e307):
@@ -93,7 +93,7 @@ def test_large_values_with_a_bounded_loss(loss):
 
 @pytest.mark.parametrize("size", [1e-160, 1e-300, 5e-324])
 @pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", FAMILY)
 def test_tiny_values(loss, fit_intercept, size):
     # As if there were no features at all.
     tiny = fit(loss, X * size, fit_intercept=fit_intercept)

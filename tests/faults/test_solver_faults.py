@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.sparse as sp
-from references import DEFAULTS, takes, with_solvers
+from references import DEFAULTS, FAMILY, takes, with_solvers
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
@@ -24,7 +24,7 @@ X_IRIS, Y_IRIS = load_iris(return_X_y=True)
 RNG = np.random.default_rng(3)
 WIDE = sp.csr_array(np.where(RNG.random((40, 80)) < 0.2, RNG.normal(size=(40, 80)), 0.0))
 DATA = {"binary": (X, Y), "joint": (X_IRIS, Y_IRIS), "wide": (WIDE, np.arange(40) % 2)}
-CASES = with_solvers(DEFAULTS, ("auto", *SOLVERS))
+CASES = with_solvers(FAMILY, ("auto", *SOLVERS))
 CLAIMS = {status.value for status in Status if status.converged}
 SECOND = ["hessian_product", "squared_product", "gram", "diagonal", "second_derivatives"]
 PASSES = {
@@ -141,7 +141,7 @@ def test_a_tolerance_of_zero(loss, solver, data):
 
 
 @pytest.mark.parametrize("solver", ["auto", "lbfgs"])
-@pytest.mark.parametrize("loss", [case for case in DEFAULTS if takes("lbfgs", case.values[0])])
+@pytest.mark.parametrize("loss", [case for case in FAMILY if takes("lbfgs", case.values[0])])
 def test_scipy_ends_early_or_with_nonsense(loss, solver, monkeypatch, tried):
     whole, _ = fit(loss, "auto", (X, Y))
     original = scipy.optimize.minimize

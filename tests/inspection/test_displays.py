@@ -6,7 +6,7 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from references import LOSSES
+from references import DEFAULTS, LOSSES
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -71,7 +71,7 @@ def test_contract(name, tmp_path):
     assert display.figure_ is not figure
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", DEFAULTS)
 def test_every_loss_is_drawn_as_it_is(loss):
     display = LossDisplay.from_losses(loss, margin_range=(-2.0, 2.0), n_points=41)
     value, slope, curvature = loss.evaluate(np.linspace(-2.0, 2.0, 41))
@@ -184,6 +184,7 @@ def test_what_convergence_cannot_draw_is_said():
         ConvergenceDisplay.from_history(bounded.history_[0], names=[])
 
 
+@pytest.mark.slow
 def test_matplotlib_is_imported_late_and_its_absence_is_an_error_with_a_remedy():
     code = (
         "import sys\n"

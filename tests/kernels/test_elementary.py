@@ -209,6 +209,7 @@ def test_fastmath_caller_does_not_spoil_the_rounding(name):
             _assert_accurate(name, arguments, _evaluate(loop, arguments))
 
 
+@pytest.mark.slow
 def test_accuracy_without_fma(tmp_path):
     # The cuts into two parts must hold whether the processor has fma or not.
     script = """

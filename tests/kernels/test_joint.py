@@ -7,6 +7,7 @@ from scipy import sparse
 
 from marginclf.losses import get_loss
 from marginclf.matrix import design_matrix
+from marginclf.matrix.joint import pairs
 from marginclf.objective import JointObjective
 
 KINDS = {
@@ -90,7 +91,8 @@ def test_one_pass_is_the_formula(kind, n, d, k, weighted):
         assert not gradient[:, k:].any(), "what fills up the lanes stays zero"
 
 
-@STORAGE
+# What a storage adds to them is tested by a pass above and by the diagonal below: here, the two forms of coefficients.
+@pytest.mark.parametrize("kind", [KINDS["C"], KINDS["CSR"]], ids=["C", "CSR"])
 @SHAPES
 @pytest.mark.parametrize("loss", ["logistic", "smooth_hinge"])
 def test_second_derivatives(kind, n, d, k, loss):
@@ -131,6 +133,18 @@ def test_second_derivatives(kind, n, d, k, loss):
     expected = passes.by_class(product) - product_b[:, None] * centre
     np.testing.assert_allclose(image[:, :d], expected, atol=1e-9 * scale)
     np.testing.assert_allclose(image[:, d], product_b, atol=1e-9 * scale)
+
+
+@STORAGE
+@SHAPES
+def test_the_diagonal_of_the_hessian(kind, n, d, k):
+    X, _, _, objective, w, b = problem(kind, n, d, k)
+    passes, compiled = objective.passes, objective.compiled
+    _, _, second = passes.second_derivatives(compiled, passes.by_class(w) @ X.T + b[:, None], 0)
+    own = second[pairs(k).diagonal()]
+    diagonal, diagonal_b = passes.diagonal(compiled, w, b)
+    np.testing.assert_allclose(passes.by_class(diagonal), own @ X**2, atol=1e-10)
+    np.testing.assert_allclose(diagonal_b, own.sum(axis=1), atol=1e-10)
 
 
 def test_the_hessian_product_in_many_digits():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from references import LOSS_CASES, mp, reference, ulp
+from references import JOINT, LOSS_CASES, mp, reference, ulp
 from scipy.optimize import minimize
 from scipy.special import softmax
 
@@ -10,9 +10,7 @@ from marginclf import MarginLinearClassifier
 from marginclf.losses import GeneralizedCrossEntropy, Logistic, SquaredHinge, get_loss
 
 WITH = [
-    pytest.param(loss, id=name)
-    for name, loss in LOSS_CASES
-    if loss.why_not_joint() is None and loss.probability is not None and loss.joint_probability is not None
+    case for case in JOINT if case.values[0].probability is not None and case.values[0].joint_probability is not None
 ]
 
 

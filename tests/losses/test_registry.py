@@ -64,6 +64,7 @@ def test_grid_search_over_losses_and_over_own_parameters():
     assert search.best_score_ > 0.95
 
 
+@pytest.mark.slow
 def test_worker_processes_take_the_object():
     model = MarginLinearClassifier(Power(p=3.0))
     with joblib.parallel_config("loky", n_jobs=2):
@@ -82,6 +83,7 @@ def test_the_fitted_state_holds_the_object():
         loaded.fit(X, y)
 
 
+@pytest.mark.slow
 def test_a_name_of_another_process_is_unknown_there():
     code = """
     from marginclf.losses import get_loss
