@@ -41,28 +41,28 @@ def joint_newton(
                 return Solution(point, Status.PROVEN, n_iter)
         direction = joint_direction(objective, point)
         status = joint_verdict(objective, point, direction, tol, settled=factored, stalled=not to_rounding)
-        if met is not None and not (status and direction.decrement <= _PROGRESS * last):
+        if met is not None and not (status and direction.gain <= _PROGRESS * last):
             # Rounding has been reached: whichever of the last two points is better.
-            return Solution(previous if status is None or direction.decrement > last else point, met, n_iter)
+            return Solution(previous if status is None or direction.gain > last else point, met, n_iter)
         if status is Status.SEPARABLE:
             further = objective.evaluate(point.w + direction.dw, point.b + direction.db)
             return Solution(further if further.value < point.value else point, status, n_iter + 1)
         if status is not None and (not to_rounding or not factored or not status.converged):
             return Solution(point, status, n_iter)
-        if status is not None and direction.decrement <= 0.0:
+        if status is not None and direction.gain <= 0.0:
             return Solution(point, status, n_iter)
         if n_iter == max_iter:
             return Solution(point, status or Status.MAX_ITER, n_iter)
         trial = _moved(objective, point, direction, 1.0, exact=factored)
-        if status is None and not trial.value <= point.value - _SUFFICIENT * direction.decrement:
+        if status is None and not trial.value <= point.value - _SUFFICIENT * direction.gain:
             better = line_search(objective, point, direction, trial, exact=factored)
             if better is None:
                 lost = direction.decrement <= lost_in_rounding(objective, point)
                 return Solution(point, Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH, n_iter)
             trial = better
-        if status is not None and point.relative(direction.decrement) <= _LAST and not trial.suboptimality > tol:
+        if status is not None and point.relative(direction.gain) <= _LAST and not trial.suboptimality > tol:
             return Solution(trial, Status.PROVEN if trial.suboptimality <= tol else status, n_iter + 1)
-        previous, point, met, last = point, trial, status, direction.decrement
+        previous, point, met, last = point, trial, status, direction.gain
     raise AssertionError("unreachable")
 
 
@@ -83,7 +83,8 @@ def joint_verdict(
     if settled and point.suboptimality <= tol:
         return Status.PROVEN
     enough = tol if stalled or not objective.loss.convex else 0.0
-    small = point.relative(direction.decrement) <= max(enough, _UNREPRESENTABLE)
+    least = max(enough, _UNREPRESENTABLE)
+    small = point.relative(direction.gain) <= least and point.relative(direction.decrement) <= least
     small = small or bool(abs(point.value) <= _UNREPRESENTABLE**2 * objective.class_weights().sum())
     if objective.provable:
         return Status.LIMIT_OF_PRECISION if small else None
@@ -119,7 +120,7 @@ def line_search(
 
     By secants on the slope along the direction, within a bracket: an evaluation is cheap beside a direction.
     """
-    first = -2.0 * direction.decrement
+    first = -2.0 * direction.gain
     low, high = (0.0, first), (1.0, _slope(direction, full))
     best: JointPoint | None = None
     same = 0
