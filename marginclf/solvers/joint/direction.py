@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,8 +17,8 @@ DIRECT_LIMIT = 1000
 
 _MAX_PRODUCTS = 200
 _RESIDUAL = 0.03
-_REFINEMENTS = 3
-"""Times that conjugate gradients go on for a bound on what they leave out; each cuts it to a thousandth, about."""
+_PAYS = 0.1
+"""Part of a bound that conjugate gradients may leave of it, to go on once more: a thousandth, where they get on."""
 
 _DEPENDENT = 1e-6
 _SMALLEST_EIGENVALUE = 1e-12
@@ -188,7 +189,7 @@ class _System:
     def missing(self, r: np.ndarray, r_b: np.ndarray, known: float) -> float:
         """A bound on rᵀH⁻¹r for the residual r: what conjugate gradients leave out of gᵀH⁻¹g = known + rᵀH⁻¹r.
 
-        Where the bound says much more than is known, the system is solved on, for r: rᵀH⁻¹r splits up like gᵀH⁻¹g.
+        Where the bound is larger than what is known, the system is solved for r: rᵀH⁻¹r splits up like gᵀH⁻¹g.
 
         Where the loss is not convex, nothing bounds it: ‖r‖²/penalty makes sure that a residual is not overlooked.
         Without a penalty there is not even that.
@@ -198,14 +199,12 @@ class _System:
             return 0.0
         if not objective.provable:
             return float(r.ravel() @ r.ravel()) / objective.penalty
-        found, left = 0.0, self._bound(r, r_b)
-        for _ in range(_REFINEMENTS):
-            if not left > known + found:
-                break
-            first, first_b = r.copy(), r_b
-            step, step_b, r, r_b = self.solve(r.copy(), r_b)
-            found += _dot(first, first_b, step, step_b)
-            left = self._bound(r, r_b)
+        found, left, last = 0.0, self._bound(r, r_b), math.inf
+        while known + found < left <= _PAYS * last:
+            step, step_b, rest, rest_b = self.solve(r.copy(), r_b)
+            found += _dot(r, r_b, step, step_b)
+            r, r_b = rest, rest_b
+            last, left = left, self._bound(r, r_b)
         return found + left
 
     def _bound(self, r: np.ndarray, r_b: np.ndarray) -> float:

@@ -53,12 +53,14 @@ def joint_newton(
             return Solution(point, status, n_iter)
         if n_iter == max_iter:
             return Solution(point, status or Status.MAX_ITER, n_iter)
+        if status is None and point.relative(max(direction.gain, last)) <= _UNREPRESENTABLE:
+            # Only the bound on what conjugate gradients hide is in the way, and a step from here did not lower it.
+            return Solution(point, _stuck(objective, point, direction), n_iter)
         trial = _moved(objective, point, direction, 1.0, exact=factored)
         if status is None and not trial.value <= point.value - _SUFFICIENT * direction.gain:
             better = line_search(objective, point, direction, trial, exact=factored)
             if better is None:
-                lost = direction.decrement <= lost_in_rounding(objective, point)
-                return Solution(point, Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH, n_iter)
+                return Solution(point, _stuck(objective, point, direction), n_iter)
             trial = better
         if status is not None and point.relative(direction.gain) <= _LAST and not trial.suboptimality > tol:
             return Solution(trial, Status.PROVEN if trial.suboptimality <= tol else status, n_iter + 1)
@@ -83,8 +85,9 @@ def joint_verdict(
     if settled and point.suboptimality <= tol:
         return Status.PROVEN
     enough = tol if stalled or not objective.loss.convex else 0.0
-    least = max(enough, _UNREPRESENTABLE)
-    small = point.relative(direction.gain) <= least and point.relative(direction.decrement) <= least
+    # The step gains next to nothing then, and what it may leave out is within tol too.
+    small = point.relative(direction.gain) <= max(enough, _UNREPRESENTABLE)
+    small = small and point.relative(direction.decrement) <= max(tol, _UNREPRESENTABLE)
     small = small or bool(abs(point.value) <= _UNREPRESENTABLE**2 * objective.class_weights().sum())
     if objective.provable:
         return Status.LIMIT_OF_PRECISION if small else None
@@ -98,6 +101,11 @@ def joint_verdict(
             return None
         return Status.SEPARABLE if objective.loss.convex else Status.RUNS_OFF
     return Status.LIMIT_OF_PRECISION if objective.loss.convex else Status.STATIONARY
+
+
+def _stuck(objective: JointObjective, point: JointPoint, direction: JointDirection) -> Status:
+    lost = direction.decrement <= lost_in_rounding(objective, point)
+    return Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH
 
 
 def lost_in_rounding(objective: JointObjective, point: JointPoint) -> float:
