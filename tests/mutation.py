@@ -8,9 +8,9 @@ Each mutant is one change of the source (an operator, a number, a comparison) in
 tests next to it run, the nearest first, until one fails. ``--again`` tries those of an earlier list, on the tests of
 today: a mutant is found by the text of its line, wherever that has moved to.
 
-The first run of a copy is without a mutant: it has to pass, and it fills a cache of compiled code. Every mutant starts
-with a copy of that cache. Its entries are named by all that they depend on, so that what a mutant changes is compiled
-and the rest is not: a mutant of plain Python takes seconds, one of the kernels up to a minute.
+The first run of a copy is without a mutant: what fails there is left out, and a cache of compiled code is filled. Every
+mutant starts with a copy of that cache. Its entries are named by all that they depend on, so that what a mutant changes
+is compiled and the rest is not: a mutant of plain Python takes seconds, one of the kernels up to a minute.
 """
 
 import argparse

@@ -27,7 +27,7 @@ def test_a_warm_start_near_the_optimum_takes_few(loss):
 
 @pytest.mark.parametrize("loss", ["squared_hinge", "hinge"])
 def test_with_a_joint_margin(loss):
-    """About 40: each step follows the margin, which is not linear; by what is linear at its start it takes 200 and more."""
+    """About 40: each step follows the margin, which is not linear; by a linear model of it, it takes over 200."""
     X, y = text_like(3)
     model, messages = fit(loss, X, y, solver="dual", C=100.0, multi_class="joint")
     assert not messages
