@@ -1,145 +1,247 @@
-"""Do the tests notice a changed formula? A sample of mutants of losses, kernels and objective, by cosmic-ray.
+"""Do the tests notice a changed line? A sample of mutants of six packages of marginclf, by cosmic-ray.
 
     pip install cosmic-ray pytest-timeout
-    python tests/mutation.py --sample 100 --figures docs/guide/mutation.json
+    python tests/mutation.py --minutes 60 --list mutants.json --figures docs/guide/mutation.json
+    python tests/mutation.py --again mutants.json --figures docs/guide/mutation.json
 
 Each mutant is one change of the source (an operator, a number, a comparison) in a copy of the checkout, on which the
-tests of those rooms run until one fails. A survivor takes minutes, since all of them run: hours for a thousand.
+tests next to it run, the nearest first, until one fails. ``--again`` tries those of an earlier list, on the tests of
+today: a mutant is found by the text of its line, wherever that has moved to.
+
+The first run of a copy is without a mutant: what fails there is left out, and a cache of compiled code is filled. Every
+mutant starts with a copy of that cache. Its entries are named by all that they depend on, so that what a mutant changes
+is compiled and the rest is not: a mutant of plain Python takes seconds, one of the kernels up to a minute.
 """
 
 import argparse
 import json
 import math
 import os
-import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from difflib import SequenceMatcher
 from pathlib import Path
+from threading import Lock
+
+from mutants import Mutant, again, all_mutants, sample
 
 ROOT = Path(__file__).parents[1]
-# The tests of each room, the nearest first.
-_FITS = (
-    "tests/faults/test_long_life.py tests/test_joint.py tests/solvers tests/test_optimum.py tests/test_one_vs_rest.py"
-)
-_FAULTS = "tests/faults/test_degenerate.py tests/faults/test_sizes.py tests/faults/test_cache.py"
+# The tests of each package, the nearest first. Before them come those that have the name of the changed file or of its
+# folder, and those that are named for it here.
+_FITS = "tests/faults/test_long_life.py tests/test_joint.py tests/solvers tests/test_optimum.py"
 TESTS = {
-    "losses": f"tests/losses tests/test_loss_parameter.py {_FITS} {_FAULTS}",
-    "kernels": f"tests/kernels tests/losses tests/matrix {_FITS} {_FAULTS}",
-    "objective": f"tests/test_objective.py {_FITS} tests/test_cross_entropy.py tests/test_linear_rule.py {_FAULTS}",
+    "losses": f"tests/losses tests/test_loss_parameter.py tests/test_objective.py {_FITS}",
+    "kernels": f"tests/kernels tests/matrix tests/losses/test_formulas.py tests/losses/test_user_losses.py {_FITS}",
+    "matrix": f"tests/matrix tests/kernels/test_rows.py tests/test_on_disk.py tests/test_dask.py {_FITS}",
+    "objective": f"tests/test_objective.py {_FITS} tests/test_cross_entropy.py tests/test_linear_rule.py",
+    "solvers": f"tests/solvers {_FITS} tests/test_one_vs_rest.py tests/test_linear_rule.py tests/test_cross_entropy.py"
+    " tests/test_dask.py tests/faults/test_degenerate.py",
+    "_estimator": "tests/test_parameters.py tests/test_prediction.py tests/test_inputs.py tests/test_weights.py"
+    " tests/test_refit.py tests/test_prior.py tests/test_progress.py tests/test_one_vs_rest.py tests/test_joint.py"
+    " tests/faults/test_bad_inputs.py tests/test_dask.py tests/test_on_disk.py tests/test_loss_parameter.py"
+    " tests/exchange/test_files.py",
 }
-# Of the operators, those that put variables for one another and that change annotations say little here.
-LEFT_OUT = ("VariableInserter", "VariableReplacer", "ExceptionReplacer", "RemoveDecorator")
-CONFIG = """
-[cosmic-ray]
-module-path = [{modules}]
-timeout = 1200
-excluded-modules = []
-test-command = "{python} -m pytest -x -q -p no:cacheprovider -p no:randomly {tests}"
-[cosmic-ray.distributor]
-name = "local"
-"""
+NEAR = {
+    "kernels/ascent.py": "tests/solvers/test_dual.py",
+    "kernels/compact.py": "tests/solvers/test_dual.py",
+    "kernels/csr.py": "tests/kernels/test_rows.py",
+    "kernels/dense.py": "tests/kernels/test_rows.py",
+    "kernels/gram.py": "tests/matrix/test_matrix.py",
+    "kernels/joint_ascent.py": "tests/test_joint.py",
+    "kernels/prox.py": "tests/solvers/test_dual.py",
+    "_estimator/callbacks.py": "tests/test_progress.py",
+    "_estimator/persistence.py": "tests/exchange/test_files.py",
+    "_estimator/warm_start.py": "tests/test_refit.py",
+}
+FAILED = re.compile(r"^(?:FAILED|ERROR) (.*?)(?: - |$)", re.MULTILINE)
+SECONDS_A_TEST, SECONDS_A_MUTANT = 120, 1200
+"""A mutant that takes longer is one that the tests notice: it may never end."""
 
 
-def cosmic_ray(folder, *arguments):
-    environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [str(Path(sys.executable).with_name("cosmic-ray")), *arguments]
-    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+class Copy:
+    """A copy of the checkout in which one mutant after another is tried."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.filled, self.cache = folder / "checkout", folder / "filled", folder / "cache"
+        ignored = shutil.ignore_patterns(".git", "__pycache__", ".venv*", "docs", ".*_cache", ".hypothesis", "results")
+        shutil.copytree(ROOT, self.folder, ignore=ignored)
+
+    def fill(self, items: list[Mutant]) -> None:
+        """Run the tests of some mutants without any of them: those that fail here say nothing about mutants."""
+        files = {(mutant.room, mutant.file) for mutant in items}
+        tests = sorted({test for room, file in files for test in self.tests(room, file)})
+        code, output = self.run(tests, self.filled, SECONDS_A_MUTANT * len(TESTS), "--maxfail=10", written=True)
+        self.failing = FAILED.findall(output)
+        print(f"fail without a mutant, and are left out: {self.failing}", flush=True)
+        if code not in (0, 1) or len(self.failing) == 10:
+            raise SystemExit(output)
+
+    def run(
+        self, tests: list[str], cache: Path, seconds: float, *options: str, written: bool = False
+    ) -> tuple[int | None, str]:
+        """Exit code and output of the tests; None where they took too long.
+
+        Bytecode is ``written`` without a mutant only: two that change a file within a second could not be told apart.
+        """
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(self.folder),
+            "NUMBA_CACHE_DIR": str(cache),
+            "PYTHONDONTWRITEBYTECODE": "" if written else "1",
+            **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+        }
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *options]
+        limits = [f"--timeout={SECONDS_A_TEST}", "--timeout-method=thread"]  # no signal ends compiled code
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+            # A group of its own, so that children of the tests end with them.
+            process = subprocess.Popen(
+                [*command, *limits, *tests],
+                cwd=self.folder, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+            try:
+                code = process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                code = None
+            finally:
+                if process.returncode is None:
+                    os.killpg(process.pid, 9)
+                    process.wait()
+            output.seek(0)
+            return code, output.read()
+
+    def tests(self, room: str, file: str) -> list[str]:
+        """For one file of the package."""
+        path = Path(file)
+        names = [path.stem] if path.stem != "__init__" else []
+        names += [path.parent.name] if path.parent.name != room else []
+        near = [place for name in names for place in sorted(self.folder.glob(f"tests/**/test_{name}*.py"))]
+        tests = [place.relative_to(self.folder).as_posix() for place in near]
+        tests += f"{NEAR.get(file.removeprefix('marginclf/'), '')} {TESTS[room]}".split()
+        return list(dict.fromkeys(tests))
+
+    def attempt(self, mutant: Mutant) -> dict:
+        """What became of one mutant."""
+        from cosmic_ray.mutating import mutate_code
+        from cosmic_ray.plugins import get_operator
+
+        file, start = self.folder / mutant.file, time.monotonic()
+        original = file.read_text(encoding="utf-8")
+        mutated = mutate_code(original, get_operator(mutant.operator)(), mutant.occurrence)
+        was, became = difference(original, mutated)
+        shutil.rmtree(self.cache, ignore_errors=True)
+        shutil.copytree(self.filled, self.cache)
+        file.write_text(mutated, encoding="utf-8")
+        tests, left_out = self.tests(mutant.room, mutant.file), [f"--deselect={name}" for name in self.failing]
+        try:
+            code, output = self.run(tests, self.cache, SECONDS_A_MUTANT, "-x", *left_out)
+        finally:
+            file.write_text(original, encoding="utf-8")
+        failed = FAILED.search(output)
+        by = failed[1] if failed else "a time limit" if code is None or "Timeout" in output else f"exit code {code}"
+        return {
+            **asdict(mutant),
+            "was": was,
+            "became": became,
+            "killed": code != 0,
+            "by": by if code != 0 else "",
+            "seconds": round(time.monotonic() - start, 1),
+        }
 
 
-def prepare(folder):
-    """A copy of the checkout, with a configuration for each room."""
-    ignored = shutil.ignore_patterns(".git", "__pycache__", ".venv*", "docs", ".*_cache", ".hypothesis", "results")
-    shutil.copytree(ROOT, folder, ignore=ignored)
-    for room in TESTS:
-        files = sorted((folder / "marginclf" / room).glob("*.py"))
-        configure(folder, room, *(file.relative_to(folder) for file in files if file.name != "__init__.py"))
+def difference(original: str, mutated: str) -> tuple[str, str]:
+    """The changed lines, before and after."""
+    old, new = original.splitlines(), mutated.splitlines()
+    changes = [c for c in SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if c[0] != "equal"]
+    was = "; ".join(line.strip() for _, i, j, _, _ in changes for line in old[i:j])
+    return was, "; ".join(line.strip() for _, _, _, i, j in changes for line in new[i:j])
 
 
-def configure(folder, room, *files):
-    """What cosmic-ray changes, and the tests that it runs: first those that have the name of the file."""
-    near = sorted(folder.glob(f"tests/**/test_{files[0].stem}*.py")) if len(files) == 1 else []
-    tests = " ".join([*(file.relative_to(folder).as_posix() for file in near), TESTS[room]])
-    modules = ", ".join(f'"{file.as_posix()}"' for file in files)
-    text = CONFIG.format(modules=modules, python=sys.executable, tests=tests)
-    (folder / f"{room}.toml").write_text(text, encoding="utf-8")
+def write(file: Path | None, content: object) -> None:
+    if file is not None:
+        file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def mutants(folder):
-    """All of them, by room."""
-    from cosmic_ray.work_db import WorkDB, use_db
+def try_all(copies: list[Copy], items: list[Mutant], end: float, file: Path | None) -> list[dict]:
+    """Results in the order of the items, as far as the time reaches; the file has them as they come."""
+    done: dict[int, dict] = {}
+    waiting, lock = iter(enumerate(items)), Lock()
 
-    found = []
-    for room in TESTS:
-        cosmic_ray(folder, "init", f"{room}.toml", f"{room}-all.sqlite")
-        with use_db(folder / f"{room}-all.sqlite", WorkDB.Mode.open) as db:
-            items = sorted(db.work_items, key=lambda item: str(item.mutations))
-        operators = [item.mutations[0].operator_name for item in items]
-        kept = [not any(name in operator for name in LEFT_OUT) for operator in operators]
-        found += [(room, item) for item, good in zip(items, kept, strict=True) if good]
-    return found
+    def work(copy: Copy) -> None:
+        while time.monotonic() < end:
+            with lock:
+                number, mutant = next(waiting, (None, None))
+            if number is None:
+                return
+            result = copy.attempt(mutant)
+            with lock:
+                done[number] = result
+                write(file, [done[k] for k in sorted(done)])
+                says = f"killed by {result['by']}" if result["killed"] else "SURVIVED"
+                place = f"{mutant.file}:{mutant.line}"
+                print(f"{says} ({result['seconds']} s) {place} {result['was']} -> {result['became']}", flush=True)
 
-
-def run(folder, items, end):
-    """How many were killed, and for each survivor where it is and what was changed."""
-    from cosmic_ray.work_db import WorkDB, use_db
-
-    killed, survivors = 0, []
-    for number, (room, item) in enumerate(items):
-        if time.monotonic() > end:
-            break
-        session = f"{number}.sqlite"
-        configure(folder, room, Path(item.mutations[0].module_path))
-        with use_db(folder / session, WorkDB.Mode.create) as db:
-            db.add_work_items([item])
-        cosmic_ray(folder, "exec", f"{room}.toml", session)
-        with use_db(folder / session, WorkDB.Mode.open) as db:
-            ((_, result),) = db.completed_work_items
-        (mutation,) = item.mutations
-        place = f"{mutation.module_path}:{mutation.start_pos[0]}"
-        lines = (result.diff or "").splitlines()
-        was, became = ("; ".join(x[1:].strip() for x in lines if x.startswith(s) and x[1:2] != s) for s in "-+")
-        print("killed  " if result.is_killed else "SURVIVED", place, was, "->", became, flush=True)
-        if result.is_killed:
-            killed += 1
-        else:
-            survivors.append({"place": place, "was": was, "became": became})
-    return killed, survivors
+    with ThreadPoolExecutor(len(copies)) as pool:
+        list(pool.map(work, copies))
+    return [done[k] for k in sorted(done)]
 
 
-def main():
+def summary(everything: dict[str, list[Mutant]], results: list[dict], file: Path | None) -> dict:
+    """What the page "Reliability" shows; why a mutant survives is kept where the file says it already."""
+    known = json.loads(file.read_text(encoding="utf-8"))["survivors"] if file and file.exists() else []
+    why = {(survivor["was"], survivor["became"]): survivor.get("why", "") for survivor in known}
+    killed = sum(result["killed"] for result in results)
+    for room, found in everything.items():
+        here = [result["killed"] for result in results if result["room"] == room]
+        print(f"{room}: {sum(here)} of {len(here)} killed, of {len(found)} mutants")
+    print(f"killed: {killed} of {len(results)}")
+    survivors = [
+        {
+            "place": f"{result['file']}:{result['line']}",
+            "was": result["was"],
+            "became": result["became"],
+            "why": why.get((result["was"], result["became"]), ""),
+        }
+        for result in results
+        if not result["killed"]
+    ]
+    return {
+        "mutants": sum(map(len, everything.values())),
+        "tried": len(results),
+        "killed": killed,
+        "survivors": survivors,
+    }
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sample", type=int, default=100, help="how many mutants")
+    parser.add_argument("--sample", type=int, default=150, help="how many mutants")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--again", type=Path, help="list of an earlier run whose mutants are tried once more")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--minutes", type=float, default=math.inf, help="after which no more are tried")
-    parser.add_argument("--figures", type=Path, help="file for the result")
+    parser.add_argument("--figures", type=Path, help="file for the figures and the survivors")
+    parser.add_argument("--list", type=Path, help="file for all that were tried")
     arguments = parser.parse_args()
+    end = time.monotonic() + 60.0 * arguments.minutes
     with tempfile.TemporaryDirectory() as temporary:
-        folders = [Path(temporary) / str(k) for k in range(arguments.jobs)]
-        for folder in folders:
-            prepare(folder)
-        everything = mutants(folders[0])
-        items = random.Random(arguments.seed).sample(everything, min(arguments.sample, len(everything)))
-        print(f"{len(items)} of {len(everything)} mutants", flush=True)
-        end = time.monotonic() + 60.0 * arguments.minutes
-        parts = [items[k :: arguments.jobs] for k in range(arguments.jobs)]
-        with ThreadPoolExecutor(arguments.jobs) as pool:
-            found = list(pool.map(run, folders, parts, [end] * arguments.jobs))
-    killed = sum(k for k, _ in found)
-    survivors = [survivor for _, some in found for survivor in some]
-    print(f"killed: {killed} of {killed + len(survivors)}")
-    if arguments.figures:
-        content = {
-            "mutants": len(everything),
-            "tried": killed + len(survivors),
-            "killed": killed,
-            "survivors": survivors,
-        }
-        arguments.figures.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        copies = [Copy(Path(temporary) / str(k)) for k in range(arguments.jobs)]
+        everything = all_mutants(copies[0].folder, TESTS)
+        items = sample(everything, arguments.sample, arguments.seed)
+        if arguments.again:
+            items, gone = again(everything, json.loads(arguments.again.read_text(encoding="utf-8")))
+            for entry in gone:
+                print(f"gone: {entry['file']} {entry['was']} -> {entry['became']}")
+        print(f"{len(items)} of {sum(map(len, everything.values()))} mutants", flush=True)
+        with ThreadPoolExecutor(len(copies)) as pool:
+            list(pool.map(lambda copy: copy.fill(items), copies))
+        results = try_all(copies, items, end, arguments.list)
+    write(arguments.figures, summary(everything, results, arguments.figures))
 
 
 if __name__ == "__main__":

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import eigh, lapack
 
-from ...objective import JointObjective, JointPoint, shortened
+from ...objective import JointObjective, JointPoint, intercept_step, shortened
 
 DIRECT_LIMIT = 1000
 """Coefficients and intercepts up to which the Hessian is formed and factored."""
 
 _MAX_PRODUCTS = 200
 _RESIDUAL = 0.03
+_PAYS = 0.1
+"""Part of a bound that conjugate gradients may leave of it, to go on once more: a thousandth, where they get on."""
+
 _DEPENDENT = 1e-6
 _SMALLEST_EIGENVALUE = 1e-12
 _ROUNDING = 16.0 * np.finfo(float).eps
@@ -21,11 +27,30 @@ _ROUNDING = 16.0 * np.finfo(float).eps
 
 @dataclass(frozen=True)
 class JointDirection:
-    """A descent direction (dw, db), Σ db = 0, with its decrement ½ gᵀH⁻¹g."""
+    """A descent direction (dw, db), Σ db = 0.
+
+    Attributes
+    ----------
+    dw, db : ndarray
+        The step in W, as the passes keep it, and in b, of shape (K,).
+    gain : float
+        −½ gᵀ(dw, db).
+    missing : function, optional
+        Returns a bound on what the truncation hides of gᵀH⁻¹g, by some passes over the rows.
+    """
 
     dw: np.ndarray
     db: np.ndarray
-    decrement: float
+    gain: float
+    missing: Callable[[], float] | None = None
+
+    @cached_property
+    def decrement(self) -> float:
+        """At least ½ gᵀH⁻¹g: what a quadratic model says can be gained, where the gain may be too small a part of it.
+
+        Only a status needs it, and only where the gain is small already.
+        """
+        return self.gain if self.missing is None else self.gain + 0.5 * self.missing()
 
 
 def direct(objective: JointObjective) -> bool:
@@ -35,10 +60,18 @@ def direct(objective: JointObjective) -> bool:
 
 def joint_direction(objective: JointObjective, point: JointPoint) -> JointDirection:
     """−H⁻¹g at a point; where H is not positive definite, with H's curvatures made positive."""
-    dw, db = _factored(objective, point) if direct(objective) else _conjugate_gradients(objective, point)
-    db -= db.mean()
-    decrement = -0.5 * (float(point.gradient.ravel() @ dw.ravel()) + float(point.slope @ db))
-    return JointDirection(dw, db, decrement)
+    if direct(objective):
+        dw, db = _factored(objective, point)
+        return JointDirection(dw, db - db.mean(), _gain(point, dw, db))
+    system = _System(objective, point)
+    step, step_b, r, r_b = system.solve(system.centred(-point.gradient, -point.slope), -point.slope)
+    db = system.uncentred(step, step_b)
+    gain = _gain(point, step, db)
+    return JointDirection(step, db - db.mean(), gain, lambda: system.missing(r, r_b, 2.0 * gain))
+
+
+def _gain(point: JointPoint, dw: np.ndarray, db: np.ndarray) -> float:
+    return -0.5 * (float(point.gradient.ravel() @ dw.ravel()) + float(point.slope @ (db - db.mean())))
 
 
 def _factored(objective: JointObjective, point: JointPoint) -> tuple[np.ndarray, np.ndarray]:
@@ -92,63 +125,121 @@ def gradient_is_rounding(objective: JointObjective, point: JointPoint) -> bool:
     return bool(np.linalg.norm(point.gradient) <= _ROUNDING * noise)
 
 
-def _conjugate_gradients(objective: JointObjective, point: JointPoint) -> tuple[np.ndarray, np.ndarray]:
-    """Truncated and preconditioned by the diagonal. At the first direction of negative curvature it stops."""
-    passes, compiled, penalty = objective.passes, objective.compiled, objective.penalty
-    free = objective.fit_intercept
-    # The columns of sparse data lie around zero as they are.
-    centre = objective.centre if free and not objective.matrix.sparse else None
+class _System:
+    """The Hessian in (W, b + W·centre), and conjugate gradients that are preconditioned by its diagonal.
 
-    def uncentred(p: np.ndarray, p_b: np.ndarray) -> np.ndarray:
-        return p_b if centre is None else p_b - passes.by_class(p) @ centre
+    Parameters
+    ----------
+    objective : JointObjective
+        F.
+    point : JointPoint
+        Where.
+    """
 
-    def centred(g: np.ndarray, g_b: np.ndarray) -> np.ndarray:
-        if centre is not None:
-            by_class = passes.by_class(g)
-            by_class -= g_b[:, None] * centre
+    def __init__(self, objective: JointObjective, point: JointPoint) -> None:
+        self._objective, self._point, self._passes = objective, point, objective.passes
+        # The columns of sparse data lie around zero as they are.
+        self._centre = objective.centre if objective.fit_intercept and not objective.matrix.sparse else None
+        diagonal, diagonal_b = self._passes.diagonal(objective.compiled, point.w, point.b)
+        if self._centre is not None:
+            by_class = self._passes.by_class(diagonal)
+            by_class -= diagonal_b[:, None] * self._centre**2
+        diagonal += objective.penalty
+        for part in (diagonal, diagonal_b):
+            # What has no curvature, or the wrong sign, gets the largest.
+            largest = max(float(np.abs(part).max()), 1e-300)
+            part[~(part > 1e-12 * largest)] = largest
+        self._diagonal, self._diagonal_b = diagonal, diagonal_b
+
+    def uncentred(self, p: np.ndarray, p_b: np.ndarray) -> np.ndarray:
+        """The change of b where that of b + W·centre is p_b."""
+        return p_b if self._centre is None else p_b - self._passes.by_class(p) @ self._centre
+
+    def centred(self, g: np.ndarray, g_b: np.ndarray) -> np.ndarray:
+        """A gradient in W, changed in place to that with b + W·centre held."""
+        if self._centre is not None:
+            by_class = self._passes.by_class(g)
+            by_class -= g_b[:, None] * self._centre
         return g
 
-    def dot(x: tuple[np.ndarray, np.ndarray], y: tuple[np.ndarray, np.ndarray]) -> float:
-        return float(x[0].ravel() @ y[0].ravel() + x[1] @ y[1])
+    def product(self, p: np.ndarray, p_b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The Hessian times (p, p_b)."""
+        objective, point = self._objective, self._point
+        h, h_b = self._passes.hessian_product(objective.compiled, point.w, point.b, p, self.uncentred(p, p_b))
+        h_b = h_b if objective.fit_intercept else np.zeros_like(h_b)
+        h = self.centred(h, h_b)
+        h += objective.penalty * p
+        return h, h_b
 
-    diagonal, diagonal_b = passes.diagonal(compiled, point.w, point.b)
-    if centre is not None:
-        by_class = passes.by_class(diagonal)
-        by_class -= diagonal_b[:, None] * centre**2
-    diagonal += penalty
-    largest = max(float(diagonal.max()), 1e-300)
-    diagonal[~(diagonal > 1e-12 * largest)] = largest
-    largest_b = max(float(diagonal_b.max()), 1e-300)
-    diagonal_b = np.where(diagonal_b > 1e-12 * largest_b, diagonal_b, largest_b)
+    def solve(self, r: np.ndarray, r_b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """H⁻¹ (r, r_b), truncated, and the residual; r is changed. It stops at a direction of negative curvature."""
+        step, step_b = self._passes.zeros(), np.zeros_like(r_b)
+        s, s_b = r / self._diagonal, r_b / self._diagonal_b
+        p, p_b = s.copy(), s_b
+        rho = start = _dot(r, r_b, s, s_b)
+        for _ in range(_MAX_PRODUCTS if start > 0.0 else 0):
+            h, h_b = self.product(p, p_b)
+            curvature = _dot(p, p_b, h, h_b)
+            if not curvature > 0.0:
+                if not step.any() and not step_b.any():
+                    step, step_b = s, s_b
+                break
+            t = rho / curvature
+            step += t * p
+            step_b = step_b + t * p_b
+            r -= t * h
+            r_b = r_b - t * h_b
+            np.divide(r, self._diagonal, out=s)
+            s_b = r_b / self._diagonal_b
+            rho, last = _dot(r, r_b, s, s_b), rho
+            if rho <= _RESIDUAL**2 * start:
+                break
+            p *= rho / last
+            p += s
+            p_b = s_b + (rho / last) * p_b
+        return step, step_b, r, r_b
 
-    step, step_b = passes.zeros(), np.zeros_like(point.b)
-    r, r_b = centred(-point.gradient, -point.slope), -point.slope
-    s, s_b = r / diagonal, r_b / diagonal_b
-    p, p_b = s.copy(), s_b
-    rho = start = dot((r, r_b), (s, s_b))
-    if not start > 0.0:
-        return step, step_b
-    for _ in range(_MAX_PRODUCTS):
-        h, h_b = passes.hessian_product(compiled, point.w, point.b, p, uncentred(p, p_b))
-        h_b = h_b if free else np.zeros_like(h_b)
-        h = centred(h, h_b)
-        h += penalty * p
-        curvature = dot((p, p_b), (h, h_b))
-        if not curvature > 0.0:
-            if not step.any() and not step_b.any():
-                step, step_b = s, s_b
-            break
-        t = rho / curvature
-        step += t * p
-        step_b = step_b + t * p_b
-        r -= t * h
-        r_b = r_b - t * h_b
-        np.divide(r, diagonal, out=s)
-        s_b = r_b / diagonal_b
-        rho, last = dot((r, r_b), (s, s_b)), rho
-        if rho <= _RESIDUAL**2 * start:
-            break
-        p *= rho / last
-        p += s
-        p_b = s_b + (rho / last) * p_b
-    return step, uncentred(step, step_b)
+    def missing(self, r: np.ndarray, r_b: np.ndarray, known: float) -> float:
+        """A bound on rᵀH⁻¹r for the residual r: what conjugate gradients leave out of gᵀH⁻¹g = known + rᵀH⁻¹r.
+
+        Where the bound is larger than what is known, the system is solved for r: rᵀH⁻¹r splits up like gᵀH⁻¹g.
+
+        Where the loss is not convex, nothing bounds it: ‖r‖²/penalty makes sure that a residual is not overlooked.
+        Without a penalty there is not even that.
+        """
+        objective = self._objective
+        if not objective.penalty:
+            return 0.0
+        if not objective.provable:
+            return float(r.ravel() @ r.ravel()) / objective.penalty
+        found, left, last = 0.0, self._bound(r, r_b), math.inf
+        while known + found < left <= _PAYS * last:
+            step, step_b, rest, rest_b = self.solve(r.copy(), r_b)
+            found += _dot(r, r_b, step, step_b)
+            r, r_b = rest, rest_b
+            last, left = left, self._bound(r, r_b)
+        return found + left
+
+    def _bound(self, r: np.ndarray, r_b: np.ndarray) -> float:
+        """A bound on rᵀH⁻¹r, of a convex loss and with a penalty.
+
+        With E the part of H in b and B that between W and b, solve E δ = r_b with Σ δ = 0. Then
+
+            rᵀH⁻¹r = r_bᵀδ + uᵀS⁻¹u,   u = r_W − B δ,
+
+        with S the Hessian in W after minimising over b. That of the losses is not negative, so that S is at least the
+        penalty, and the last term at most ‖u‖²/penalty. E does not see a number added to all intercepts, and r_b has
+        no such part.
+        """
+        amount = 0.0
+        if self._objective.fit_intercept and r_b.any():
+            _, _, hessian = self._passes.intercepts(self._objective.compiled, self._point.w, self._point.b)
+            delta = -intercept_step(r_b, hessian)
+            amount = max(float(r_b @ delta), 0.0)
+            change, _ = self.product(self._passes.zeros(), delta)
+            r = r - change
+        return amount + float(r.ravel() @ r.ravel()) / self._objective.penalty
+
+
+def _dot(p: np.ndarray, p_b: np.ndarray, h: np.ndarray, h_b: np.ndarray) -> float:
+    return float(p.ravel() @ h.ravel() + p_b @ h_b)

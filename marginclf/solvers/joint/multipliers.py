@@ -148,12 +148,12 @@ def _miss(point: JointPoint) -> float:
 
 def _newton_step(smooth: JointObjective, point: JointPoint) -> JointPoint | None:
     direction = joint_direction(smooth, point)
-    if not direction.decrement > 0.0:
+    if not direction.gain > 0.0:
         return None
     w, b = point.w + direction.dw, point.b + direction.db
     full = smooth.at(w, b)
-    if full.value < point.value - 1e-4 * direction.decrement:
+    if full.value < point.value - 1e-4 * direction.gain:
         return full
-    if descends(point, full, direction.dw, direction.db, direction.decrement):
+    if descends(point, full, direction.dw, direction.db, direction.gain):
         return full
     return line_search(smooth, point, direction, full, exact=True)

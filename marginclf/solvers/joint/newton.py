@@ -43,12 +43,12 @@ def joint_newton(
                 return Solution(point, Status.PROVEN, n_iter)
         direction = joint_direction(objective, point)
         status = joint_verdict(objective, point, direction, tol, settled=proven, rough=not to_rounding)
-        if met is status is None and not seen and direction.decrement > _PROGRESS * last:
+        if met is status is None and not seen and direction.gain > _PROGRESS * last:
             # Neither F nor the slope tells the last two points apart any more.
             return Solution(point, _stuck(objective, point, direction), n_iter)
-        if met is not None and not (status and direction.decrement <= _PROGRESS * last):
+        if met is not None and not (status and direction.gain <= _PROGRESS * last):
             # Rounding has been reached: whichever of the last two points is better.
-            return Solution(previous if status is None or direction.decrement > last else point, met, n_iter)
+            return Solution(previous if status is None or direction.gain > last else point, met, n_iter)
         if status is Status.SEPARABLE:
             further = objective.evaluate(point.w + direction.dw, point.b + direction.db)
             return Solution(further if further.value < point.value else point, status, n_iter + 1)
@@ -58,20 +58,23 @@ def joint_newton(
             return Solution(trial if trial.excess < point.excess else point, status, n_iter)
         if status is not None and (not to_rounding or not factored or not status.converged):
             return Solution(point, status, n_iter)
-        if status is not None and direction.decrement <= 0.0:
+        if status is not None and direction.gain <= 0.0:
             return Solution(point, status, n_iter)
         if n_iter == max_iter:
             return Solution(point, status or Status.MAX_ITER, n_iter)
+        if status is None and point.unreached(max(direction.gain, last)) <= _UNREPRESENTABLE:
+            # Only the bound on what conjugate gradients hide is in the way, and a step from here did not lower it.
+            return Solution(point, _stuck(objective, point, direction), n_iter)
         trial = _moved(objective, point, direction, 1.0, exact=factored)
-        seen = trial.value <= point.value - _SUFFICIENT * direction.decrement
-        if status is None and not (seen or descends(point, trial, direction.dw, direction.db, direction.decrement)):
+        seen = trial.value <= point.value - _SUFFICIENT * direction.gain
+        if status is None and not (seen or descends(point, trial, direction.dw, direction.db, direction.gain)):
             better = line_search(objective, point, direction, trial, exact=factored)
             if better is None:
                 return Solution(point, _stuck(objective, point, direction), n_iter)
             trial, seen = better, True
-        if status is not None and point.unreached(direction.decrement) <= _LAST and not trial.excess > tol:
+        if status is not None and point.unreached(direction.gain) <= _LAST and not trial.excess > tol:
             return Solution(trial, Status.PROVEN if trial.excess <= tol else status, n_iter + 1)
-        previous, point, met, last = point, trial, status, direction.decrement
+        previous, point, met, last = point, trial, status, direction.gain
     raise AssertionError("unreachable")
 
 
@@ -93,9 +96,11 @@ def joint_verdict(
     if settled and point.excess <= tol:
         return Status.PROVEN
     enough = tol if stalled or rough or not objective.loss.convex else 0.0
-    left = point.relative(direction.decrement) if rough else point.unreached(direction.decrement)
-    small = left <= max(enough, _UNREPRESENTABLE)
-    if not small and point.relative(direction.decrement) <= _UNREPRESENTABLE:
+    measure = point.relative if rough else point.unreached
+    # The step gains next to nothing then, and what it may leave out is within tol too.
+    small = measure(direction.gain) <= max(enough, _UNREPRESENTABLE)
+    small = small and measure(direction.decrement) <= max(tol, _UNREPRESENTABLE)
+    if not small and point.relative(direction.gain) <= _UNREPRESENTABLE:
         # Where nothing is gained, it is beside the gradient's own rounding that the decrement is small.
         small = gradient_is_rounding(objective, point)
     small = small or bool(abs(point.value) <= _UNREPRESENTABLE**2 * objective.class_weights().sum())
@@ -140,7 +145,7 @@ def line_search(
 
     By secants on the slope along the direction, within a bracket: an evaluation is cheap beside a direction.
     """
-    first = -2.0 * direction.decrement
+    first = -2.0 * direction.gain
     low, high = (0.0, first), (1.0, slope_along(full, direction.dw, direction.db))
     best: JointPoint | None = None
     same = 0
