@@ -132,7 +132,7 @@ def _stuck(objective: Objective, point: Point, direction: Direction) -> Status:
     """What it means that no step along the direction lowers F."""
     if objective.separates_nearly(point.z + point.b):
         return Status.SEPARABLE
-    lost = _lost_in_rounding(point, direction.decrement) and direction.decrement <= MUCH * point.gain
+    lost = _lost_in_rounding(point, direction.decrement) and 0.0 <= direction.decrement <= MUCH * point.gain
     return Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH
 
 

@@ -121,7 +121,7 @@ def joint_verdict(
 def _stuck(objective: JointObjective, point: JointPoint, direction: JointDirection) -> Status:
     """What it means that no step along the direction lowers F."""
     lost = direction.decrement <= lost_in_rounding(objective, point)
-    lost = lost and direction.decrement <= MUCH * point.gain
+    lost = lost and 0.0 <= direction.decrement <= MUCH * point.gain
     return Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH
 
 

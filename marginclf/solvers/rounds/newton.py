@@ -79,7 +79,7 @@ def newton_by_rounds(
         trial = downhill(objective, point, step, decrement, "" if final else "all")
         if trial is None:
             # Rounding of F hides what is left to gain, or no step gains.
-            lost = point.relative(decrement) <= _ROUNDING and decrement <= MUCH * point.gain
+            lost = point.relative(decrement) <= _ROUNDING and 0.0 <= decrement <= MUCH * point.gain
             return Solution(point, status or (Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH), n_iter)
         if final:
             trial.suboptimality = bound(objective, trial, hessian, tol)
