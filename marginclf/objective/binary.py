@@ -106,8 +106,9 @@ class Objective(Watched):
             classes += np.maximum(part, 0.0).sum(), np.minimum(part, 0.0).sum()
         b = self.best_intercept(np.zeros(2), 0.0, classes)
         values, slopes, _ = self.loss.evaluate([b, -b])
-        w = np.zeros(self.matrix.shape[1])
-        return Point(self, w, b, value=float(values @ np.abs(classes)), slope=float(slopes @ classes))
+        value, w = float(values @ np.abs(classes)), np.zeros(self.matrix.shape[1])
+        self.__dict__["at_zero"] = value
+        return Point(self, w, b, value=value, slope=float(slopes @ classes))
 
     @cached_property
     def at_zero(self) -> float:
