@@ -23,7 +23,7 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_finish(session):
-    """What exists by now stays: each collection of garbage would go through it again, a tenth of the time of the suite."""
+    """What exists by now stays, and each collection of garbage would go through it again: a tenth of all time."""
     gc.collect()
     gc.freeze()
 
