@@ -1,5 +1,6 @@
 """What has to be set before anything imports SciPy or scikit-learn, and the figures of the reliability page."""
 
+import gc
 import json
 import os
 from collections import Counter
@@ -19,6 +20,27 @@ _tried: Counter = Counter()
 
 def pytest_addoption(parser):
     parser.addoption("--figures", type=Path, help="file for how much was tried by the tests that are marked as faults")
+
+
+@pytest.hookimpl(trylast=True)  # when those that are left out are out
+def pytest_collection_modifyitems(config, items):
+    """Of two workers, one begins with the kernels for one class and one with those for many.
+
+    What the one has compiled the other then finds on disk. In the order of the files, both would need the same kernels
+    in the same seconds. A worker begins with a quarter of its share.
+    """
+    share = len(items) // (4 * getattr(config, "workerinput", {}).get("workercount", 1))
+    one, many = ("tests/kernels/test_rows", "tests/matrix/"), ("tests/kernels/test_joint", "tests/kernels/test_classes")
+    first, second = ([item for item in items if item.nodeid.startswith(names)] for names in (one, many))
+    rest = [item for item in items if not item.nodeid.startswith((*one, *many))]
+    between = max(0, share - len(first))
+    items[:] = [*first, *rest[:between], *second, *rest[between:]]
+
+
+def pytest_collection_finish(session):
+    """What exists by now stays, and each collection of garbage would go through it again: a tenth of all time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
