@@ -55,12 +55,12 @@ def joint_newton(
             return Solution(point, status or Status.MAX_ITER, n_iter)
         if status is None and point.relative(max(direction.gain, last)) <= _UNREPRESENTABLE:
             # Only the bound on what conjugate gradients hide is in the way, and a step from here did not lower it.
-            return Solution(point, _stuck(objective, point, direction), n_iter)
+            return Solution(point, _stuck(objective, point, direction, tol), n_iter)
         trial = _moved(objective, point, direction, 1.0, exact=factored)
         if status is None and not trial.value <= point.value - _SUFFICIENT * direction.gain:
             better = line_search(objective, point, direction, trial, exact=factored)
             if better is None:
-                return Solution(point, _stuck(objective, point, direction), n_iter)
+                return Solution(point, _stuck(objective, point, direction, tol), n_iter)
             trial = better
         if status is not None and point.relative(direction.gain) <= _LAST and not trial.suboptimality > tol:
             return Solution(trial, Status.PROVEN if trial.suboptimality <= tol else status, n_iter + 1)
@@ -103,9 +103,10 @@ def joint_verdict(
     return Status.LIMIT_OF_PRECISION if objective.loss.convex else Status.STATIONARY
 
 
-def _stuck(objective: JointObjective, point: JointPoint, direction: JointDirection) -> Status:
-    lost = direction.decrement <= lost_in_rounding(objective, point)
-    return Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH
+def _stuck(objective: JointObjective, point: JointPoint, direction: JointDirection, tol: float) -> Status:
+    """The status where no step lowers F: rounding may stop them long before the decrement is next to nothing."""
+    reached = direction.decrement <= max(lost_in_rounding(objective, point), tol * abs(point.value))
+    return Status.LIMIT_OF_PRECISION if reached else Status.LINE_SEARCH
 
 
 def lost_in_rounding(objective: JointObjective, point: JointPoint) -> float:
