@@ -97,6 +97,9 @@ class Copy:
             **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
         }
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *options]
+        # The same examples for all of them, and none that failed for another one.
+        command.append("--hypothesis-seed=0")
+        shutil.rmtree(self.folder / ".hypothesis", ignore_errors=True)
         limits = [f"--timeout={SECONDS_A_TEST}", "--timeout-method=thread"]  # no signal ends compiled code
         with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
             # A group of its own, so that children of the tests end with them.

@@ -128,13 +128,10 @@ class JointObjective(Watched):
             gradient += w
         return JointPoint(self, w, b, value, gradient, slope if self.fit_intercept else np.zeros_like(slope))
 
-    def at(self, w: np.ndarray, b: np.ndarray, *, enough: float = 0.0) -> JointPoint:
-        """The point (W, b); for a convex loss, with b moved to its minimum.
-
-        ``enough`` is what b may leave to gain, relative to F: a small part of the bound that is wanted.
-        """
+    def at(self, w: np.ndarray, b: np.ndarray) -> JointPoint:
+        """The point (W, b); for a convex loss, with b moved to its minimum, which the bound needs."""
         if self.fit_intercept and self.loss.convex:
-            b = minimised(lambda b: self.passes.intercepts(self.compiled, w, b), b, max(enough, _NEARLY))
+            b = minimised(lambda b: self.passes.intercepts(self.compiled, w, b), b)
         return self.evaluate(w, b)
 
     @cached_property
@@ -312,19 +309,17 @@ def with_penalty(hessian: np.ndarray, k: int, penalty: float) -> np.ndarray:
     return hessian.reshape(k * (d + 1), k * (d + 1))
 
 
-def minimised(
-    see: Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]], b: np.ndarray, enough: float = _NEARLY
-) -> np.ndarray:
+def minimised(see: Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]], b: np.ndarray) -> np.ndarray:
     """Newton's method for the intercepts alone; ``see(b)`` returns value, slopes and Hessian.
 
-    The last step is that whose decrement is at most ``enough``, relative to the value: it leaves about its square.
+    The last step is that whose decrement is next to nothing, relative to the value: it leaves about its square.
     """
     b = b - b.mean()
     value, slope, hessian = see(b)
     for _ in range(_STEPS):
         step = shortened(intercept_step(slope, hessian), b)
         decrement = -0.5 * float(slope @ step)
-        if not decrement > enough * abs(value):
+        if not decrement > _NEARLY * abs(value):
             # What this step leaves is the square of that.
             return b + step if decrement > 0.0 else b
         for _ in range(_BACKTRACKS):

@@ -109,6 +109,14 @@ def test_classes_that_are_separated_without_a_penalty(by_parts, loss, said):
     assert model.objective_[0] < (1e-20 if loss == "squared_hinge" else 100.0)
 
 
+def test_a_loss_that_vanishes_is_zero_in_every_unit_of_the_weights(by_parts):
+    """A sum of squared rounding errors is no loss that a further step could lower."""
+    y = (X[:, 0] + 0.5 * X[:, 1] > 0.1).astype(int)
+    model, messages = by_parts(X, y, np.full(len(y), 1e8), loss="squared_hinge", C=np.inf)
+    assert not messages
+    assert model.status_[0].startswith("Optimal to the limit of precision")
+
+
 @pytest.mark.parametrize("loss", ["logistic", "squared_hinge"])
 def test_ten_rounds_are_enough_whatever_the_scales_of_the_columns(by_parts, loss):
     for factor in (1.0, np.geomspace(1.0, 1e3, 6)):

@@ -14,9 +14,6 @@ from ...kernels.joint_ascent import sweep_joint
 from ...objective import JointObjective, JointPoint
 from ..ascent import HOLD, Forecast
 
-SETTLED = 1e-4
-"""Decrement in b, as a fraction of tol, whose step is the last: what that leaves adds nothing to the bound."""
-
 
 class JointAscent:
     """Dual variables of a joint objective, and the coefficients that they make.
@@ -80,9 +77,9 @@ class JointAscent:
         passes = self._objective.passes
         return passes.combination(self.alpha)
 
-    def point(self, tol: float) -> JointPoint:
-        """The point that the dual variables make, with b at its minimum as far as a bound of ``tol`` needs it."""
-        return self._objective.at(self.coefficients(), self.b - self.b.mean(), enough=SETTLED * tol)
+    def point(self) -> JointPoint:
+        """The point that the dual variables make, with b at its minimum."""
+        return self._objective.at(self.coefficients(), self.b - self.b.mean())
 
     @property
     def alpha(self) -> np.ndarray:

@@ -54,7 +54,7 @@ def joint_dual(
 
     def certify() -> JointPoint:
         if smooth:
-            return ascent.point(tol)
+            return ascent.point()
         return joint_certified(objective, ascent.coefficients(), ascent.b - ascent.b.mean(), ascent.multipliers)
 
     point, status, n_iter = climb(

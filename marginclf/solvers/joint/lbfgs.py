@@ -11,7 +11,6 @@ from scipy.optimize import minimize
 from ...objective import JointObjective, JointPoint
 from ..lbfgs import OPTIONS, PATIENCE, by_gradients
 from ..solution import Solution, Status, precise
-from .ascent import SETTLED
 from .coordinates import Coordinates, JointCoordinates
 from .direction import joint_direction
 from .newton import joint_verdict
@@ -100,7 +99,7 @@ class _Run:
         if amount > min(tol, self._next_check) or (self.objective.provable and self._improves()):
             return
         self._next_check = 0.25 * amount
-        point = self.objective.at(self._last.w, self._last.b, enough=SETTLED * self.tol)
+        point = self.objective.at(self._last.w, self._last.b)
         if self.objective.provable:
             if point.excess <= self.tol:
                 self.solution = Solution(point, Status.PROVEN, self.n_iter)

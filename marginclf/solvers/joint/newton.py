@@ -45,7 +45,7 @@ def joint_newton(
         status = joint_verdict(objective, point, direction, tol, settled=proven, rough=not to_rounding)
         if met is status is None and not seen and direction.gain > _PROGRESS * last:
             # Neither F nor the slope tells the last two points apart any more.
-            return Solution(point, _stuck(objective, point, direction), n_iter)
+            return Solution(point, _stuck(objective, point, direction, tol), n_iter)
         if met is not None and not (status and direction.gain <= _PROGRESS * last):
             # Rounding has been reached: whichever of the last two points is better.
             return Solution(previous if status is None or direction.gain > last else point, met, n_iter)
@@ -64,13 +64,13 @@ def joint_newton(
             return Solution(point, status or Status.MAX_ITER, n_iter)
         if status is None and point.unreached(max(direction.gain, last)) <= _UNREPRESENTABLE:
             # Only the bound on what conjugate gradients hide is in the way, and a step from here did not lower it.
-            return Solution(point, _stuck(objective, point, direction), n_iter)
+            return Solution(point, _stuck(objective, point, direction, tol), n_iter)
         trial = _moved(objective, point, direction, 1.0, exact=factored)
         seen = trial.value <= point.value - _SUFFICIENT * direction.gain
         if status is None and not (seen or descends(point, trial, direction.dw, direction.db, direction.gain)):
             better = line_search(objective, point, direction, trial, exact=factored)
             if better is None:
-                return Solution(point, _stuck(objective, point, direction), n_iter)
+                return Solution(point, _stuck(objective, point, direction, tol), n_iter)
             trial, seen = better, True
         if status is not None and point.unreached(direction.gain) <= _LAST and not trial.excess > tol:
             return Solution(trial, Status.PROVEN if trial.excess <= tol else status, n_iter + 1)
@@ -118,11 +118,11 @@ def joint_verdict(
     return Status.LIMIT_OF_PRECISION if objective.loss.convex else Status.STATIONARY
 
 
-def _stuck(objective: JointObjective, point: JointPoint, direction: JointDirection) -> Status:
-    """What it means that no step along the direction lowers F."""
-    lost = direction.decrement <= lost_in_rounding(objective, point)
-    lost = lost and 0.0 <= direction.decrement <= MUCH * point.gain
-    return Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH
+def _stuck(objective: JointObjective, point: JointPoint, direction: JointDirection, tol: float) -> Status:
+    """The status where no step lowers F: rounding may stop them long before the decrement is next to nothing."""
+    rounding = min(lost_in_rounding(objective, point), MUCH * point.gain)
+    reached = direction.decrement <= rounding or point.unreached(direction.decrement) <= tol
+    return Status.LIMIT_OF_PRECISION if reached and direction.decrement >= 0.0 else Status.LINE_SEARCH
 
 
 def lost_in_rounding(objective: JointObjective, point: JointPoint) -> float:
