@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 
 from .._process import quiet
 from ..losses import MarginLoss
-from ..losses.probability import log_shares, log_two_classes, shares, two_classes
+from ..losses.probability import log_shares, log_two_classes, one_vs_rest, shares, two_classes
 from .blocks import is_collection
 from .blockwise import accuracy, by_blocks
 from .coefficients import Coefficients, check_finite, class_weights_of, coefficients, loss_of
@@ -177,7 +177,7 @@ class LinearPrediction:
         elif self._is_joint():
             proba = loss.joint_probability(z)
         else:
-            proba = shares(loss.log_probability(z))
+            proba = one_vs_rest(loss, z)
         return _agreeing(proba, z, 1.0 - _TIE, 0.0)
 
     @available_if(_check_probability)

@@ -12,6 +12,9 @@ from .._process import quiet
 
 _LOG_TINY = float(np.log(np.finfo(float).smallest_subnormal))
 
+_UNDERFLOW = 1e-280
+"""Far above the numbers that have lost digits."""
+
 _GRID = np.concatenate([[0.0], np.geomspace(1e-3, 1e3, 31)])
 _ROUNDING = 16.0 * np.finfo(float).eps
 """Where, and how nearly, η(z) + η(−z) must be 1 to be taken for symmetric: each side has eight units of rounding."""
@@ -117,6 +120,18 @@ def log_two_classes(loss: Any, z: np.ndarray) -> np.ndarray:
     log_eta = loss.log_probability(z)
     opposite = loss.log_probability(-z) if is_symmetric(loss) else np.log(-np.expm1(log_eta)) + 0.0
     return np.column_stack([opposite, log_eta]) + 0.0
+
+
+@quiet
+def one_vs_rest(loss: Any, z: np.ndarray) -> np.ndarray:
+    """η(z_k) / Σ η(z_k) in each row; by logarithms where all of them underflow, or nearly."""
+    eta = loss.probability(z)
+    total = eta.sum(axis=1, keepdims=True)
+    found = eta / total
+    lost = ~(total[:, 0] > _UNDERFLOW)
+    if lost.any():
+        found[lost] = shares(loss.log_probability(z[lost]))
+    return found
 
 
 _LOGARITHMS = {
