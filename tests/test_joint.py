@@ -334,3 +334,13 @@ def test_class_weights():
     named, _ = joint("squared_hinge", X, y, class_weight=weights)
     by_row, _ = joint("squared_hinge", X, y, np.array([weights[label] for label in y]))
     np.testing.assert_array_equal(named.coef_, by_row.coef_)
+
+
+@pytest.mark.parametrize("C", [30.0, 100.0, 200.0])
+def test_hinge_on_iris_for_a_large_C(C):
+    """Where b alone has no curvature, its step is long; cut in b alone, the whole would lead uphill."""
+    X, y = load_iris(return_X_y=True)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    model, messages = fit("hinge", X, y, C=C)
+    assert not messages
+    assert model.suboptimality_[0] <= 1e-8

@@ -41,6 +41,8 @@ _RECONCILED = 1 << 22
 SEEN_LESS = 0.25
 """Part of the squared gradient that a step leaves which shows progress where F does not."""
 
+_ULP = float(np.finfo(float).eps)
+
 _ROUNDS, _ROUNDING = 3, 1e-15
 """Rounds without progress that end the method, and the relative gap that does."""
 
@@ -92,7 +94,9 @@ class _Round:
         if not np.isfinite(slack + rest):
             slack = np.inf
         answer = Point(self._objective, point.w, self._objective.best_intercept(z, point.b), z=z)
-        gap = max(slack, 0.0) + rest
+        # What the kink's slopes make of the rounding of decision values, in which offsets of the columns cancel.
+        rounding = _ULP * float(np.abs(alpha) @ (np.abs(z) + abs(point.b)))
+        gap = max(slack, 0.0) + rest + rounding
         answer.suboptimality = answer.relative(gap)
         # The dual variables make w less the gradient, to rounding.
         made = max(float(np.linalg.norm(point.w)) - math.sqrt(2.0 * miss), 0.0)

@@ -90,9 +90,15 @@ def _factored(objective: JointObjective, point: JointPoint) -> tuple[np.ndarray,
         hessian = hessian[np.ix_(chosen, chosen)]
     step[chosen] = solved(hessian, -gradient.ravel()[chosen], strict=not objective.penalty)
     step = step.reshape(k, d + 1)
+    longest, in_b = float(np.abs(step[:, d]).max()), shortened(step[:, d], point.b)
+    if objective.loss.convex and longest > 0.0:
+        # All of it: shortened in b alone, it need not be downhill.
+        step *= float(np.abs(in_b).max()) / longest
+    else:
+        step[:, d] = in_b
     dw = passes.zeros()
     passes.by_class(dw)[...] = step[:, :d]
-    return dw, shortened(step[:, d], point.b) - step[:, :d] @ centre if objective.fit_intercept else step[:, d]
+    return dw, step[:, d] - step[:, :d] @ centre if objective.fit_intercept else step[:, d]
 
 
 def solved(hessian: np.ndarray, right: np.ndarray, *, strict: bool) -> np.ndarray:

@@ -25,6 +25,8 @@ _FEW, _FEW_LONG = 8, 3
 _SLOW = 0.5
 """Part of the gap that a round may leave before the next is narrower, where that means long conjugate gradients."""
 
+_ULP = float(np.finfo(float).eps)
+
 _ROUNDS, _ROUNDS_LONG, _ROUNDING = 3, 10, 1e-15
 """Rounds without much progress that end the method, where the Hessian is factored and where it is not; rounding."""
 
@@ -46,7 +48,9 @@ class _Round:
         envelope, _, r, _ = objective.matrix.pointwise(smooth.compiled, weights, margins - gamma * self._before, 0.0)
         a = np.divide(-r, weights, out=np.zeros_like(r), where=weights > 0.0)
         slack = value - envelope - gamma * float(r @ (self._before - 0.5 * a))
-        return max(slack, 0.0), value, a
+        # What the kink's slopes make of the rounding of decision values, in which offsets of the columns cancel.
+        rounding = _ULP * float(np.abs(r) @ (np.abs(margins) + float(np.abs(point.b).max())))
+        return max(slack, 0.0) + rounding, value, a
 
     def answer(self, point: JointPoint) -> tuple[JointPoint, np.ndarray, float]:
         """The point as one of F itself, with the duality gap as its proven suboptimality; the new multipliers; and the

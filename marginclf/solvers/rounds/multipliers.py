@@ -105,7 +105,9 @@ def _better(
         point.gain = gain(objective.at_zero, point.value, 0.0)
     if best is None or point.value < best.value or not np.isfinite(best.value):
         best = point
-    gap = max(best.value - bound, 1e-15 * abs(best.value))
+    # Rounding: of the sum, and of decision values, in which offsets of the columns cancel against the intercept.
+    offset = float(np.abs(best.b).max()) * objective.problem.loss.lipschitz * objective.total
+    gap = max(best.value - bound, 1e-15 * abs(best.value)) + np.finfo(float).eps * offset
     best.suboptimality = best.relative(gap) if np.isfinite(bound) else np.inf
     return best
 
