@@ -170,13 +170,13 @@ def test_threads_and_repeats_change_no_bit(loss, kind, tried):
     X, y = large(kind)
     with threadpool_limits(1, user_api="blas"):
         before = threadpool_info()
-        model = MarginLinearClassifier(loss, max_iter=12)
+        model = MarginLinearClassifier(loss, max_iter=6)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             first = model.fit(X, y)
             coef, intercept = first.coef_.copy(), first.intercept_.copy()
             for n_jobs in (1, 2, 4, None):
-                again = MarginLinearClassifier(loss, max_iter=12, n_jobs=n_jobs).fit(X, y)
+                again = MarginLinearClassifier(loss, max_iter=6, n_jobs=n_jobs).fit(X, y)
                 np.testing.assert_array_equal(again.coef_, coef)
                 np.testing.assert_array_equal(again.intercept_, intercept)
         # A fit never changes how many threads BLAS has.

@@ -41,30 +41,31 @@ def fitted(loss="logistic", **parameters):
     return MarginLinearClassifier(loss, record_history=True, **parameters).fit(X, Y)
 
 
-def displays():
+DISPLAYS = {
+    "loss": lambda model, ax=None: LossDisplay.from_losses("logistic", "hinge", ax=ax),
+    "loss-estimator": lambda model, ax=None: LossDisplay.from_estimator(model, ax=ax),
+    "margin": lambda model, ax=None: MarginDisplay.from_estimator(model, X, Y, ax=ax),
+    "margin-predictions": lambda model, ax=None: MarginDisplay.from_predictions(
+        Y, model.decision_function(X), loss="hinge", ax=ax
+    ),
+    "convergence": lambda model, ax=None: ConvergenceDisplay.from_estimator(model, ax=ax),
+    "convergence-history": lambda model, ax=None: ConvergenceDisplay.from_history(
+        *model.history_, names=["fit"], ax=ax
+    ),
+}
+
+
+@pytest.mark.parametrize("draw", DISPLAYS.values(), ids=DISPLAYS)
+def test_contract(draw, tmp_path):
     model = fitted("hinge")
-    return {
-        "loss": lambda ax=None: LossDisplay.from_losses("logistic", "hinge", ax=ax),
-        "loss-estimator": lambda ax=None: LossDisplay.from_estimator(model, ax=ax),
-        "margin": lambda ax=None: MarginDisplay.from_estimator(model, X, Y, ax=ax),
-        "margin-predictions": lambda ax=None: MarginDisplay.from_predictions(
-            Y, model.decision_function(X), loss="hinge", ax=ax
-        ),
-        "convergence": lambda ax=None: ConvergenceDisplay.from_estimator(model, ax=ax),
-        "convergence-history": lambda ax=None: ConvergenceDisplay.from_history(*model.history_, names=["fit"], ax=ax),
-    }
-
-
-@pytest.mark.parametrize("name", displays())
-def test_contract(name, tmp_path):
-    display = displays()[name]()
+    display = draw(model)
     axes = np.atleast_1d(display.ax_)
     assert all(ax.figure is display.figure_ for ax in axes)
     assert all(ax.get_xlabel() for ax in axes)
     display.figure_.savefig(tmp_path / "picture.png")
     # Into one axes that somebody else made.
     figure, given = plt.subplots()
-    again = displays()[name](given)
+    again = draw(model, given)
     assert again.figure_ is figure
     # And drawn once more.
     assert display.plot() is display
