@@ -48,14 +48,17 @@ TESTS = {
     " tests/exchange/test_files.py",
 }
 NEAR = {
-    "kernels/ascent.py": "tests/solvers/test_dual.py",
+    "kernels/ascent.py": "tests/solvers/test_sweeps.py tests/solvers/test_dual.py",
     "kernels/compact.py": "tests/solvers/test_dual.py",
     "kernels/csr.py": "tests/kernels/test_rows.py",
     "kernels/dense.py": "tests/kernels/test_rows.py",
     "kernels/gram.py": "tests/matrix/test_matrix.py",
-    "kernels/joint_ascent.py": "tests/test_joint.py",
+    "kernels/joint_ascent.py": "tests/solvers/test_sweeps.py tests/test_joint.py",
     "kernels/prox.py": "tests/solvers/test_dual.py",
+    "solvers/ascent.py": "tests/solvers/test_sweeps.py tests/solvers/test_dual.py",
     "_estimator/callbacks.py": "tests/test_progress.py",
+    "_estimator/collections.py": "tests/test_dask.py",
+    "_estimator/partitioned.py": "tests/solvers/test_rounds.py tests/test_on_disk.py",
     "_estimator/persistence.py": "tests/exchange/test_files.py",
     "_estimator/warm_start.py": "tests/test_refit.py",
 }

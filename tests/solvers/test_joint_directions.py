@@ -5,6 +5,7 @@ import importlib
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from problems import fit
 from references import mp, reference
 
 from marginclf.losses import DWD, Exponential, GeneralizedCrossEntropy, Logistic, Savage, Sigmoid, SquaredHinge
@@ -151,3 +152,18 @@ def test_goes_down_where_the_hessian_is_indefinite(loss, road, fit_intercept, mo
         t = 1e-5 / max(np.abs(found.dw).max(), np.abs(found.db).max())
         assert objective.evaluate(point.w + t * found.dw, point.b + t * found.db).value < point.value
     assert indefinite > 2, "this is what the test is for"
+
+
+@pytest.mark.parametrize("loss", ["logistic", "squared_hinge"])
+def test_columns_that_say_nothing_new_without_a_penalty(loss):
+    """Beside the intercept a constant column is a second one; rounding would decide its coefficients."""
+    X, _, s, _ = draw(60)
+    codes = np.random.default_rng(3).integers(0, K, 60)
+    plain, messages = fit(loss, X, codes, s, C=np.inf, multi_class="joint", solver="newton")
+    assert not messages
+    for column in (np.full(60, 3.7), X @ [1.0, 2.0, -1.0]):
+        rows = np.column_stack([X, column])
+        model, messages = fit(loss, rows, codes, s, C=np.inf, multi_class="joint", solver="newton")
+        assert not messages
+        assert model.objective_[0] == pytest.approx(plain.objective_[0], rel=1e-8)
+        assert np.abs(model.coef_).max() < 10.0 * np.abs(plain.coef_).max()

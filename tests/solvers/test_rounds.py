@@ -162,6 +162,14 @@ def test_a_hessian_of_sampled_rows_ends_at_the_same_optimum(by_parts, monkeypatc
     assert found.history_[0]["passes"][-1] <= 15
 
 
+def test_a_hessian_that_costs_no_more_than_the_rest_is_of_all_rows(by_parts, monkeypatch):
+    """However few of them would be enough."""
+    plain, _ = by_parts(X, Y)
+    monkeypatch.setattr(partitioned, "_HESSIAN_ROWS", 1)
+    found, _ = by_parts(X, Y)
+    assert_array_equal(found.coef_, plain.coef_)
+
+
 def test_the_rows_at_the_kink_end_it_in_three_rounds(by_parts, monkeypatch):
     """And without them the method of multipliers gets there, in many."""
     X, Y, S = draw(n=3000, d=4, seed=3)

@@ -20,6 +20,9 @@ _RESIDUAL = 0.03
 _PAYS = 0.1
 """Part of a bound that conjugate gradients may leave of it, to go on once more: a thousandth, where they get on."""
 
+_CONSTANT = 1e-20
+"""Variance of a column, relative to its squared mean, that is rounding."""
+
 _DEPENDENT = 1e-6
 _SMALLEST_EIGENVALUE = 1e-12
 _ROUNDING = 16.0 * np.finfo(float).eps
@@ -84,6 +87,11 @@ def _factored(objective: JointObjective, point: JointPoint) -> tuple[np.ndarray,
     gradient[:, d] = point.slope
     free = np.ones((k, d + 1), dtype=bool)
     free[:, d] = objective.fit_intercept
+    if objective.fit_intercept and not objective.penalty:
+        # A constant column is a second intercept: centred it is zero but for rounding.
+        curvature = np.abs(hessian.diagonal()).reshape(k, d + 1)
+        constant = (curvature[:, :d] < _CONSTANT * curvature[:, d:] * centre**2).all(axis=0)
+        free[:, :d] = ~constant
     step: np.ndarray = np.zeros(size)
     chosen = free.ravel()
     if not chosen.all():
