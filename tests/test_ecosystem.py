@@ -56,7 +56,7 @@ def test_grid_search_over_loss_and_c():
         "marginlinearclassifier__loss": ["logistic", "squared_hinge", SmoothHinge(gamma=0.5), "linear"],
         "marginlinearclassifier__C": [0.01, 0.1, 1.0],
     }
-    search = GridSearchCV(scaled(), grid, cv=3, n_jobs=2, scoring="roc_auc", error_score="raise").fit(X, y)
+    search = GridSearchCV(scaled(), grid, cv=3, scoring="roc_auc", error_score="raise").fit(X, y)
     assert search.best_score_ > 0.99
     assert search.cv_results_["mean_test_score"].min() > 0.95
     assert len(search.cv_results_["params"]) == 12
@@ -69,7 +69,7 @@ def test_grid_search_over_loss_and_c():
 @pytest.mark.parametrize("name", ["breast cancer", "wine"])
 def test_cross_val_predict(name):
     X, y = DATA[name](return_X_y=True)
-    z = cross_val_predict(scaled("squared_hinge", C=0.1), X, y, cv=3, method="decision_function", n_jobs=2)
+    z = cross_val_predict(scaled("squared_hinge", C=0.1), X, y, cv=3, method="decision_function")
     proba = cross_val_predict(scaled("logistic"), X, y, cv=3, method="predict_proba")
     logarithm = cross_val_predict(scaled("logistic"), X, y, cv=3, method="predict_log_proba")
     assert z.shape == (y.shape if name == "breast cancer" else proba.shape)

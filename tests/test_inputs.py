@@ -155,7 +155,13 @@ def test_any_form_of_x(make):
     assert _bits(data) == before
 
 
-@pytest.mark.parametrize("make", [*DENSE.values(), *FRAMES.values(), *SPARSE.values()], ids=[*DENSE, *FRAMES, *SPARSE])
+FORMS = {**DENSE, **FRAMES, **SPARSE}
+
+
+# The joint kernels of float32 are compiled for nothing else here.
+@pytest.mark.parametrize(
+    "make", [pytest.param(f, id=k, marks=[pytest.mark.slow] * ("float32" in k)) for k, f in FORMS.items()]
+)
 def test_any_form_of_x_with_several_classes(make):
     model = MarginLinearClassifier("squared_hinge").fit(make(), THREE)
     expected = MarginLinearClassifier("squared_hinge").fit(X, THREE)

@@ -80,7 +80,7 @@ def test_unknown_loss_parameter(loss, parameter, words):
 
 def test_grid_search_over_names_and_objects():
     losses = ["logistic", "squared_hinge", "savage", SmoothHinge(gamma=0.5), Savage()]
-    search = GridSearchCV(MarginLinearClassifier(), {"loss": losses}, cv=3, n_jobs=2).fit(X, y)
+    search = GridSearchCV(MarginLinearClassifier(), {"loss": losses}, cv=3).fit(X, y)
     assert list(search.cv_results_["param_loss"]) == losses
     scores = search.cv_results_["mean_test_score"]
     assert np.isfinite(scores).all()
@@ -91,7 +91,7 @@ def test_grid_search_over_names_and_objects():
 @pytest.mark.parametrize("loss", ["smooth_hinge", SmoothHinge(gamma=3.0)])
 def test_grid_search_over_a_loss_parameter(loss):
     gammas = [0.01, 0.5, 2.0]
-    search = GridSearchCV(MarginLinearClassifier(loss), {"loss__gamma": gammas}, cv=3, n_jobs=2, refit=True)
+    search = GridSearchCV(MarginLinearClassifier(loss), {"loss__gamma": gammas}, cv=3, refit=True)
     search.fit(X, y)
     one_by_one = GridSearchCV(MarginLinearClassifier(), {"loss": [SmoothHinge(gamma=g) for g in gammas]}, cv=3)
     one_by_one.fit(X, y)

@@ -15,6 +15,7 @@ import marginclf
 from marginclf import MarginLinearClassifier
 from marginclf._estimator.partitioned import fits_by_parts, on_disk
 
+pytestmark = pytest.mark.slow  # files of some 100 MB; rows in parts have tests of their own
 ROWS, COLUMNS = 400_000, 100
 MB = 2**20
 
@@ -91,7 +92,6 @@ def stored(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit and the count of anonymous memory are those of Linux")
 @pytest.mark.parametrize(
     ("kind", "losses"),

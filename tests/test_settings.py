@@ -99,6 +99,7 @@ def test_displays_and_collections_raise_no_error_of_floating_point():
         assert model.score(rows, labels) > 0.0
 
 
+@pytest.mark.slow
 def test_without_compilation_the_variable_is_named(monkeypatch):
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     found = child(
@@ -135,6 +136,7 @@ def test_the_remedy_is_not_what_is_set_already(monkeypatch, folder, remedy):
         cache._warn_once(PermissionError("no"))
 
 
+@pytest.mark.slow
 def test_a_console_that_cannot_print_a_class_name():
     code = """
 import numpy as np

@@ -62,7 +62,7 @@ def test_labels_scores_and_probabilities(loss, data):
         np.testing.assert_array_equal(second, scores)
 
 
-@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("data", ["binary", "ovr", pytest.param("joint", marks=pytest.mark.slow)])
 def test_float32(data):
     rows, labels, parameters = DATA[data]
     rows = rows.astype(np.float32)

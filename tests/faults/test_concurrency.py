@@ -246,6 +246,7 @@ def test_an_interrupt_at_twenty_five_random_instants(tried):
 
 
 @POSIX
+@pytest.mark.slow
 def test_an_interrupt_leaves_an_earlier_fit_as_it_was():
     model = MarginLinearClassifier("hinge", record_history=True).fit(X[:500], Y[:500])
     before = dict(vars(model))

@@ -127,7 +127,7 @@ def test_any_container(problem, tried, tmp_path_factory):
 
 
 @MANY
-@given(problem=problems(losses=CONVEX))
+@given(problem=problems(losses=CONVEX, classes=(2,)))
 def test_float32_is_near_float64(problem, tried):
     X = problem["X"].astype(np.float32)
     same(fit(problem, X.astype(np.float64)), fit(problem, X), X)
@@ -164,8 +164,19 @@ def large(kind):
     return X, (y if kind.endswith("classes") or kind == "sparse" else (y > 0).astype(int))
 
 
-@pytest.mark.parametrize("kind", ["dense", "dense classes", "sparse"])
-@pytest.mark.parametrize("loss", ["logistic", "hinge", "savage"])
+@pytest.mark.parametrize(
+    ("loss", "kind"),
+    [
+        ("logistic", "dense"),
+        ("hinge", "dense classes"),
+        ("savage", "dense"),
+        ("logistic", "sparse"),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [("logistic", "dense classes"), ("hinge", "dense"), ("hinge", "sparse"), ("savage", "sparse")]
+        ),
+    ],
+)
 def test_threads_and_repeats_change_no_bit(loss, kind, tried):
     X, y = large(kind)
     with threadpool_limits(1, user_api="blas"):

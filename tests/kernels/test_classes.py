@@ -14,9 +14,13 @@ STORAGES = {
     "C-float32": lambda X: np.ascontiguousarray(X, dtype=np.float32),
     "csr": sp.csr_array,
 }
+# Each storage compiles the kernels anew.
+EVERY_STORAGE = pytest.mark.parametrize(
+    "storage", [pytest.param(name, marks=[pytest.mark.slow] * (name in ("F", "C-float32"))) for name in STORAGES]
+)
 
 
-@pytest.mark.parametrize("storage", STORAGES)
+@EVERY_STORAGE
 @pytest.mark.parametrize("weighted", [False, True], ids=["ones", "weights"])
 def test_one_pass_is_many(storage, weighted):
     """Around what goes four, or two, at a time: rows, classes and columns."""
@@ -39,7 +43,7 @@ def test_one_pass_is_many(storage, weighted):
                 np.testing.assert_allclose(gradients[k], gradient, rtol=1e-12, atol=1e-12 * C * n)
 
 
-@pytest.mark.parametrize("storage", STORAGES)
+@EVERY_STORAGE
 def test_the_same_bits_for_any_number_of_threads(storage):
     rng = np.random.default_rng(7)
     n, d, n_classes = 20_011, 30, 5

@@ -86,7 +86,12 @@ COPIED = {
     "misaligned": misaligned,
     "csr-not-canonical": unsorted_with_duplicates,
 }
-STORAGES = pytest.mark.parametrize("store", [pytest.param(f, id=k) for k, f in {**USED_AS_THEY_ARE, **COPIED}.items()])
+# Each compiles the kernels anew, and differs from another in one type only.
+SLOW = "F-float32", "csr-int64", "csr-float32"
+STORAGES = pytest.mark.parametrize(
+    "store",
+    [pytest.param(f, id=k, marks=[pytest.mark.slow] * (k in SLOW)) for k, f in {**USED_AS_THEY_ARE, **COPIED}.items()],
+)
 
 
 def buffers(X):
@@ -176,7 +181,7 @@ def test_evaluate_and_pointwise(store):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (5, 1), (3, 2000)], ids=str)
-@pytest.mark.parametrize("name", ["C", "F", "csr_array", "csr-int64"])
+@pytest.mark.parametrize("name", ["C", "F", "csr_array", pytest.param("csr-int64", marks=pytest.mark.slow)])
 def test_small_and_odd_shapes(shape, name):
     X = np.random.default_rng(35).normal(size=shape)
     w, r = np.ones(shape[1]), np.ones(shape[0])
