@@ -15,6 +15,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import pytest
 
+ONE = "kernels/test_rows", "matrix/", "solvers/test_directions", "solvers/test_solvers", "solvers/test_dual", "test_obj"
+MANY = "kernels/test_joint", "kernels/test_classes", "solvers/test_joint", "test_joint", "losses/test_formulas"
+"""Tests that compile the kernels for one class and for many, those that compile most of them first."""
+
 _tried: Counter = Counter()
 
 
@@ -30,11 +34,14 @@ def pytest_collection_modifyitems(config, items):
     in the same seconds. A worker begins with a quarter of its share.
     """
     share = len(items) // (4 * getattr(config, "workerinput", {}).get("workercount", 1))
-    one, many = ("tests/kernels/test_rows", "tests/matrix/"), ("tests/kernels/test_joint", "tests/kernels/test_classes")
-    first, second = ([item for item in items if item.nodeid.startswith(names)] for names in (one, many))
-    rest = [item for item in items if not item.nodeid.startswith((*one, *many))]
-    between = max(0, share - len(first))
-    items[:] = [*first, *rest[:between], *second, *rest[between:]]
+    one, many = [], []
+    for place, files in ((one, ONE), (many, MANY)):
+        for name in files:
+            place += [item for item in items if item.nodeid.startswith(f"tests/{name}")]
+    chosen = {id(item) for item in (*one, *many)}
+    rest = [item for item in items if id(item) not in chosen]
+    between = max(0, share - len(one))
+    items[:] = [*one[:share], *rest[:between], *many, *one[share:], *rest[between:]]
 
 
 def pytest_collection_finish(session):

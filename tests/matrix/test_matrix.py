@@ -241,6 +241,8 @@ def test_every_storage_gives_the_same_fit(loss):
     y = (X @ np.arange(1.0, D + 1.0) + np.random.default_rng(38).normal(size=N) > 0.2).astype(int)
     reference, _ = fit(loss, X, y)
     for name, store in {**USED_AS_THEY_ARE, **COPIED}.items():
+        if name in SLOW and loss.name != "logistic":
+            continue  # the loss does not matter to the storage
         model, messages = fit(loss, store(X), y)
         assert not messages, name
         np.testing.assert_allclose(model.coef_, reference.coef_, rtol=1e-7, atol=1e-10, err_msg=name)
