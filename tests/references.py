@@ -58,6 +58,17 @@ JOINT = [pytest.param(loss, id=name) for name, loss in LOSS_CASES if loss.name n
 KINKED = [pytest.param(loss, id=name) for name, loss in LOSS_CASES if not loss.smooth]
 
 
+def usually(cases: list) -> list:
+    """The same losses, of which those that only differ from another by a parameter are for the slow tests.
+
+    For what a parameter can hardly change; formulas, optima and bounds are tested with all of them.
+    """
+    usual = {case.id for case in DEFAULTS}
+    return [
+        case if case.id in usual else pytest.param(*case.values, id=case.id, marks=pytest.mark.slow) for case in cases
+    ]
+
+
 def takes(solver: str, loss: MarginLoss, C: float = 1.0) -> bool:
     """Whether a solver is there for a loss: a dual needs a convex loss and a penalty, L-BFGS a smooth one."""
     if solver == "dual":
@@ -68,7 +79,7 @@ def takes(solver: str, loss: MarginLoss, C: float = 1.0) -> bool:
 def with_solvers(cases: list, solvers: tuple) -> list:
     """Every loss with every solver that takes it."""
     return [
-        pytest.param(case.values[0], solver, id=f"{case.id}-{solver}")
+        pytest.param(case.values[0], solver, id=f"{case.id}-{solver}", marks=case.marks)
         for case in cases
         for solver in solvers
         if takes(solver, case.values[0])

@@ -5,7 +5,7 @@ import pickle
 import joblib
 import numpy as np
 import pytest
-from references import LOSSES
+from references import LOSSES, usually
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 
@@ -56,7 +56,7 @@ def test_everything_but_the_loss_is_keyword_only():
         MarginLinearClassifier("logistic", 1.0)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", usually(LOSSES))
 def test_clone_repr_and_pickle(loss):
     model = MarginLinearClassifier(loss, C=0.5).fit(X, y)
     copy = clone(model)

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from references import FAMILY, LOSSES, reference
+from references import FAMILY, LOSSES, reference, usually
 from scipy import sparse
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
@@ -43,7 +43,7 @@ def objective(loss, w, b, X, signs, weights, C, fit_intercept):
 
 @DATA
 @pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", usually(LOSSES))
 def test_fitted_attributes(loss, fit_intercept, X, y):
     weights = np.random.default_rng(0).uniform(0.5, 2.0, len(y))
     model = fit(loss, X, y, weights, C=0.7, fit_intercept=fit_intercept)
@@ -75,7 +75,7 @@ def test_fitted_attributes(loss, fit_intercept, X, y):
 
 
 @DATA
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", usually(LOSSES))
 def test_decisions_and_labels(loss, X, y):
     names = np.array(["a", "b", "c"])[y]
     model = fit(loss, X, names)
@@ -212,7 +212,7 @@ def test_asking_for_a_method_of_an_unknown_loss_is_no_error(loss):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", usually(LOSSES))
 def test_one_vs_rest_is_a_binary_fit_for_each_class(loss, weighted):
     X, y = THREE
     weights = np.random.default_rng(0).integers(0, 3, 90).astype(float) if weighted else None

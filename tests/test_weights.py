@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 from messages import mentions
 from problems import draw, fit
-from references import LOSSES, takes
+from references import LOSSES, takes, usually
 from sklearn.model_selection import KFold, cross_val_score
 
 from marginclf import MarginLinearClassifier
@@ -30,7 +30,7 @@ def data(seed=11):
 
 
 @INTERCEPT
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", usually(LOSSES))
 def test_integer_weights_are_repeated_rows(loss, fit_intercept):
     X, y, counts = data()
     weighted, messages = fit(loss, X, y, counts, fit_intercept=fit_intercept)
@@ -42,7 +42,7 @@ def test_integer_weights_are_repeated_rows(loss, fit_intercept):
     assert np.abs(weighted.coef_ - plain.coef_).max() > 1e-3 * np.abs(plain.coef_).max()
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", usually(LOSSES))
 def test_zero_weights_are_removed_rows(loss):
     """What is removed would decide everything: rows that are wrong and far away."""
     X, y, s = draw(n=60, d=4, seed=12)
@@ -55,7 +55,7 @@ def test_zero_weights_are_removed_rows(loss):
     assert_same(zeroed, removed)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", usually(LOSSES))
 def test_a_class_without_weight_is_not_there(loss):
     rng = np.random.default_rng(14)
     X, y = rng.normal(size=(60, 3)), np.array(["a", "b", "c"])[rng.integers(0, 3, 60)]
@@ -68,7 +68,7 @@ def test_a_class_without_weight_is_not_there(loss):
     assert_same(zeroed, removed)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", usually(LOSSES))
 def test_balanced_counts_the_sample_weights(loss):
     X, y, counts = data(seed=15)
     keep = (y == 0) | (np.arange(60) % 3 == 0)
@@ -81,7 +81,7 @@ def test_balanced_counts_the_sample_weights(loss):
     assert_same(weighted, by_hand)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", usually(LOSSES))
 def test_the_order_of_the_rows_decides_nothing(loss):
     X, y, s = draw(n=60, d=4, seed=16)
     model, _ = fit(loss, X, y, s)
@@ -90,14 +90,14 @@ def test_the_order_of_the_rows_decides_nothing(loss):
         assert_same(fit(loss, X[order], y[order], s[order])[0], model)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", usually(LOSSES))
 def test_sparse_and_dense_are_the_same_fit(loss):
     X, y, s = draw(n=60, d=4, seed=17)
     X[np.abs(X) < 0.5] = 0.0
     assert_same(fit(loss, sp.csr_array(X), y, s)[0], fit(loss, X, y, s)[0])
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", usually(LOSSES))
 def test_c_times_two_is_weights_times_two(loss):
     X, y, s = draw(n=60, d=4, seed=18)
     assert_same(fit(loss, X, y, 2.0 * s, C=0.5)[0], fit(loss, X, y, s, C=1.0)[0])
