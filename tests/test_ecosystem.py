@@ -139,7 +139,7 @@ def test_several_labels():
     X, Y = make_multilabel_classification(150, 10, n_classes=4, random_state=0)
     alone = [MarginLinearClassifier("squared_hinge", C=0.01).fit(X, column) for column in Y.T]
     for wrapper in (OneVsRestClassifier, MultiOutputClassifier):
-        model = wrapper(MarginLinearClassifier("squared_hinge", C=0.01), n_jobs=2).fit(X, Y)
+        model = wrapper(MarginLinearClassifier("squared_hinge", C=0.01)).fit(X, Y)
         assert np.array_equal(model.predict(X), np.column_stack([one.predict(X) for one in alone]))
         assert np.mean(model.predict(X) == Y) > 0.75
         np.testing.assert_allclose(model.estimators_[2].coef_, alone[2].coef_, rtol=1e-9)
@@ -150,7 +150,7 @@ def test_several_labels():
 def test_ensembles():
     X, y = load_breast_cancer(return_X_y=True)
     members = [(loss, scaled(loss, C=0.1)) for loss in ("logistic", "squared_hinge", "dwd")]
-    stack = StackingClassifier([*members, ("linear", scaled("linear"))], MarginLinearClassifier(), cv=3, n_jobs=2)
+    stack = StackingClassifier([*members, ("linear", scaled("linear"))], MarginLinearClassifier(), cv=3)
     assert stack.fit(X, y).score(X, y) > 0.95
     vote = VotingClassifier(members, voting="soft").fit(X, y)
     assert vote.score(X, y) > 0.95

@@ -233,6 +233,7 @@ def test_the_same_bits_for_any_number_of_threads():
             np.testing.assert_array_equal(model.intercept_, models[0].intercept_)
 
 
+@pytest.mark.slow  # the joint kernels of float32 are compiled for nothing else
 @pytest.mark.parametrize("loss", usually(JOINT_CONVEX))
 def test_float32_is_near(loss):
     X, y, s = draw(seed=10)

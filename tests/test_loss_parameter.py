@@ -107,7 +107,7 @@ def test_list_of_grids_through_a_pipeline():
         {"clf__loss": [LUM(c=1.0)], "clf__loss__a": [0.5]},
     ]
     pipeline = Pipeline([("scale", StandardScaler()), ("clf", MarginLinearClassifier())])
-    search = GridSearchCV(pipeline, grids, cv=3, n_jobs=2, error_score="raise").fit(X, y)
+    search = GridSearchCV(pipeline, grids, cv=3, error_score="raise").fit(X, y)
     scores = search.cv_results_["mean_test_score"]
     assert len(scores) == 9
     assert list(scores[4:6]) == list(scores[6:8])  # name or object

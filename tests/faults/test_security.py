@@ -122,6 +122,7 @@ def test_nothing_opens_a_connection():
     assert done.stdout.split() == ["done"]
 
 
+@pytest.mark.slow
 def test_a_compiled_formula_lives_as_long_as_its_address_is_in_use():
     class Passing(MarginLoss):
         def point(self, m):

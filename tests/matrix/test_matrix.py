@@ -88,6 +88,7 @@ COPIED = {
 }
 # Each compiles the kernels anew, and differs from another in one type only.
 SLOW = "F-float32", "csr-int64", "csr-float32"
+USUAL = [name for name in (*USED_AS_THEY_ARE, *COPIED) if name not in SLOW]
 STORAGES = pytest.mark.parametrize(
     "store",
     [pytest.param(f, id=k, marks=[pytest.mark.slow] * (k in SLOW)) for k, f in {**USED_AS_THEY_ARE, **COPIED}.items()],
@@ -235,15 +236,14 @@ def test_a_fit_changes_nothing_that_is_not_its_own(store, solver):
     assert not sp.issparse(stored) or stored.nnz == len(stored.data)
 
 
+@pytest.mark.parametrize("names", [USUAL, pytest.param(SLOW, marks=pytest.mark.slow)], ids=["usual", "slow"])
 @pytest.mark.parametrize("loss", usually(LOSSES))
-def test_every_storage_gives_the_same_fit(loss):
+def test_every_storage_gives_the_same_fit(loss, names):
     X = values()
     y = (X @ np.arange(1.0, D + 1.0) + np.random.default_rng(38).normal(size=N) > 0.2).astype(int)
     reference, _ = fit(loss, X, y)
-    for name, store in {**USED_AS_THEY_ARE, **COPIED}.items():
-        if name in SLOW and loss.name != "logistic":
-            continue  # the loss does not matter to the storage
-        model, messages = fit(loss, store(X), y)
+    for name in names:
+        model, messages = fit(loss, {**USED_AS_THEY_ARE, **COPIED}[name](X), y)
         assert not messages, name
         np.testing.assert_allclose(model.coef_, reference.coef_, rtol=1e-7, atol=1e-10, err_msg=name)
         np.testing.assert_allclose(model.intercept_, reference.intercept_, rtol=1e-7, atol=1e-10, err_msg=name)

@@ -135,7 +135,7 @@ def test_the_gap_is_not_idle():
     assert 1e-7 < missing <= early.suboptimality_[0] < 100.0 * missing
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [pytest.param(np.float32, marks=pytest.mark.slow), np.float64])
 def test_storages_are_one_fit(dtype):
     X, y, s = draw(n=120, d=6, seed=5)
     X = np.where(np.abs(X) < 0.4, 0.0, X).astype(dtype)
