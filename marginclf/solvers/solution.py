@@ -173,9 +173,11 @@ def verdict(
     if point.excess <= tol:
         return Status.PROVEN
     enough = tol if stalled or rough or not objective.loss.convex else 0.0
-    left = point.relative(direction.decrement) if rough else point.unreached(direction.decrement)
+    # A decrement far below zero belongs to a direction that leads uphill, or to a pass that was spoilt.
+    decrement = abs(direction.decrement)
+    left = point.relative(decrement) if rough else point.unreached(decrement)
     small = left <= max(enough, _UNREPRESENTABLE)
-    if not small and point.relative(direction.decrement) <= _UNREPRESENTABLE:
+    if not small and point.relative(decrement) <= _UNREPRESENTABLE:
         # Where nothing is gained, it is beside the gradient's own rounding that the decrement is small.
         small = gradient_is_rounding(objective, point)
     # A loss that can be zero is computed as the square of a rounding error there.

@@ -98,9 +98,9 @@ def joint_verdict(
     enough = tol if stalled or rough or not objective.loss.convex else 0.0
     measure = point.relative if rough else point.unreached
     # The step gains next to nothing then, and what it may leave out is within tol too.
-    small = measure(direction.gain) <= max(enough, _UNREPRESENTABLE)
+    small = measure(abs(direction.gain)) <= max(enough, _UNREPRESENTABLE)
     small = small and measure(direction.decrement) <= max(tol, _UNREPRESENTABLE)
-    if not small and point.relative(direction.gain) <= _UNREPRESENTABLE:
+    if not small and point.relative(abs(direction.gain)) <= _UNREPRESENTABLE:
         # Where nothing is gained, it is beside the gradient's own rounding that the decrement is small.
         small = gradient_is_rounding(objective, point)
     small = small or bool(abs(point.value) <= _UNREPRESENTABLE**2 * objective.class_weights().sum())

@@ -110,9 +110,9 @@ def verdict(
     """
     loss = objective.problem.loss
     enough = 0.0 if loss.convex else tol
-    small = bool(point.unreached(decrement) <= max(enough, _UNREPRESENTABLE))
+    small = bool(point.unreached(abs(decrement)) <= max(enough, _UNREPRESENTABLE))
     # Nothing is gained, and what is left is what rounding leaves of a decrement of the same size as F.
-    small = small or bool(point.relative(decrement) <= _UNREPRESENTABLE**2)
+    small = small or bool(point.relative(abs(decrement)) <= _UNREPRESENTABLE**2)
     # A loss that can be zero is computed as the square of a rounding error there.
     small = small or bool(abs(point.value) <= _ZERO * objective.total)
     if objective.provable:
