@@ -17,12 +17,10 @@ Li, Sun, Toh (2018), A highly efficient semismooth Newton augmented Lagrangian m
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ..objective import Objective, Point
-from ..objective.measure import gain
+from ..objective.measure import by_duality, gain
 from .direction import DIRECT_LIMIT, newton_direction
 from .solution import UNSEEN, Solution, Status
 
@@ -98,9 +96,7 @@ class _Round:
         rounding = _ULP * float(np.abs(alpha) @ (np.abs(z) + abs(point.b)))
         gap = max(slack, 0.0) + rest + rounding
         answer.suboptimality = answer.relative(gap)
-        # The dual variables make w less the gradient, to rounding.
-        made = max(float(np.linalg.norm(point.w)) - math.sqrt(2.0 * miss), 0.0)
-        answer.gain = gain(self._objective.at_zero, answer.value, 0.5 * made**2 - gap)
+        answer.gain = gain(self._objective.at_zero, answer.value, by_duality(point.w, miss, gap))
         return answer, alpha, answer.relative(max(slack, 0.0)) if rest > slack else np.inf
 
     def _imbalance(self, point: Point, z: np.ndarray, alpha: np.ndarray) -> float:

@@ -10,12 +10,10 @@ is the duality gap, as α·z = C s a (m + H(q)) and the conjugate of φ(m(z)) at
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ...objective import JointObjective, JointPoint
-from ...objective.measure import gain
+from ...objective.measure import by_duality, gain
 from ..multipliers import NARROWER, NARROWEST, SEEN_LESS, SHARE, WIDEST
 from ..solution import Solution, Status, descends
 from .direction import direct, joint_direction
@@ -64,9 +62,7 @@ class _Round:
         imbalance = float(np.abs(point.slope).sum()) * float(np.abs(point.b).max(initial=0.0))
         rest = _miss(point) + imbalance
         answer.suboptimality = answer.relative(slack + rest)
-        # The dual variables make W less the gradient.
-        made = max(float(np.linalg.norm(flat)) - math.sqrt(2.0 * _miss(point)), 0.0)
-        answer.gain = gain(self._objective.at_zero, answer.value, 0.5 * made**2 - slack - rest)
+        answer.gain = gain(self._objective.at_zero, answer.value, by_duality(flat, _miss(point), slack + rest))
         return answer, a, answer.relative(slack) if rest > slack else np.inf
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...matrix.parts import Part
 from ...objective import PartitionedObjective, PartitionedPoint, with_penalty
-from ...objective.measure import gain
+from ...objective.measure import by_duality, gain
 from ..multipliers import NARROWER, NARROWEST, SEEN_LESS, SHARE, WIDEST
 from ..solution import Solution, Status
 from .kinks import KinkRows
@@ -76,8 +76,8 @@ def multipliers_by_rounds(
         theta = point.theta
         gap = _gap(point)
         point.value = point.loss_value
-        made = max(float(np.linalg.norm(theta[:, :-1])) - math.sqrt(2.0 * _miss(point)), 0.0)
-        point.gain = gain(objective.at_zero, point.value, 0.5 * made**2 - gap * abs(point.value))
+        by_dual = by_duality(theta[:, :-1], _miss(point), gap * abs(point.value))
+        point.gain = gain(objective.at_zero, point.value, by_dual)
         bound = max(bound, point.value - gap * abs(point.value))
         best = _better(objective, best, point, bound)
         objective.report(lambda: best)  # noqa: B023 (called at once)
