@@ -50,8 +50,9 @@ TESTS = {
 NEAR = {
     "kernels/ascent.py": "tests/solvers/test_sweeps.py tests/solvers/test_dual.py",
     "kernels/compact.py": "tests/solvers/test_dual.py",
-    "kernels/csr.py": "tests/kernels/test_rows.py",
+    "kernels/csr.py": "tests/kernels/test_rows.py tests/kernels/test_joint.py",
     "kernels/dense.py": "tests/kernels/test_rows.py",
+    "kernels/dense_classes.py": "tests/kernels/test_classes.py tests/kernels/test_joint.py",
     "kernels/gram.py": "tests/matrix/test_matrix.py",
     "kernels/joint_ascent.py": "tests/solvers/test_sweeps.py tests/test_joint.py",
     "kernels/prox.py": "tests/solvers/test_dual.py",

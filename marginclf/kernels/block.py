@@ -124,6 +124,6 @@ def apply_block(typingctx, address, parameters, decisions, v, values, slopes, cu
     return types.void(types.intp, *[_Vector] * 6, types.intp), codegen
 
 
-def scratch(chunks: int = 1) -> np.ndarray:
+def scratch(chunks: int = 1, block_rows: int = BLOCK_ROWS) -> np.ndarray:
     """Work space for the passes: decision values, values, slopes, curvatures of one block, for each chunk of rows."""
-    return np.empty((chunks, 4, BLOCK_ROWS))
+    return np.empty((chunks, 4, max(BLOCK_ROWS, block_rows)))

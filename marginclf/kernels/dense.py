@@ -6,17 +6,14 @@ which decides the speed where there are few columns.
 
 from __future__ import annotations
 
-from numba import njit
+from numba import carray, farray
 
+from .dense_classes import backward_classes, forward_classes
 from .prefetch import prefetch
-
-# Reassociation lets sums run in vector lanes. It is safe here: no elementary function is inlined into this file.
-# Inlined by force, for the same reason as rows.apply_loss.
-_OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy", "forceinline": True}
+from .storage import Storage
 
 
-@njit(**_OPTIONS)
-def forward_c(X, start, n, w, b, z, ahead):
+def _forward_c(X, start, n, w, b, z, ahead):
     d = X.shape[1]
     whole = n - n % 4
     for k in range(0, whole, 4):
@@ -38,8 +35,7 @@ def forward_c(X, start, n, w, b, z, ahead):
         z[k] = z0 + b
 
 
-@njit(**_OPTIONS)
-def backward_c(X, start, n, r, g, ahead):
+def _backward_c(X, start, n, r, g, ahead):
     d = X.shape[1]
     whole = n - n % 4
     for k in range(0, whole, 4):
@@ -56,8 +52,7 @@ def backward_c(X, start, n, r, g, ahead):
             g[j] += r0 * x0[j]
 
 
-@njit(**_OPTIONS)
-def forward_f(X, start, n, w, b, z, ahead):
+def _forward_f(X, start, n, w, b, z, ahead):
     for k in range(n):
         z[k] = b
     for j in range(X.shape[1]):
@@ -69,8 +64,7 @@ def forward_f(X, start, n, w, b, z, ahead):
             z[k] += x[k] * wj
 
 
-@njit(**_OPTIONS)
-def backward_f(X, start, n, r, g, ahead):
+def _backward_f(X, start, n, r, g, ahead):
     for j in range(X.shape[1]):
         x = X[start : start + n, j]
         if ahead > 0:
@@ -81,10 +75,40 @@ def backward_f(X, start, n, r, g, ahead):
         g[j] += total
 
 
-@njit(**_OPTIONS)
-def squares(X, start, n, r, g):
+def _squares(X, start, n, r, g):
     for k in range(n):
         rk = r[k]
         for j in range(X.shape[1]):
             xj = float(X[start + k, j])
             g[j] += rk * xj * xj
+
+
+def _copy(X, start, n, centre, out):
+    for k in range(n):
+        for j in range(centre.size):
+            out[j, k] = X[start + k, j] - centre[j]
+
+
+def _by_rows(data, indices, indptr, n, d):
+    return carray(data, (n, d))
+
+
+def _by_columns(data, indices, indptr, n, d):
+    return farray(data, (n, d))
+
+
+DENSE_C = Storage(
+    "dense_C",
+    _by_rows,
+    {
+        "forward": _forward_c,
+        "backward": _backward_c,
+        "squares": _squares,
+        "copy": _copy,
+        "forward_all": forward_classes,
+        "backward_all": backward_classes,
+    },
+)
+DENSE_F = Storage(
+    "dense_F", _by_columns, {"forward": _forward_f, "backward": _backward_f, "squares": _squares, "copy": _copy}
+)

@@ -7,10 +7,10 @@ work of a small problem.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
-from numba.extending import overload
+from numba import njit
 
 from .cache import kernel
+from .storage import call_storage
 
 GRAM_COLUMNS = 128
 """Columns up to which this is used; wider data is left to BLAS, whose blocking it does not have."""
@@ -33,34 +33,9 @@ def gram_totals(chunks: int, d: int) -> np.ndarray:
     return np.empty((chunks, width, width))
 
 
-def _copy(rows, start, n, centre, out):
-    """out[j, k] = x_(start+k, j) − centre_j for k < n."""
-
-
-@overload(_copy)
-def _choose_copy(rows, start, n, centre, out):
-    return _copy_csr if isinstance(rows, types.BaseTuple) else _copy_dense
-
-
-def _copy_dense(rows, start, n, centre, out):
-    for k in range(n):
-        for j in range(centre.size):
-            out[j, k] = rows[start + k, j] - centre[j]
-
-
-def _copy_csr(rows, start, n, centre, out):
-    data, indices, indptr = rows
-    for j in range(centre.size):
-        for k in range(n):
-            out[j, k] = -centre[j]
-    for k in range(n):
-        for p in range(indptr[start + k], indptr[start + k + 1]):
-            out[indices[p], k] += data[p]
-
-
 # Reassociation vectorises the sums over rows; nothing here is a loss.
 @kernel(fastmath={"contract", "reassoc", "nsz"})
-def gram(rows, c, centre, first, last, chunk_rows, work, totals):
+def gram(copy, c, centre, first, last, chunk_rows, work, totals):
     """One partial sum a chunk, symmetric, in ``totals``."""
     n, d, width = c.size, centre.size, totals.shape[1]
     x, cx = work[0], work[1]
@@ -72,7 +47,7 @@ def gram(rows, c, centre, first, last, chunk_rows, work, totals):
         stop = min((chunk + 1) * chunk_rows, n)
         for start in range(chunk * chunk_rows, stop, GRAM_ROWS):
             size = min(GRAM_ROWS, stop - start)
-            _copy(rows, start, size, centre, x)
+            call_storage(copy, start, size, 1, centre, x, 0.0, centre, 0)
             for i in range(d):
                 for k in range(size):
                     cx[i, k] = c[start + k] * x[i, k]

@@ -6,9 +6,7 @@ With decision values z_1 … z_K of a row of class y, the margin and its derivat
 
 where q is the softmax over the other classes. The loss is called on a block of margins as in the binary passes.
 
-Coefficients lie as the storage reads them: (K, d) for a dense X, and for CSR (d, P) with P the number of classes
-rounded up to a multiple of ``LANES``, so that a stored entry meets the coefficients of all classes side by side. A
-block of decision values is (K, B) in both cases.
+Coefficients lie as the storage reads them, (K, d) or (d, P); a block of decision values is (K, B) in both cases.
 """
 
 from __future__ import annotations
@@ -16,109 +14,21 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, types
-from numba.extending import overload
+from numba import njit
 
 from .block import BLOCK_ROWS, apply_block
 from .cache import kernel
-from .classes import _backward_all, _forward_all
 from .elementary import exp
+from .storage import call_storage, work_rows
 
-LANES = 4
-"""Classes that one vector instruction serves."""
-
-_VECTORS = 7
+_VECTORS = 6
 _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
 _INLINE = {**_SUMS, "error_model": "numpy", "forceinline": True}
 
 
-def joint_scratch(n_classes: int) -> np.ndarray:
-    """Work space of one thread: three planes of K vectors over a block, then `_VECTORS` vectors, then one over P."""
-    return np.empty((3 * n_classes + _VECTORS + 1, max(BLOCK_ROWS, n_classes + LANES)))
-
-
-def _scores(rows, start, n, w, b, z, line):
-    """z[k, i] = x_(start+i) · w_k + b_k for i < n; ``line`` is work space for one row."""
-
-
-def _collect(rows, start, n, r, g, line):
-    """g_k += Σ_i r[k, i] x_(start+i)."""
-
-
-def _collect_squares(rows, start, n, r, g, line):
-    """g_k += Σ_i r[k, i] x_(start+i)², elementwise."""
-
-
-@overload(_scores)
-def _choose_scores(rows, start, n, w, b, z, line):
-    if isinstance(rows, types.BaseTuple):
-        return lambda rows, start, n, w, b, z, line: _scores_csr(rows, start, n, w, b, z, line)
-    return lambda rows, start, n, w, b, z, line: _forward_all(rows, start, n, w, b, z)
-
-
-@overload(_collect)
-def _choose_collect(rows, start, n, r, g, line):
-    if isinstance(rows, types.BaseTuple):
-        return lambda rows, start, n, r, g, line: _collect_csr(rows, start, n, r, g, line, False)
-    return lambda rows, start, n, r, g, line: _backward_all(rows, start, n, r, g)
-
-
-@overload(_collect_squares)
-def _choose_collect_squares(rows, start, n, r, g, line):
-    if isinstance(rows, types.BaseTuple):
-        return lambda rows, start, n, r, g, line: _collect_csr(rows, start, n, r, g, line, True)
-    return lambda rows, start, n, r, g, line: _squares_dense(rows, start, n, r, g)
-
-
-@njit(**_INLINE)
-def add_multiple(x, source, target):
-    """target += x · source, for vectors whose length is a multiple of LANES."""
-    for k in range(0, target.size, 4):
-        # All is loaded before anything is stored: they may overlap for all that the compiler knows.
-        s0, s1, s2, s3 = source[k], source[k + 1], source[k + 2], source[k + 3]
-        t0, t1, t2, t3 = target[k], target[k + 1], target[k + 2], target[k + 3]
-        target[k], target[k + 1], target[k + 2], target[k + 3] = t0 + x * s0, t1 + x * s1, t2 + x * s2, t3 + x * s3
-
-
-@njit(**_INLINE)
-def _scores_csr(rows, start, n, w, b, z, line):
-    data, indices, indptr = rows
-    total = line[: w.shape[1]]
-    for i in range(n):
-        for k in range(total.size):
-            total[k] = 0.0
-        for p in range(indptr[start + i], indptr[start + i + 1]):
-            add_multiple(1.0 * data[p], w[indices[p]], total)
-        for k in range(z.shape[0]):
-            z[k, i] = total[k] + b[k]
-
-
-@njit(**_INLINE)
-def _collect_csr(rows, start, n, r, g, line, squared):
-    data, indices, indptr = rows
-    part = line[: g.shape[1]]
-    for k in range(part.size):
-        part[k] = 0.0
-    for i in range(n):
-        some = 0.0
-        for k in range(r.shape[0]):
-            part[k] = r[k, i]
-            some += abs(part[k])
-        # Rows beyond the kink of a loss have no slope: their columns need not be touched.
-        if some != 0.0:
-            for p in range(indptr[start + i], indptr[start + i + 1]):
-                x = 1.0 * data[p]
-                add_multiple(x * x if squared else x, part, g[indices[p]])
-
-
-@njit(**_INLINE)
-def _squares_dense(X, start, n, r, g):
-    for k in range(g.shape[0]):
-        for i in range(n):
-            rk = r[k, i]
-            for j in range(X.shape[1]):
-                x = 1.0 * X[start + i, j]
-                g[k, j] += rk * x * x
+def joint_scratch(n_classes: int, block_rows: int = BLOCK_ROWS) -> np.ndarray:
+    """Work space of one thread: three planes of K vectors over a block, then `_VECTORS` vectors, then the storage's."""
+    return np.empty((3 * n_classes + _VECTORS + work_rows(n_classes), max(BLOCK_ROWS, block_rows)))
 
 
 @njit(**_INLINE)
@@ -162,7 +72,22 @@ def _margins(z, codes, weights, shifts, start, n, q, m, v, address, parameters, 
 
 @kernel(**_SUMS)
 def evaluate_joint(
-    rows, codes, weights, shifts, w, b, address, parameters, first, last, chunk_rows, block_rows, work, sums, gradients
+    forward,
+    backward,
+    codes,
+    weights,
+    shifts,
+    w,
+    b,
+    address,
+    parameters,
+    first,
+    last,
+    chunk_rows,
+    block_rows,
+    work,
+    sums,
+    gradients,
 ):
     """Value and gradient in one pass: per chunk, Σ C s φ and the slopes in b to ``sums``, the rest to ``gradients``."""
     n, n_classes = codes.size, b.size
@@ -180,7 +105,7 @@ def evaluate_joint(
         stop = min((chunk + 1) * chunk_rows, n)
         for start in range(chunk * chunk_rows, stop, block_rows):
             size = min(block_rows, stop - start)
-            _scores(rows, start, size, w, b, z, line)
+            call_storage(forward, start, size, n_classes, w, z, b, line, 0)
             sums[chunk, 0] += _margins(
                 z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
             )
@@ -190,12 +115,13 @@ def evaluate_joint(
                     q[k, i] = slopes[i] if codes[start + i] == k else -slopes[i] * q[k, i]
                     total += q[k, i]
                 sums[chunk, 1 + k] += total
-            _collect(rows, start, size, q, g, line)
+            call_storage(backward, start, size, n_classes, q, g, b, line, size)
 
 
 @kernel(**_SUMS)
 def hessian_product_joint(
-    rows,
+    forward,
+    backward,
     codes,
     weights,
     shifts,
@@ -229,8 +155,8 @@ def hessian_product_joint(
         stop = min((chunk + 1) * chunk_rows, n)
         for start in range(chunk * chunk_rows, stop, block_rows):
             size = min(block_rows, stop - start)
-            _scores(rows, start, size, w, b, z, line)
-            _scores(rows, start, size, p, p_b, u, line)
+            call_storage(forward, start, size, n_classes, w, z, b, line, 0)
+            call_storage(forward, start, size, n_classes, p, u, p_b, line, 0)
             _margins(
                 z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
             )
@@ -249,12 +175,27 @@ def hessian_product_joint(
                     q[k, i] = m[i] if codes[start + i] == k else other
                     total += q[k, i]
                 sums[chunk, 1 + k] += total
-            _collect(rows, start, size, q, g, line)
+            call_storage(backward, start, size, n_classes, q, g, b, line, size)
 
 
 @kernel(**_SUMS)
 def diagonal_joint(
-    rows, codes, weights, shifts, w, b, address, parameters, first, last, chunk_rows, block_rows, work, sums, gradients
+    forward,
+    squares,
+    codes,
+    weights,
+    shifts,
+    w,
+    b,
+    address,
+    parameters,
+    first,
+    last,
+    chunk_rows,
+    block_rows,
+    work,
+    sums,
+    gradients,
 ):
     """The diagonal of the Hessian in w; per chunk, that in b to ``sums[1:]``."""
     n, n_classes = codes.size, b.size
@@ -272,7 +213,7 @@ def diagonal_joint(
         stop = min((chunk + 1) * chunk_rows, n)
         for start in range(chunk * chunk_rows, stop, block_rows):
             size = min(block_rows, stop - start)
-            _scores(rows, start, size, w, b, z, line)
+            call_storage(forward, start, size, n_classes, w, z, b, line, 0)
             _margins(
                 z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
             )
@@ -283,7 +224,7 @@ def diagonal_joint(
                     q[k, i] = curvatures[i] if codes[start + i] == k else other
                     total += q[k, i]
                 sums[chunk, 1 + k] += total
-            _collect_squares(rows, start, size, q, g, line)
+            call_storage(squares, start, size, n_classes, q, g, b, line, 0)
 
 
 @kernel(**_SUMS)
@@ -316,7 +257,7 @@ def curvatures_joint(z, codes, weights, shifts, address, parameters, start, n, w
 
 @kernel(**_SUMS)
 def intercepts_joint(
-    rows, codes, weights, shifts, w, b, address, parameters, first, last, chunk_rows, block_rows, work, sums
+    forward, codes, weights, shifts, w, b, address, parameters, first, last, chunk_rows, block_rows, work, sums
 ):
     """What b alone sees: per chunk, Σ C s φ, the slopes in b and the K × K Hessian in b, one after the other."""
     n, n_classes = codes.size, b.size
@@ -331,7 +272,7 @@ def intercepts_joint(
         stop = min((chunk + 1) * chunk_rows, n)
         for start in range(chunk * chunk_rows, stop, block_rows):
             size = min(block_rows, stop - start)
-            _scores(rows, start, size, w, b, z, line)
+            call_storage(forward, start, size, n_classes, w, z, b, line, 0)
             total[0] += _margins(
                 z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
             )
@@ -356,16 +297,14 @@ def intercepts_joint(
                         total[1 + n_classes + j * n_classes + k] += both
 
 
-# Nothing is added up here or in combination_joint. But the functions of a storage, which the passes above share with
-# them, are compiled once for each set of options of whoever calls them.
-@kernel(**_SUMS)
-def decisions_joint(rows, start, n, w, b, line, z):
+@kernel()
+def decisions_joint(forward, start, n, w, b, work, z):
     """z[k, i] = x_(start+i) · w_k + b_k for i < n."""
-    _scores(rows, start, n, w, b, z, line)
+    call_storage(forward, start, n, b.size, w, z, b, work, 0)
 
 
 @kernel(**_SUMS)
-def margins_joint(rows, codes, w, b, first, last, chunk_rows, block_rows, work, margins):
+def margins_joint(forward, codes, w, b, first, last, chunk_rows, block_rows, work, margins):
     """The margin of every row."""
     n, n_classes = codes.size, b.size
     z, top, total = work[:n_classes], work[3 * n_classes], work[3 * n_classes + 1]
@@ -374,7 +313,7 @@ def margins_joint(rows, codes, w, b, first, last, chunk_rows, block_rows, work, 
         stop = min((chunk + 1) * chunk_rows, n)
         for start in range(chunk * chunk_rows, stop, block_rows):
             size = min(block_rows, stop - start)
-            _scores(rows, start, size, w, b, z, line)
+            call_storage(forward, start, size, n_classes, w, z, b, line, 0)
             for i in range(size):
                 top[i] = -math.inf
                 total[i] = 0.0
@@ -391,7 +330,7 @@ def margins_joint(rows, codes, w, b, first, last, chunk_rows, block_rows, work, 
 
 
 @kernel(**_SUMS)
-def combination_joint(rows, alpha, n_classes, first, last, chunk_rows, block_rows, work, gradients):
+def combination_joint(backward, alpha, n_classes, first, last, chunk_rows, block_rows, work, gradients):
     """Σ x αᵀ, one partial sum a chunk."""
     n = alpha.shape[0]
     r, line = work[:n_classes], work[3 * n_classes + 6]
@@ -406,4 +345,4 @@ def combination_joint(rows, alpha, n_classes, first, last, chunk_rows, block_row
             for i in range(size):
                 for k in range(n_classes):
                     r[k, i] = alpha[start + i, k]
-            _collect(rows, start, size, r, g, line)
+            call_storage(backward, start, size, n_classes, r, g, 0.0, line, size)

@@ -18,8 +18,8 @@ from numba import njit, types
 from numba.extending import overload
 
 from .cache import kernel
+from .csr import add_multiple
 from .elementary import exp
-from .joint import add_multiple
 from .prox import apply_prox
 
 _OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy", "forceinline": True}
@@ -189,10 +189,3 @@ def sweep_joint(
             idle[i, 0] = 0
     sums[0] = gain
     sums[1] = visited
-
-
-@kernel()
-def combine_joint(rows, alpha, w):
-    """w += Σ x_i α_iᵀ."""
-    for i in range(alpha.shape[0]):
-        _add_all(rows, i, alpha[i], w)

@@ -4,60 +4,23 @@ A pass covers the chunks ``first`` to ``last`` of ``chunk_rows`` rows each and l
 that threads can share the chunks and the sums still run in one order. Inside a chunk it goes by blocks that stay in
 the cache: decision values, then the loss, then the gradient.
 
-`rows` is the dense array itself, or (data, indices, indptr) of a CSR matrix. `v` holds C·s·y for each row: its sign
-is the label and its magnitude the weight, one vector to read instead of two. `work` is one plane of
+`forward`, `backward` and `squares` are the functions of the storage (:mod:`storage`). `v` holds C·s·y for each row: its
+sign is the label and its magnitude the weight, one vector to read instead of two. `work` is one plane of
 :func:`block.scratch` a chunk: decision values, values, slopes, curvatures.
 """
 
 from __future__ import annotations
 
-from numba import njit, types
-from numba.extending import overload
+from numba import njit
 
-from . import csr, dense
 from .block import BLOCK_ROWS, apply_block
 from .cache import kernel
+from .storage import call_storage
 
 _AHEAD_NUMBERS = 1024
 
 # Reassociation vectorises the sums. It is safe: the loss is behind a call by address and cannot be inlined here.
 _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
-
-
-def _forward(rows, start, n, w, b, z, ahead):
-    """z[k] = x_(start+k) · w + b for k < n; asks memory for the rows that lie ``ahead``, none if that is 0."""
-
-
-def _backward(rows, start, n, r, g, ahead):
-    """g += Σ_k r[k] x_(start+k); asks memory for the rows that lie ``ahead``, none if that is 0."""
-
-
-def _squares(rows, start, n, r, g):
-    """g += Σ_k r[k] x_(start+k)², elementwise."""
-
-
-def _by_storage(rows, row_major, column_major, compressed):
-    if isinstance(rows, types.BaseTuple):
-        return compressed
-    return column_major if rows.layout == "F" else row_major
-
-
-@overload(_forward)
-def _choose_forward(rows, start, n, w, b, z, ahead):
-    chosen = _by_storage(rows, dense.forward_c, dense.forward_f, csr.forward)
-    return lambda rows, start, n, w, b, z, ahead: chosen(rows, start, n, w, b, z, ahead)
-
-
-@overload(_backward)
-def _choose_backward(rows, start, n, r, g, ahead):
-    chosen = _by_storage(rows, dense.backward_c, dense.backward_f, csr.backward)
-    return lambda rows, start, n, r, g, ahead: chosen(rows, start, n, r, g, ahead)
-
-
-@overload(_squares)
-def _choose_squares(rows, start, n, r, g):
-    chosen = _by_storage(rows, dense.squares, dense.squares, csr.squares)
-    return lambda rows, start, n, r, g: chosen(rows, start, n, r, g)
 
 
 # Inlined by force: as a function of its own it would be in several kernels, and which of the copies is called, with
@@ -85,7 +48,9 @@ def _ahead(d):
 
 
 @kernel()
-def evaluate(rows, v, w, b, address, parameters, first, last, chunk_rows, block_rows, work, sums, gradients):
+def evaluate(
+    forward, backward, v, w, b, address, parameters, first, last, chunk_rows, block_rows, work, sums, gradients
+):
     """Value and gradient in one pass.
 
     Per chunk, Σ C s φ, Σ C s y φ' and Σ C s φ'' to ``sums``, Σ C s y φ' x to ``gradients``.
@@ -99,9 +64,10 @@ def evaluate(rows, v, w, b, address, parameters, first, last, chunk_rows, block_
         stop = min((chunk + 1) * chunk_rows, n)
         for start in range(chunk * chunk_rows, stop, block_rows):
             size = min(block_rows, stop - start)
-            _forward(rows, start, size, w, b, work[chunk, 0], 0)
+            z = work[chunk, 0]
+            call_storage(forward, start, size, 1, w, z, b, z, 0)
             block_value, block_slope, block_curvature = apply_loss(v, start, size, address, parameters, work[chunk])
-            _backward(rows, start, size, work[chunk, 2], gradient, size)
+            call_storage(backward, start, size, 1, work[chunk, 2], gradient, 0.0, z, size)
             value += block_value
             slope += block_slope
             curvature += block_curvature
@@ -111,16 +77,16 @@ def evaluate(rows, v, w, b, address, parameters, first, last, chunk_rows, block_
 
 
 @kernel()
-def product(rows, w, first, last, chunk_rows, block_rows, z):
+def product(forward, w, first, last, chunk_rows, block_rows, z):
     """z = X w."""
     for chunk in range(first, last):
         stop = min((chunk + 1) * chunk_rows, z.size)
         for start in range(chunk * chunk_rows, stop, block_rows):
-            _forward(rows, start, min(block_rows, stop - start), w, 0.0, z[start:], _ahead(w.size))
+            call_storage(forward, start, min(block_rows, stop - start), 1, w, z[start:], 0.0, z, _ahead(w.size))
 
 
 @kernel()
-def transposed_product(rows, r, first, last, chunk_rows, block_rows, gradients):
+def transposed_product(backward, r, first, last, chunk_rows, block_rows, gradients):
     """Xᵀ r, one partial sum a chunk."""
     for chunk in range(first, last):
         gradient = gradients[chunk]
@@ -128,11 +94,12 @@ def transposed_product(rows, r, first, last, chunk_rows, block_rows, gradients):
             gradient[j] = 0.0
         stop = min((chunk + 1) * chunk_rows, r.size)
         for start in range(chunk * chunk_rows, stop, block_rows):
-            _backward(rows, start, min(block_rows, stop - start), r[start:], gradient, _ahead(gradient.size))
+            size = min(block_rows, stop - start)
+            call_storage(backward, start, size, 1, r[start:], gradient, 0.0, r, _ahead(gradient.size))
 
 
 @kernel(**_SUMS)
-def hessian_product(rows, c, p, shift, first, last, chunk_rows, block_rows, work, sums, gradients):
+def hessian_product(forward, backward, c, p, shift, first, last, chunk_rows, block_rows, work, sums, gradients):
     """Xᵀ u for u = c (X p + shift) in one pass; per chunk, Σ u to ``sums`` and Xᵀ u to ``gradients``."""
     for chunk in range(first, last):
         gradient, u = gradients[chunk], work[chunk, 0]
@@ -142,16 +109,16 @@ def hessian_product(rows, c, p, shift, first, last, chunk_rows, block_rows, work
         stop = min((chunk + 1) * chunk_rows, c.size)
         for start in range(chunk * chunk_rows, stop, block_rows):
             size = min(block_rows, stop - start)
-            _forward(rows, start, size, p, shift, u, 0)
+            call_storage(forward, start, size, 1, p, u, shift, u, 0)
             for k in range(size):
                 u[k] *= c[start + k]
                 total += u[k]
-            _backward(rows, start, size, u, gradient, size)
+            call_storage(backward, start, size, 1, u, gradient, 0.0, u, size)
         sums[chunk, 0] = total
 
 
 @kernel()
-def squared_product(rows, r, first, last, chunk_rows, block_rows, gradients):
+def squared_product(squares, r, first, last, chunk_rows, block_rows, gradients):
     """(X²)ᵀ r with the square taken elementwise, one partial sum a chunk."""
     for chunk in range(first, last):
         gradient = gradients[chunk]
@@ -159,7 +126,7 @@ def squared_product(rows, r, first, last, chunk_rows, block_rows, gradients):
             gradient[j] = 0.0
         stop = min((chunk + 1) * chunk_rows, r.size)
         for start in range(chunk * chunk_rows, stop, block_rows):
-            _squares(rows, start, min(block_rows, stop - start), r[start:], gradient)
+            call_storage(squares, start, min(block_rows, stop - start), 1, r[start:], gradient, 0.0, r, 0)
 
 
 @kernel(**_SUMS)

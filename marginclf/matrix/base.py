@@ -14,6 +14,7 @@ from ..kernels import rows as passes
 from ..kernels.block import BLOCK_ROWS, scratch
 from ..kernels.classes import classes_scratch, evaluate_all
 from ..kernels.gram import GRAM_COLUMNS, gram, gram_scratch, gram_totals
+from ..kernels.storage import StoredRows
 from ..losses.base import CompiledLoss
 from .blas import add_square, mirrored
 from .compact import SweepRows
@@ -50,10 +51,8 @@ class DesignMatrix:
 
     Parameters
     ----------
-    rows : ndarray or tuple of ndarray
-        The storage as the kernels take it.
-    shape : tuple of int
-        Rows n and columns d.
+    rows : StoredRows
+        The arrays and the functions of their storage.
     entries : int
         Stored entries.
     block_rows : int
@@ -64,16 +63,16 @@ class DesignMatrix:
 
     sparse = False
 
-    def __init__(self, rows: Any, shape: tuple[int, int], entries: int, block_rows: int, n_jobs: int) -> None:
+    def __init__(self, rows: StoredRows, entries: int, block_rows: int, n_jobs: int) -> None:
         self.rows = rows
-        self.shape = shape
+        self.shape = rows.shape
         self.entries = entries
         self.passes = 0
-        d = shape[1]
+        d = self.shape[1]
         self.block_rows = block_rows
         self._n_jobs = n_jobs
         self._chunk_rows, self._chunks, self._shares = self.chunks(d)
-        self._work = scratch(self._chunks)
+        self._work = scratch(self._chunks, block_rows)
         self._sums = np.empty((self._chunks, 3))
         self._gradients = np.empty((self._chunks, d))
         self._sweep_rows: list[SweepRows] = []
@@ -137,7 +136,7 @@ class DesignMatrix:
         address, parameters, _ = loss
         self._run(
             lambda first, last: passes.evaluate(
-                self.rows, v, w, b, address, parameters, first, last,
+                self.rows["forward"], self.rows["backward"], v, w, b, address, parameters, first, last,
                 self._chunk_rows, self.block_rows, self._work, self._sums, self._gradients,
             )
         )  # fmt: skip
@@ -177,11 +176,12 @@ class DesignMatrix:
         """
         address, parameters, _ = loss
         k, d = w.shape
-        works = [classes_scratch(k) for _ in self._shares[1:]]
+        forward, backward = self.rows["forward_each"], self.rows["backward_each"]
+        works = [classes_scratch(k, self.block_rows) for _ in self._shares[1:]]
         sums, gradients = np.empty((self._chunks, k, 3)), np.empty((self._chunks, k, d))
         self._run(
             lambda first, last: evaluate_all(
-                self.rows, codes, weights, positive, w, b, address, parameters, first, last,
+                forward, backward, codes, weights, positive, w, b, address, parameters, first, last,
                 self._chunk_rows, self.block_rows, works[self._shares.index(first)], sums, gradients,
             )
         )  # fmt: skip
@@ -205,14 +205,15 @@ class DesignMatrix:
     def product(self, w: np.ndarray) -> np.ndarray:
         """X w, of shape (n,)."""
         z = np.empty(self.shape[0])
-        self._run(lambda first, last: passes.product(self.rows, w, first, last, self._chunk_rows, self.block_rows, z))
+        forward = self.rows["forward"]
+        self._run(lambda first, last: passes.product(forward, w, first, last, self._chunk_rows, self.block_rows, z))
         return z
 
     def transposed_product(self, r: np.ndarray) -> np.ndarray:
         """Xᵀ r, of shape (d,)."""
         self._run(
             lambda first, last: passes.transposed_product(
-                self.rows, r, first, last, self._chunk_rows, self.block_rows, self._gradients
+                self.rows["backward"], r, first, last, self._chunk_rows, self.block_rows, self._gradients
             )
         )
         return self._gradients.sum(axis=0)
@@ -221,7 +222,7 @@ class DesignMatrix:
         """Xᵀ u and Σ u for u = c (X p + shift), in one pass."""
         self._run(
             lambda first, last: passes.hessian_product(
-                self.rows, c, p, shift, first, last,
+                self.rows["forward"], self.rows["backward"], c, p, shift, first, last,
                 self._chunk_rows, self.block_rows, self._work, self._sums, self._gradients,
             )
         )  # fmt: skip
@@ -231,7 +232,7 @@ class DesignMatrix:
         """(X²)ᵀ r with the square taken elementwise, of shape (d,)."""
         self._run(
             lambda first, last: passes.squared_product(
-                self.rows, r, first, last, self._chunk_rows, self.block_rows, self._gradients
+                self.rows["squares"], r, first, last, self._chunk_rows, self.block_rows, self._gradients
             )
         )
         return self._gradients.sum(axis=0)
@@ -251,7 +252,7 @@ class DesignMatrix:
         works, totals = self._gram_work
         self._run(
             lambda first, last: gram(
-                self.rows, c, centre, first, last, self._chunk_rows, works[self._shares.index(first)], totals
+                self.rows["copy"], c, centre, first, last, self._chunk_rows, works[self._shares.index(first)], totals
             )
         )
         return totals.sum(axis=0)[:d, :d]

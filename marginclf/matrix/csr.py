@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..kernels.block import BLOCK_ROWS
+from ..kernels.csr import CSR
+from ..kernels.storage import StoredRows
 from .base import DesignMatrix, read_only
 from .compact import CompactRows, SweepRows
 
@@ -29,19 +31,19 @@ class CSRMatrix(DesignMatrix):
             X.sum_duplicates()
         self._X = X
         indices, indptr = (read_only(a).view(_UNSIGNED[a.itemsize]) for a in (X.indices, X.indptr))
-        block_rows = int(np.clip(_BLOCK_ENTRIES // max(1, X.nnz // X.shape[0]), 16, BLOCK_ROWS))
-        super().__init__((read_only(X.data), indices, indptr), X.shape, X.nnz, block_rows, n_jobs)
+        block_rows = int(np.clip(_BLOCK_ENTRIES // max(1, X.nnz // max(1, X.shape[0])), 16, BLOCK_ROWS))
+        super().__init__(StoredRows(CSR, (read_only(X.data), indices, indptr), X.shape), X.nnz, block_rows, n_jobs)
 
     def _make_sweep_rows(self, rng: np.random.RandomState) -> SweepRows:
         # Neighbours of a random order are visited in a row, which memory is good at; the rows converge as fast as if
         # each was drawn by itself (and in one fixed order they would not).
         order = rng.permutation(self.shape[0]).astype(np.uint32 if self.shape[0] < 1 << 32 else np.uint64)
-        c = CompactRows(self.rows, self.shape[1], order)
+        c = CompactRows(self.rows.arrays, self.shape[1], order)
         rows = c.values, c.columns, c.starts, c.stops
         return SweepRows(rows, order, _RUN, c.squares, c.diagonal, c.n_kept)
 
     def compact(self, rows: np.ndarray) -> CompactRows:
-        return CompactRows(self.rows, self.shape[1], rows)
+        return CompactRows(self.rows.arrays, self.shape[1], rows)
 
     def row_gram(self, rows: np.ndarray, mean: np.ndarray | None) -> np.ndarray:
         part = self._X[rows].astype(np.float64, copy=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..kernels.block import BLOCK_ROWS
+from ..kernels.dense import DENSE_C, DENSE_F
+from ..kernels.storage import StoredRows
 from .base import DesignMatrix, read_only
 from .blas import add_square, mirrored
 from .compact import SweepRows
@@ -23,11 +25,11 @@ class DenseMatrix(DesignMatrix):
         usable = X.flags.aligned and (X.flags.c_contiguous or X.flags.f_contiguous)
         # np.array, not ascontiguousarray: that one would keep a misaligned array.
         self._X = read_only(X if usable else np.array(X, order="C"))
-        # A single column is both C and Fortran contiguous, and Numba calls it C; so does a single row.
         by_rows = self._X.flags.c_contiguous
         most, least = (_BLOCK_BYTES, _LEAST_ROWS) if by_rows else (_COLUMN_BLOCK_BYTES, _LEAST_COLUMN_PART)
         block_rows = int(np.clip(most // (X.itemsize * max(1, X.shape[1])), least, BLOCK_ROWS)) // 4 * 4
-        super().__init__(self._X, X.shape, X.size, block_rows, n_jobs)
+        rows = StoredRows(DENSE_C if by_rows else DENSE_F, (self._X,), X.shape)
+        super().__init__(rows, X.size, block_rows, n_jobs)
 
     def _make_sweep_rows(self, rng: np.random.RandomState) -> SweepRows:
         n, d = self.shape

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..kernels import joint
 from ..kernels.block import BLOCK_ROWS
+from ..kernels.storage import LANES
 from ..losses.base import CompiledLoss
 from .base import DesignMatrix
 
@@ -43,11 +44,12 @@ class JointPasses:
     ) -> None:
         self.shifts = np.zeros(1) if shifts is None else shifts
         self.matrix, self.codes, self.weights, self.n_classes = matrix, codes, weights, n_classes
-        lanes = -(-n_classes // joint.LANES) * joint.LANES
+        lanes = -(-n_classes // LANES) * LANES
         d = matrix.shape[1]
-        self.shape = (d, lanes) if matrix.sparse else (n_classes, d)
+        self.by_column = matrix.rows.storage.by_column
+        self.shape = (d, lanes) if self.by_column else (n_classes, d)
         self._chunks = matrix.chunks(self.shape[0] * self.shape[1])
-        self._work = [joint.joint_scratch(n_classes) for _ in self._chunks.shares[1:]]
+        self._work = [joint.joint_scratch(n_classes, matrix.block_rows) for _ in self._chunks.shares[1:]]
         self._gradients: np.ndarray | None = None
 
     def zeros(self) -> np.ndarray:
@@ -56,18 +58,18 @@ class JointPasses:
 
     def by_class(self, w: np.ndarray) -> np.ndarray:
         """Coefficients as (K, d)."""
-        return w.T[: self.n_classes] if self.matrix.sparse else w
+        return w.T[: self.n_classes] if self.by_column else w
 
-    def _pass(self, kernel: Any, loss: CompiledLoss, *at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Run a pass that leaves sums and something of the shape of the coefficients."""
+    def _pass(self, kernel: Any, back: str, loss: CompiledLoss, *at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Run a pass that leaves sums, and by the function ``back`` something of the shape of the coefficients."""
         address, parameters, _ = loss
-        chunks = self._chunks
+        rows, chunks = self.matrix.rows, self._chunks
         sums, gradients = np.empty((chunks.number, 1 + self.n_classes)), self._partial()
 
         def share(first: int, last: int, work: np.ndarray) -> None:
             kernel(
-                self.matrix.rows, self.codes, self.weights, self.shifts, *at, address, parameters, first, last,
-                chunks.rows, self.matrix.block_rows, work, sums, gradients,
+                rows["forward_all"], rows[back], self.codes, self.weights, self.shifts, *at, address, parameters,
+                first, last, chunks.rows, self.matrix.block_rows, work, sums, gradients,
             )  # fmt: skip
 
         self._run(share)
@@ -87,19 +89,19 @@ class JointPasses:
 
     def evaluate(self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Σ C s φ, its gradient in w and its slopes in b, in one pass."""
-        sums, gradient = self._pass(joint.evaluate_joint, loss, w, b)
+        sums, gradient = self._pass(joint.evaluate_joint, "backward_all", loss, w, b)
         return float(sums[0]), gradient, sums[1:]
 
     def hessian_product(
         self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray, p: np.ndarray, p_b: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """The Hessian of Σ C s φ at (w, b) times (p, p_b), in one pass."""
-        sums, product = self._pass(joint.hessian_product_joint, loss, w, b, p, p_b)
+        sums, product = self._pass(joint.hessian_product_joint, "backward_all", loss, w, b, p, p_b)
         return product, sums[1:]
 
     def diagonal(self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The diagonal of that Hessian, in w and in b, in one pass."""
-        sums, diagonal = self._pass(joint.diagonal_joint, loss, w, b)
+        sums, diagonal = self._pass(joint.diagonal_joint, "squares_all", loss, w, b)
         return diagonal, sums[1:]
 
     def intercepts(self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -110,8 +112,8 @@ class JointPasses:
 
         def share(first: int, last: int, work: np.ndarray) -> None:
             joint.intercepts_joint(
-                self.matrix.rows, self.codes, self.weights, self.shifts, w, b, address, parameters, first, last,
-                chunks.rows, self.matrix.block_rows, work, sums,
+                self.matrix.rows["forward_all"], self.codes, self.weights, self.shifts, w, b, address, parameters,
+                first, last, chunks.rows, self.matrix.block_rows, work, sums,
             )  # fmt: skip
 
         self._run(share)
@@ -123,7 +125,7 @@ class JointPasses:
         chunks, gradients = self._chunks, self._partial()
         self._run(
             lambda first, last, work: joint.combination_joint(
-                self.matrix.rows,
+                self.matrix.rows["backward_all"],
                 alpha,
                 self.n_classes,
                 first,
@@ -141,7 +143,7 @@ class JointPasses:
         margins = np.empty(self.matrix.shape[0])
         self._run(
             lambda first, last, work: joint.margins_joint(
-                self.matrix.rows, self.codes, w, b, first, last,
+                self.matrix.rows["forward_all"], self.codes, w, b, first, last,
                 self._chunks.rows, self.matrix.block_rows, work, margins,
             )
         )  # fmt: skip
@@ -150,11 +152,11 @@ class JointPasses:
     def decisions(self, w: np.ndarray, b: np.ndarray, start: int, stop: int) -> np.ndarray:
         """Decision values of some of the rows, of shape (K, stop − start)."""
         z = np.empty((self.n_classes, stop - start))
-        line = self._work[0][-1]
+        work = self._work[0][0]
         for first in range(start, stop, self.matrix.block_rows):
             last = min(first + self.matrix.block_rows, stop)
             part = np.empty((self.n_classes, last - first))
-            joint.decisions_joint(self.matrix.rows, first, last - first, w, b, line, part)
+            joint.decisions_joint(self.matrix.rows["forward_all"], first, last - first, w, b, work, part)
             z[:, first - start : last - start] = part
         return z
 

@@ -19,8 +19,9 @@ import numpy as np  # noqa: E402
 from marginclf.kernels import cache, rows  # noqa: E402
 from marginclf.kernels.block import scratch  # noqa: E402
 from marginclf.losses import Logistic, catalogue  # noqa: E402
+from marginclf.matrix import design_matrix  # noqa: E402
 
-X = np.array([[1.0, 2.0], [0.5, -1.0], [0.0, 3.0]])
+X = design_matrix(np.array([[1.0, 2.0], [0.5, -1.0], [0.0, 3.0]])).rows
 v, w = np.array([1.0, -2.0, 0.5]), np.array([0.3, -0.2])
 report = {}
 
@@ -40,30 +41,30 @@ def again():
 def evaluate():
     address, parameters, _keep = Logistic().compiled()
     sums, gradients = np.empty((1, 3)), np.empty((1, 2))
-    rows.evaluate(X, v, w, 0.1, address, parameters, 0, 1, 3, 256, scratch(), sums, gradients)
+    rows.evaluate(X["forward"], X["backward"], v, w, 0.1, address, parameters, 0, 1, 3, 256, scratch(), sums, gradients)
     return [*sums[0].tolist(), *gradients[0].tolist()]
 
 
-def product(X=X):
+def product(w=w):
     z = np.empty(3)
-    rows.product(X, w, 0, 1, 3, 3, z)
+    rows.product(X["forward"], w, 0, 1, 3, 3, z)
     return z.tolist()
 
 
-def transposed(kernel=rows.transposed_product):
+def transposed(kernel=rows.transposed_product, function="backward"):
     gradients = np.empty((1, 2))
-    kernel(X, v, 0, 1, 3, 256, gradients)
+    kernel(X[function], v, 0, 1, 3, 256, gradients)
     return gradients[0].tolist()
 
 
 def hessian():
     sums, gradients = np.empty((1, 3)), np.empty((1, 2))
-    rows.hessian_product(X, v, w, 0.1, 0, 1, 3, 256, scratch(), sums, gradients)
+    rows.hessian_product(X["forward"], X["backward"], v, w, 0.1, 0, 1, 3, 256, scratch(), sums, gradients)
     return [float(sums[0, 0]), *gradients[0].tolist()]
 
 
 def squared():
-    return transposed(rows.squared_product)
+    return transposed(rows.squared_product, "squares")
 
 
 def losses(*names):
@@ -112,7 +113,9 @@ def disk_faults():
     again()
     report["read"] = with_fault(pathlib.Path, "read_bytes", unreadable, squared)
     # The first kernel again, for other types and with space on the disk: what failed is not tried twice.
-    product(np.float32(X))
+    fixed = w.copy()
+    fixed.flags.writeable = False
+    product(fixed)
 
 
 exec(sys.argv[1])

@@ -21,6 +21,8 @@ from marginclf.losses import catalogue
 
 pytestmark = [pytest.mark.fault("cache faults"), pytest.mark.slow]
 
+STORAGE = ("forward", "backward", "squares")
+
 
 def run(script, package, cache):
     # No .pyc files: they go by size and time, and a formula is edited below without changing either.
@@ -77,8 +79,11 @@ def test_first_process_writes_one_entry_for_each_kernel_and_loss(cold):
     assert (report["hits of kernels"], report["misses of kernels"]) == (0, 5)
     assert set(report["hits of blocks"].values()) == {0}
     assert not [path for path in cache.rglob("*") if path.is_file() and path.suffix != ".nbc"]
-    # An entry of its own for each loss: with a shared name one would load the machine code of another.
-    assert len(entries(cache)) == 5 + len(catalogue())
+    # An entry of its own for each loss and each function of a storage: with a shared name one would load the machine
+    # code of another.
+    assert len(entries(cache)) == 5 + len(STORAGE) + len(catalogue())
+    for name in STORAGE:
+        assert entry(cache, f"dense_C.{name}")
     for cls in catalogue().values():
         assert entry(cache, f"{cls.__name__}.block")
     assert len({path.read_bytes() for path in entries(cache).values()}) == len(entries(cache))

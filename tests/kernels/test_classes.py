@@ -14,10 +14,7 @@ STORAGES = {
     "C-float32": lambda X: np.ascontiguousarray(X, dtype=np.float32),
     "csr": sp.csr_array,
 }
-# Each storage compiles the kernels anew.
-EVERY_STORAGE = pytest.mark.parametrize(
-    "storage", [pytest.param(name, marks=[pytest.mark.slow] * (name in ("F", "C-float32"))) for name in STORAGES]
-)
+EVERY_STORAGE = pytest.mark.parametrize("storage", STORAGES)
 
 
 @EVERY_STORAGE

@@ -17,11 +17,7 @@ KINDS = {
     "C32": lambda X: np.asarray(X, dtype=np.float32),
     "CSR32": lambda X: sparse.csr_matrix(X.astype(np.float32)),
 }
-# Each storage takes seconds to compile; fits of float32 are in test_joint.py of the folder above and in test_onnx.py.
-SLOW = ("C32", "CSR32")
-STORAGE = pytest.mark.parametrize(
-    "kind", [pytest.param(kind, id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name, kind in KINDS.items()]
-)
+STORAGE = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 # Fewer and more classes than lanes, more rows than a block and than a chunk, short rows and long ones.
 SHAPES = pytest.mark.parametrize(("n", "d", "k"), [(50, 3, 3), (300, 7, 5), (1500, 40, 4), (700, 33, 9)])
 
@@ -91,7 +87,7 @@ def test_one_pass_is_the_formula(kind, n, d, k, weighted):
     alpha = np.zeros((n, -(-k // 4) * 4))
     alpha[:, :k] = r
     np.testing.assert_allclose(objective.passes.by_class(objective.passes.combination(alpha)), r.T @ X, atol=1e-10)
-    if objective.matrix.sparse:
+    if objective.passes.by_column:
         assert not gradient[:, k:].any(), "what fills up the lanes stays zero"
 
 

@@ -86,7 +86,7 @@ COPIED = {
     "misaligned": misaligned,
     "csr-not-canonical": unsorted_with_duplicates,
 }
-# Each compiles the kernels anew, and differs from another in one type only.
+# Each compiles the functions of its storage anew, and differs from another in one type only.
 SLOW = "F-float32", "csr-int64", "csr-float32"
 USUAL = [name for name in (*USED_AS_THEY_ARE, *COPIED) if name not in SLOW]
 STORAGES = pytest.mark.parametrize(
@@ -195,8 +195,7 @@ def test_small_and_odd_shapes(shape, name):
 @pytest.mark.parametrize("name", USED_AS_THEY_ARE)
 def test_usable_layouts_are_not_copied(name):
     stored = USED_AS_THEY_ARE[name](values())
-    rows = design_matrix(stored).rows
-    for ours, theirs in zip(rows if isinstance(rows, tuple) else (rows,), buffers(stored), strict=True):
+    for ours, theirs in zip(design_matrix(stored).rows.arrays, buffers(stored), strict=True):
         assert np.shares_memory(ours, theirs)
         assert not ours.flags.writeable
 
@@ -205,7 +204,7 @@ def test_usable_layouts_are_not_copied(name):
 def test_other_layouts_are_copied_once(name):
     stored = COPIED[name](values())
     matrix = design_matrix(stored)
-    rows = matrix.rows[0] if isinstance(matrix.rows, tuple) else matrix.rows
+    rows = matrix.rows.arrays[0]
     assert not np.shares_memory(rows, stored.data if sp.issparse(stored) else stored)
     assert np.shares_memory(rows, matrix._X.data if sp.issparse(stored) else matrix._X)
 
@@ -214,7 +213,7 @@ def test_memory_mapped(tmp_path):
     X, y, s = draw(n=200, d=4, seed=36)
     np.save(tmp_path / "X.npy", X)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
-    assert np.shares_memory(design_matrix(mapped).rows, mapped)
+    assert np.shares_memory(design_matrix(mapped).rows.arrays[0], mapped)
     a, _ = fit("logistic", mapped, y, s)
     b, _ = fit("logistic", X, y, s)
     np.testing.assert_array_equal(a.coef_, b.coef_)

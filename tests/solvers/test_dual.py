@@ -40,7 +40,7 @@ def text(n=300, d=2000, per_row=12, seed=0, dtype=np.float64):
 def test_rewritten_rows_are_the_rows(dtype):
     X, _, _ = text(dtype=dtype)
     order = np.random.default_rng(1).permutation(X.shape[0]).astype(np.uint32)
-    compact = CompactRows(design_matrix(X).rows, X.shape[1], order)
+    compact = CompactRows(design_matrix(X).rows.arrays, X.shape[1], order)
     dense = X.toarray().astype(np.float64)[order]
     stored = np.bincount(X.indices, minlength=X.shape[1])
     assert compact.n_kept == (stored > 1).sum() > 0
@@ -60,7 +60,7 @@ def test_rewritten_rows_are_the_rows(dtype):
 def test_values_that_float32_does_not_hold_are_kept(largest):
     X, _, _ = text()
     X.data *= largest
-    compact = CompactRows(design_matrix(X).rows, X.shape[1], np.arange(X.shape[0], dtype=np.uint32))
+    compact = CompactRows(design_matrix(X).rows.arrays, X.shape[1], np.arange(X.shape[0], dtype=np.uint32))
     assert compact.values.dtype == np.float64
 
 

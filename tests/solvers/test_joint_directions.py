@@ -23,7 +23,7 @@ STORES = {"dense": np.asarray, "sparse": sp.csr_array}
 def draw(n=40, d=3, seed=0):
     rng = np.random.default_rng([31, seed, n, d])
     X = rng.normal(size=(n, d))
-    codes = (X @ rng.normal(size=(d, K)) + rng.gumbel(size=(n, K))).argmax(axis=1)
+    codes = (X @ rng.normal(size=(d, K)) + rng.gumbel(size=(n, K))).argmax(axis=1).astype(np.uint8)
     codes[:K] = np.arange(K)
     s = rng.uniform(0.2, 3.0, n)
     s[K:][rng.random(n - K) < 0.1] = 0.0

@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 
-from ...kernels.joint import LANES
 from ...kernels.joint_ascent import sweep_joint
+from ...kernels.storage import LANES
 from ...objective import JointObjective, JointPoint
 from ..ascent import HOLD, Forecast
 
