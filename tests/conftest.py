@@ -19,6 +19,9 @@ ONE = "kernels/test_rows", "matrix/", "solvers/test_directions", "solvers/test_s
 MANY = "kernels/test_joint", "kernels/test_classes", "solvers/test_joint", "test_joint", "losses/test_formulas"
 """Tests that compile the kernels for one class and for many, those that compile most of them first."""
 
+CACHES, PROCESSES = ("faults/test_cache",), ("faults/test_concurrency", "faults/test_cluster", "test_on_disk")
+"""Slow tests that take half of the time each."""
+
 _tried: Counter = Counter()
 
 
@@ -35,7 +38,7 @@ def pytest_collection_modifyitems(config, items):
     """
     share = len(items) // (4 * getattr(config, "workerinput", {}).get("workercount", 1))
     one, many = [], []
-    for place, files in ((one, ONE), (many, MANY)):
+    for place, files in ((one, CACHES + ONE), (many, PROCESSES + MANY)):
         for name in files:
             place += [item for item in items if item.nodeid.startswith(f"tests/{name}")]
     chosen = {id(item) for item in (*one, *many)}
