@@ -36,7 +36,7 @@ NAMES = re.compile(r"\b(numpy|np|scipy|scikit|sklearn|learn)\b", re.IGNORECASE)
 def texts(package):
     """The documentation strings in the source of an installed package, without tests."""
     (folder,) = importlib.util.find_spec(package).submodule_search_locations
-    for file in sorted(Path(folder).rglob("*.py")):
+    for file in sorted(Path(folder).rglob("*.py"))[::2]:  # half of them are enough
         if "tests" in file.parts:
             continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
