@@ -15,6 +15,7 @@ from ..kernels.formula import constants, helpers
 from ..kernels.prox import compile_prox
 from .compiling import compile_loss
 from .constructor import make_constructor
+from .envelope import envelope
 from .probability import Probabilities
 
 
@@ -29,6 +30,8 @@ class CompiledLoss(NamedTuple):
 _blocks: dict[type, tuple[Any, Any]] = {}
 _steps: dict[type, tuple[Any, Any]] = {}
 """Compiled block functions and proximal steps by class: never by name, which two classes in a notebook may share."""
+_envelopes: dict[tuple, type[MarginLoss]] = {}
+"""Classes of envelopes by class and formulas, since a notebook may give a class another ``point``."""
 
 
 class MarginLoss(Probabilities, BaseEstimator):
@@ -153,9 +156,11 @@ class MarginLoss(Probabilities, BaseEstimator):
 
     def smoothed(self, gamma: float) -> MarginLoss:
         """The Moreau envelope of a loss with a kink: min over u of φ(u) + (u − m)²/(2 gamma)."""
-        from .envelope import envelope
-
-        return envelope(self, gamma)
+        cls = type(self)
+        key = cls, cls.point, cls.prox
+        if key not in _envelopes:
+            _envelopes[key] = type(f"{cls.__name__}Envelope", (MarginLoss,), envelope(cls))
+        return _envelopes[key](**self.get_params(deep=False), envelope_width=gamma)
 
     @property
     def affine(self) -> bool:

@@ -5,42 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from ..kernels.block import MOST_PARAMETERS
-from .base import MarginLoss
-
-_envelopes: dict[tuple, type[MarginLoss]] = {}
 
 
-def envelope(loss: MarginLoss, gamma: float) -> MarginLoss:
-    """min over u of φ(u) + (u − m)²/(2 γ): smooth, with the minimum of φ, and within γ sup φ'² / 2 of it.
+def envelope(cls: Any) -> dict[str, Any]:
+    """The class body of the loss min over u of φ(u) + (u − m)²/(2 γ), with γ as its last parameter ``envelope_width``.
 
-    With u = prox_γφ(m), its slope is (m − u)/γ; its curvature is φ''(u)/(1 + γ φ''(u)), or 1/γ where u stays at a kink.
+    It is smooth, with the minimum of φ, and within γ sup φ'² / 2 of it. With u = prox_γφ(m), its slope is (m − u)/γ;
+    its curvature is φ''(u)/(1 + γ φ''(u)), or 1/γ where u stays at a kink.
 
     Parameters
     ----------
-    loss : MarginLoss
-        A convex loss with a ``prox``.
-    gamma : float
-        Width γ, positive.
+    cls : type
+        A class of convex losses with a ``prox``.
 
     Raises
     ------
     TypeError
         If the loss has so many parameters that none is left for the width.
     """
-    cls = type(loss)
     names = cls._get_param_names()
     if len(names) >= MOST_PARAMETERS:
         raise TypeError(
             f"{cls.__name__} has {len(names)} parameters ({', '.join(names)}); a loss with a kink can have at most "
             f"{MOST_PARAMETERS - 1}, since the solvers smooth it over a width that is one more"
         )
-    key = cls, cls.point, cls.prox
-    if key not in _envelopes:
-        _envelopes[key] = _class_of(cls)
-    return _envelopes[key](**loss.get_params(deep=False), envelope_width=gamma)
-
-
-def _class_of(cls: type[MarginLoss]) -> type[MarginLoss]:
     formula, proximal = cls.point, cls.prox
 
     def point(self: Any, m: float) -> tuple[float, float, float]:
@@ -56,12 +44,10 @@ def _class_of(cls: type[MarginLoss]) -> type[MarginLoss]:
         bend = 1.0 / self.envelope_width if held else curvature / (1.0 + self.envelope_width * curvature)
         return value + 0.5 * self.envelope_width * pull * pull, pull, bend
 
-    names = [*cls._get_param_names(), "envelope_width"]  # a name that the loss itself will hardly have
-    namespace = {
-        "__annotations__": dict.fromkeys(names, "float"),
-        **{name: getattr(cls, name, 1.0) for name in names[:-1]},
+    return {
+        "__annotations__": dict.fromkeys((*names, "envelope_width"), "float"),  # a name that the loss will hardly have
+        **{name: getattr(cls, name, 1.0) for name in names},
         "envelope_width": 1.0,
         "point": point,
         "__doc__": f"The envelope of {cls.__name__}.",
     }
-    return type(f"{cls.__name__}Envelope", (MarginLoss,), namespace)
