@@ -108,11 +108,12 @@ def _collection_data(
     size = sample_size(1 << 62 if known is None else known, d, 2)
     each = -(-size // len(blocks))
     names = getattr(estimator, "feature_names_in_", None)
-    rows = kept([delayed(_rows, pure=False)(block, k, d, names) for k, block in enumerate(blocks)], large=True)
+    cls = _own_class(estimator)
+    rows = kept([delayed(_rows, pure=False)(block, k, cls, d, names) for k, block in enumerate(blocks)], large=True)
     nothing: list[None] = [None] * len(blocks)
     given = list(zip(rows, labels, weights or nothing, range(len(blocks)), strict=True))
     summaries: list[Summary] = list(
-        computed([delayed(_summary, pure=False)(*of_block, each, seed) for of_block in given])
+        computed([delayed(_summary, pure=False)(*of_block, cls, each, seed) for of_block in given])
     )
     n = sum(summary.rows for summary in summaries)
     classes, totals, lone = _classes(summaries, weighted=weights is not None)
@@ -134,7 +135,12 @@ def _collection_data(
     )
 
 
-def _rows(block: Any, number: int, d: int, names: Any) -> Any:
+def _own_class(estimator: Any) -> type:
+    """The class of marginclf in an estimator: workers may not know one that a user has derived from it."""
+    return next(cls for cls in type(estimator).__mro__ if cls.__module__.startswith(f"{__package__}."))
+
+
+def _rows(block: Any, number: int, cls: type, d: int, names: Any) -> Any:
     """A block as the kernels take it; a block without rows is None."""
     if sparse.issparse(block):
         block = sparse.csr_array(sound(block, number))
@@ -143,23 +149,21 @@ def _rows(block: Any, number: int, d: int, names: Any) -> Any:
     if block.shape[0] == 0:
         return None
     try:
-        return validation.features(_stub(d, names), block, reset=False)
+        return validation.features(_stub(cls, d, names), block, reset=False)
     except ValueError as error:
         raise in_chunk(number, error) from None
 
 
-def _stub(d: int, names: Any) -> Any:
-    """Something to validate features against, light enough to travel."""
-    from .classifier import MarginLinearClassifier
-
-    stub = MarginLinearClassifier()
+def _stub(cls: type, d: int, names: Any) -> Any:
+    """An estimator to validate features against, made where they are."""
+    stub: Any = cls()
     stub.n_features_in_ = d
     if names is not None:
         stub.feature_names_in_ = names
     return stub
 
 
-def _summary(X: Any, given: Any, sample_weight: Any, number: int, size: int, seed: int) -> Summary:
+def _summary(X: Any, given: Any, sample_weight: Any, number: int, cls: type, size: int, seed: int) -> Summary:
     rows = 0 if X is None else X.shape[0]
     weights = None if sample_weight is None else checked_weights(sample_weight, number)
     try:
@@ -178,7 +182,7 @@ def _summary(X: Any, given: Any, sample_weight: Any, number: int, size: int, see
     values = X.data if sparse.issparse(X) else X
     largest = max(abs(float(values.max(initial=0.0))), abs(float(values.min(initial=0.0))))
     if not np.isfinite(largest):  # which validation does not look for where scikit-learn is told to assume the contrary
-        raise in_chunk(number, validation.unusable_data(_stub(X.shape[1], None), X))
+        raise in_chunk(number, validation.unusable_data(_stub(cls, X.shape[1], None), X))
     scale = scale if weights is None else scale * weights[chosen]
     return Summary(
         rows,
