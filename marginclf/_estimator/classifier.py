@@ -1,34 +1,25 @@
-"""MarginLinearClassifier: its parameters and fit."""
+"""MarginLinearClassifier: its parameters."""
 
 from __future__ import annotations
 
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
-import numpy as np
-from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._process import require_compiler, say
 from ..losses import MarginLoss, get_loss
 from ..losses.registry import with_parameters
-from ..solvers import SOLVERS, Solution
-from . import report
-from .callbacks import CallbackSupportMixin, with_callbacks
-from .collections import training_data
-from .compatible import check_compatible
-from .fitting import problems, unusable
-from .joint import takes_joint
-from .one_vs_rest import Settings
+from ..solvers import SOLVERS
+from .callbacks import CallbackSupportMixin
+from .fitting import LinearFit
 from .persistence import Versioned
 from .prediction import LinearPrediction
-from .progress import progress_of
-from .warm_start import first_coefficients, previous_fit
 
 
-class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, CallbackSupportMixin, BaseEstimator):
+class MarginLinearClassifier(
+    LinearFit, LinearPrediction, Versioned, ClassifierMixin, CallbackSupportMixin, BaseEstimator
+):
     r"""Linear classification with any margin loss and an L2 penalty.
 
     Minimises
@@ -231,93 +222,6 @@ class MarginLinearClassifier(LinearPrediction, Versioned, ClassifierMixin, Callb
         if of_loss:
             self.loss = with_parameters(self.loss, {key[len("loss__") :]: value for key, value in of_loss.items()})
         return self
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit the coefficients and intercepts.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, data frame, dask.array, dask.dataframe} of shape (n_samples, n_features)
-            Features. float32 and float64 in C or Fortran order and CSR are used as they are, without a copy; X is
-            never changed. An array in a mapped file is not loaded, and a collection of Dask stays where it is. An array
-            of xarray is what it holds. Masked entries (numpy.ma) and missing values are errors, here and below.
-        y : array-like of shape (n_samples,)
-            Class labels, all integers, booleans, text, or floats that are whole numbers; for a collection, one with the
-            same chunks. Columns of pandas, polars and Arrow keep their values, integers beyond 2**53 among them.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights, at least 0. A weight of 2 is the row twice, a weight of 0 is the row removed.
-
-        Returns
-        -------
-        MarginLinearClassifier
-            This estimator.
-
-        Raises
-        ------
-        ValueError
-            If a parameter or the data cannot be used; a previous fit is then left as it was.
-        RuntimeError
-            If the Dask cluster is lost.
-        """
-        before = dict(self.__dict__)
-        try:
-            # Whatever numpy.seterr was told: what overflows is noticed where it matters.
-            with np.errstate(all="ignore"):
-                solutions, labels = self._fit(X, y, sample_weight)
-            report.warn_if_unfinished(self, solutions, labels)
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
-        return self
-
-    @with_callbacks
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> tuple[list[Solution], list]:
-        given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
-        require_compiler()
-        self._validate_params()
-        loss = get_loss(self.loss)
-        check_compatible(loss, self.C, self.solver, given=self.loss)
-        previous = previous_fit(self)
-        # One seed for all classes: each is fitted as it would be alone.
-        seed = check_random_state(0 if self.random_state is None else self.random_state).randint(1 << 31)
-        data = training_data(self, X, y, sample_weight, self.class_weight, seed)
-        classes = data.classes
-        joint = len(classes) > 2 and takes_joint(self.multi_class, loss)
-        start = first_coefficients(self, previous, classes, data.shape[1], joint=joint)
-        positive = [1] if len(classes) == 2 else list(range(len(classes)))
-        n_jobs = effective_n_jobs(self.n_jobs)
-        labels = ["all classes"] if joint else [f"class {classes[k]}" for k in positive]
-        fitted = {"loss_": loss, "classes_": classes, "class_weight_": data.class_weights}
-        shape = (1 if len(classes) == 2 else len(classes), data.shape[1])
-        progress = progress_of(self, labels, shape, fitted, given)
-        settings = Settings(self.C, self.fit_intercept, self.solver, self.tol, self.max_iter, seed, n_jobs, progress)
-        solutions: list[Solution] = []
-        starts = [None] * len(labels) if start is None else [start] if joint else list(zip(*start, strict=True))
-        # A trial step that is too long overflows, and is shortened.
-        with problems(data, loss, settings, joint=joint) as solve:
-            try:
-                for label, (solution, seconds) in zip(labels, solve(positive, starts), strict=True):
-                    solutions.append(solution)
-                    if self.verbose:
-                        say(report.line(label, solution, seconds))
-            except OverflowError:
-                raise unusable(self, data) from None
-        points = [solution.point for solution in solutions]
-        self.__dict__.update(fitted)
-        self.coef_ = points[0].w if joint else np.array([point.w for point in points])
-        self.intercept_ = points[0].b if joint else np.array([point.b for point in points])
-        self.n_iter_ = np.array([max(1, solution.n_iter) for solution in solutions], dtype=np.int32)
-        self.objective_ = np.array([point.value for point in points])
-        self.suboptimality_ = np.array([point.suboptimality for point in points])
-        self.status_ = tuple(solution.status.value for solution in solutions)
-        self.__dict__.pop("history_", None)  # of an earlier fit
-        if self.record_history and progress is not None:
-            self.history_ = progress.history()
-        if progress is not None and progress.tasks is not None:
-            progress.tasks.end(self.coef_, self.intercept_)
-        named = positive if data.lone is None else [data.lone.absent]
-        return solutions, classes[named].tolist()[: len(solutions)]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

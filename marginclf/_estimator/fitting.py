@@ -1,29 +1,131 @@
-"""Which problems a fit consists of, and who solves them: in memory, or over rows in parts."""
+"""The fit: which problems it consists of, who solves them (in memory, or over rows in parts), and what they give."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from joblib import effective_n_jobs
+from sklearn.utils import check_random_state
 
-from ..losses import MarginLoss
+from .._process import require_compiler, say
+from ..losses import MarginLoss, get_loss
 from ..matrix import design_matrix
 from ..matrix.parts import LocalParts
 from ..solvers import Solution
-from .collections import CollectionData
-from .joint import fit_jointly
+from . import report
+from .callbacks import with_callbacks
+from .collections import CollectionData, training_data
+from .compatible import check_compatible
+from .joint import fit_jointly, takes_joint
 from .lone_class import fit_lone_class
 from .one_vs_rest import OneVsRest, Settings
 from .partitioned import PartitionedFit, fits_by_parts
+from .progress import progress_of
 from .validation import Data, overflow_error, unusable_data
+from .warm_start import first_coefficients, previous_fit
 
 Solve = Callable[[Sequence[int], Sequence[tuple | None]], Iterator[tuple[Solution, float]]]
 
 
+class LinearFit:
+    """The method that fits a linear classifier: it sets ``coef_``, ``intercept_`` and how the fit ended."""
+
+    coef_: Any
+    intercept_: np.ndarray
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the coefficients and intercepts.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, data frame, dask.array, dask.dataframe} of shape (n_samples, n_features)
+            Features. float32 and float64 in C or Fortran order and CSR are used as they are, without a copy; X is
+            never changed. An array in a mapped file is not loaded, and a collection of Dask stays where it is. An array
+            of xarray is what it holds. Masked entries (numpy.ma) and missing values are errors, here and below.
+        y : array-like of shape (n_samples,)
+            Class labels, all integers, booleans, text, or floats that are whole numbers; for a collection, one with the
+            same chunks. Columns of pandas, polars and Arrow keep their values, integers beyond 2**53 among them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, at least 0. A weight of 2 is the row twice, a weight of 0 is the row removed.
+
+        Returns
+        -------
+        MarginLinearClassifier
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data cannot be used; a previous fit is then left as it was.
+        RuntimeError
+            If the Dask cluster is lost.
+        """
+        before = dict(self.__dict__)
+        try:
+            # Whatever numpy.seterr was told: what overflows is noticed where it matters.
+            with np.errstate(all="ignore"):
+                solutions, labels = self._fit(X, y, sample_weight)
+            report.warn_if_unfinished(self, solutions, labels)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return self
+
+    @with_callbacks
+    def _fit(self: Any, X: Any, y: Any, sample_weight: Any) -> tuple[list[Solution], list]:
+        given = {"X": X, "y": y, "metadata": None if sample_weight is None else {"sample_weight": sample_weight}}
+        require_compiler()
+        self._validate_params()
+        loss = get_loss(self.loss)
+        check_compatible(loss, self.C, self.solver, given=self.loss)
+        previous = previous_fit(self)
+        # One seed for all classes: each is fitted as it would be alone.
+        seed = check_random_state(0 if self.random_state is None else self.random_state).randint(1 << 31)
+        data = training_data(self, X, y, sample_weight, self.class_weight, seed)
+        classes = data.classes
+        joint = len(classes) > 2 and takes_joint(self.multi_class, loss)
+        start = first_coefficients(self, previous, classes, data.shape[1], joint=joint)
+        positive = [1] if len(classes) == 2 else list(range(len(classes)))
+        n_jobs = effective_n_jobs(self.n_jobs)
+        labels = ["all classes"] if joint else [f"class {classes[k]}" for k in positive]
+        fitted = {"loss_": loss, "classes_": classes, "class_weight_": data.class_weights}
+        shape = (1 if len(classes) == 2 else len(classes), data.shape[1])
+        progress = progress_of(self, labels, shape, fitted, given)
+        settings = Settings(self.C, self.fit_intercept, self.solver, self.tol, self.max_iter, seed, n_jobs, progress)
+        solutions: list[Solution] = []
+        starts = [None] * len(labels) if start is None else [start] if joint else list(zip(*start, strict=True))
+        # A trial step that is too long overflows, and is shortened.
+        with _problems(data, loss, settings, joint=joint) as solve:
+            try:
+                for label, (solution, seconds) in zip(labels, solve(positive, starts), strict=True):
+                    solutions.append(solution)
+                    if self.verbose:
+                        say(report.line(label, solution, seconds))
+            except OverflowError:
+                raise _unusable(self, data) from None
+        points = [solution.point for solution in solutions]
+        self.__dict__.update(fitted)
+        self.coef_ = points[0].w if joint else np.array([point.w for point in points])
+        self.intercept_ = points[0].b if joint else np.array([point.b for point in points])
+        self.n_iter_ = np.array([max(1, solution.n_iter) for solution in solutions], dtype=np.int32)
+        self.objective_ = np.array([point.value for point in points])
+        self.suboptimality_ = np.array([point.suboptimality for point in points])
+        self.status_ = tuple(solution.status.value for solution in solutions)
+        self.__dict__.pop("history_", None)  # of an earlier fit
+        if self.record_history and progress is not None:
+            self.history_ = progress.history()
+        if progress is not None and progress.tasks is not None:
+            progress.tasks.end(self.coef_, self.intercept_)
+        named = positive if data.lone is None else [data.lone.absent]
+        return solutions, classes[named].tolist()[: len(solutions)]
+
+
 @contextmanager
-def problems(data: Data | CollectionData, loss: MarginLoss, settings: Settings, *, joint: bool) -> Iterator[Solve]:
+def _problems(data: Data | CollectionData, loss: MarginLoss, settings: Settings, *, joint: bool) -> Iterator[Solve]:
     """What solves the problems of a fit, called with the class of each and where it starts.
 
     Parameters
@@ -63,7 +165,7 @@ def problems(data: Data | CollectionData, loss: MarginLoss, settings: Settings, 
                 yield OneVsRest(*rows).solve
 
 
-def unusable(estimator: Any, data: Data | CollectionData) -> ValueError:
+def _unusable(estimator: Any, data: Data | CollectionData) -> ValueError:
     """The error for data whose computation overflows."""
     if isinstance(data, CollectionData):
         return overflow_error(data.largest, data.totals @ data.class_weights, estimator.C, data.shape[0])
