@@ -26,11 +26,16 @@ _TIE = 1e-9
 """Relative difference up to which the largest probabilities are taken to differ by rounding only."""
 
 
+def is_joint(estimator: Any) -> bool:
+    """Whether the fit has more than two classes with one joint margin."""
+    return len(estimator.classes_) > 2 and takes_joint(estimator.multi_class, loss_of(estimator))
+
+
 def has_probability(estimator: LinearPrediction) -> bool:
     """Whether the loss has probabilities for the classes that there are, or may be."""
     loss = loss_of(estimator)
     # Before a fit it is not known how many classes there will be: what is promised must then hold for any number.
-    joint = estimator._is_joint() if hasattr(estimator, "classes_") else estimator.multi_class == "joint"
+    joint = is_joint(estimator) if hasattr(estimator, "classes_") else estimator.multi_class == "joint"
     return loss.probability is not None and not (joint and loss.joint_probability is None)
 
 
@@ -57,10 +62,6 @@ class LinearPrediction:
     coef_: Any
     intercept_: np.ndarray
     classes_: np.ndarray
-
-    def _is_joint(self) -> bool:
-        """Whether the fit has more than two classes with one joint margin."""
-        return len(self.classes_) > 2 and takes_joint(self.multi_class, loss_of(self))
 
     @quiet
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -174,7 +175,7 @@ class LinearPrediction:
             return shares(self._log_probabilities(z, loss))
         if z.ndim == 1:
             proba = two_classes(loss, z)
-        elif self._is_joint():
+        elif is_joint(self):
             proba = loss.joint_probability(z)
         else:
             proba = one_vs_rest(loss, z)
@@ -207,7 +208,7 @@ class LinearPrediction:
         """Of the population that ``proba_prior`` names."""
         if z.ndim == 1:
             found = log_two_classes(loss, z)
-        elif self._is_joint():
+        elif is_joint(self):
             found = loss.joint_log_probability(z)
         else:
             found = log_shares(loss.log_probability(z))

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._estimator import MarginLinearClassifier
 from .._estimator.coefficients import class_weights_of, coefficients, loss_of
-from .._estimator.prediction import has_probability
+from .._estimator.prediction import has_probability, is_joint
 from .._process import quiet
 from ..losses.probability import is_symmetric
 from .graph import Graph, Node
@@ -96,7 +96,7 @@ def _probabilities(graph: Graph, model: MarginLinearClassifier, z: Node, n_class
     if n_classes == 2:
         eta = probability(loss, z)
         proba = graph.add("Concat", probability(loss, -z) if is_symmetric(loss) else 1.0 - eta, eta, axis=1)
-    elif model._is_joint():
+    elif is_joint(model):
         proba = joint_probability(loss, z, n_classes)
     else:
         proba = shares(graph, log_probability(loss, z))

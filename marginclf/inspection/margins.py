@@ -9,6 +9,7 @@ from scipy.special import logsumexp
 
 from .._estimator.coefficients import loss_of
 from .._estimator.columns import column, labels
+from .._estimator.prediction import is_joint
 from .._process import quiet
 from ..losses import MarginLoss, get_loss
 from .drawing import COLOURS, axes_for, fitted_classifier_in
@@ -106,7 +107,7 @@ class MarginDisplay:
             estimator.decision_function(X),
             loss=loss_of(classifier),
             classes=classifier.classes_,
-            joint=classifier._is_joint(),
+            joint=is_joint(classifier),
             sample_weight=sample_weight,
             ax=ax,
             **options,
