@@ -1,10 +1,4 @@
-"""The passes over the rows for the joint margin of many classes.
-
-With decision values z_1 … z_K of a row of class y, the margin and its derivatives are
-
-    m = z_y − log Σ_{k≠y} e^{z_k},   ∂m/∂z = e_y − q,   ∂²m/∂z² = −(diag q − q qᵀ),
-
-where q is the softmax over the other classes. The loss is called on a block of margins as in the binary passes.
+"""The passes over the rows for the joint margin of many classes (formula: :mod:`marginclf.kernels.joint_margins`).
 
 Coefficients lie as the storage reads them, (K, d) or (d, P); a block of decision values is (K, B) in both cases.
 """
@@ -14,16 +8,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-from .block import BLOCK_ROWS, apply_block
+from .block import BLOCK_ROWS
 from .cache import kernel
 from .elementary import exp
+from .joint_margins import evaluate_margins
 from .storage import call_storage, work_rows
 
 _VECTORS = 6
 _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
-_INLINE = {**_SUMS, "error_model": "numpy", "forceinline": True}
 
 
 def joint_scratch(n_classes: int, block_rows: int = BLOCK_ROWS) -> np.ndarray:
@@ -31,64 +24,11 @@ def joint_scratch(n_classes: int, block_rows: int = BLOCK_ROWS) -> np.ndarray:
     return np.empty((3 * n_classes + _VECTORS + work_rows(n_classes), max(BLOCK_ROWS, block_rows)))
 
 
-@njit(**_INLINE)
-def _margins(z, codes, weights, shifts, start, n, q, m, v, address, parameters, top, values, slopes, curvatures):
-    """From decision values: q to ``q`` (0 for the class itself), margins, and the loss at them, times C s.
-
-    ``weights`` is of length 1 where all rows have the same, ``shifts`` where nothing is added to the margins.
-
-    Returns the sum of C s φ.
-    """
-    n_classes = z.shape[0]
-    for i in range(n):
-        top[i] = -math.inf
-    for k in range(n_classes):
-        for i in range(n):
-            other = z[k, i] if codes[start + i] != k else -math.inf
-            top[i] = other if other > top[i] else top[i]
-    for i in range(n):
-        m[i] = 0.0
-    for k in range(n_classes):
-        for i in range(n):
-            e = exp(z[k, i] - top[i])
-            q[k, i] = e if codes[start + i] != k else 0.0
-            m[i] += q[k, i]
-    for i in range(n):
-        total = m[i]
-        m[i] = z[codes[start + i], i] - top[i] - math.log(total)
-        if shifts.size > 1:
-            m[i] += shifts[start + i]
-        top[i] = 1.0 / total
-        v[i] = weights[start + i] if weights.size > 1 else weights[0]
-    for k in range(n_classes):
-        for i in range(n):
-            q[k, i] *= top[i]
-    apply_block(address, parameters, m, v, values, slopes, curvatures, n)
-    value = 0.0
-    for i in range(n):
-        value += values[i]
-    return value
-
-
 @kernel(**_SUMS)
 def evaluate_joint(
-    forward,
-    backward,
-    codes,
-    weights,
-    shifts,
-    w,
-    b,
-    address,
-    parameters,
-    first,
-    last,
-    chunk_rows,
-    block_rows,
-    work,
-    sums,
-    gradients,
-):
+    forward, backward, codes, weights, shifts, w, b, address, parameters, first, last, chunk_rows, block_rows,
+    work, sums, gradients,
+):  # fmt: skip
     """Value and gradient in one pass: per chunk, Σ C s φ and the slopes in b to ``sums``, the rest to ``gradients``."""
     n, n_classes = codes.size, b.size
     z, q = work[:n_classes], work[n_classes : 2 * n_classes]
@@ -106,7 +46,7 @@ def evaluate_joint(
         for start in range(chunk * chunk_rows, stop, block_rows):
             size = min(block_rows, stop - start)
             call_storage(forward, start, size, n_classes, w, z, b, line, 0)
-            sums[chunk, 0] += _margins(
+            sums[chunk, 0] += evaluate_margins(
                 z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
             )
             for k in range(n_classes):
@@ -120,25 +60,9 @@ def evaluate_joint(
 
 @kernel(**_SUMS)
 def hessian_product_joint(
-    forward,
-    backward,
-    codes,
-    weights,
-    shifts,
-    w,
-    b,
-    p,
-    p_b,
-    address,
-    parameters,
-    first,
-    last,
-    chunk_rows,
-    block_rows,
-    work,
-    sums,
-    gradients,
-):
+    forward, backward, codes, weights, shifts, w, b, p, p_b, address, parameters, first, last, chunk_rows,
+    block_rows, work, sums, gradients,
+):  # fmt: skip
     """The Hessian times the direction (p, p_b) in one pass: per chunk, the part in b to ``sums[1:]``."""
     n, n_classes = codes.size, b.size
     z, q, u = work[:n_classes], work[n_classes : 2 * n_classes], work[2 * n_classes : 3 * n_classes]
@@ -157,7 +81,7 @@ def hessian_product_joint(
             size = min(block_rows, stop - start)
             call_storage(forward, start, size, n_classes, w, z, b, line, 0)
             call_storage(forward, start, size, n_classes, p, u, p_b, line, 0)
-            _margins(
+            evaluate_margins(
                 z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
             )
             # The mean of u over q, and the change of the margin.
@@ -180,23 +104,9 @@ def hessian_product_joint(
 
 @kernel(**_SUMS)
 def diagonal_joint(
-    forward,
-    squares,
-    codes,
-    weights,
-    shifts,
-    w,
-    b,
-    address,
-    parameters,
-    first,
-    last,
-    chunk_rows,
-    block_rows,
-    work,
-    sums,
-    gradients,
-):
+    forward, squares, codes, weights, shifts, w, b, address, parameters, first, last, chunk_rows, block_rows,
+    work, sums, gradients,
+):  # fmt: skip
     """The diagonal of the Hessian in w; per chunk, that in b to ``sums[1:]``."""
     n, n_classes = codes.size, b.size
     z, q = work[:n_classes], work[n_classes : 2 * n_classes]
@@ -214,7 +124,7 @@ def diagonal_joint(
         for start in range(chunk * chunk_rows, stop, block_rows):
             size = min(block_rows, stop - start)
             call_storage(forward, start, size, n_classes, w, z, b, line, 0)
-            _margins(
+            evaluate_margins(
                 z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
             )
             for k in range(n_classes):
@@ -238,7 +148,9 @@ def curvatures_joint(z, codes, weights, shifts, address, parameters, start, n, w
     q = work[n_classes : 2 * n_classes]
     m, v, top = work[3 * n_classes], work[3 * n_classes + 1], work[3 * n_classes + 2]
     values, slopes, curvatures = work[3 * n_classes + 3], work[3 * n_classes + 4], work[3 * n_classes + 5]
-    value = _margins(z, codes, weights, shifts, start, n, q, m, v, address, parameters, top, values, slopes, curvatures)
+    value = evaluate_margins(
+        z, codes, weights, shifts, start, n, q, m, v, address, parameters, top, values, slopes, curvatures
+    )
     for k in range(n_classes):
         for i in range(n):
             own = codes[start + i] == k
@@ -273,7 +185,7 @@ def intercepts_joint(
         for start in range(chunk * chunk_rows, stop, block_rows):
             size = min(block_rows, stop - start)
             call_storage(forward, start, size, n_classes, w, z, b, line, 0)
-            total[0] += _margins(
+            total[0] += evaluate_margins(
                 z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
             )
             for k in range(n_classes):

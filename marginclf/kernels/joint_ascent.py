@@ -81,6 +81,18 @@ def _add_all_dense(rows, i, step, w):
 
 
 @njit(**_OPTIONS)
+def _decision_values(rows, i, w, b, own, balance, spring, diagonal, kappa, n_classes, z, step):
+    """The decision values to ``z``, and what they are without the row's own share to ``step``."""
+    lanes = w.shape[1]
+    for k in range(lanes):
+        z[k] = 0.0
+    _dot_all(rows, i, w, z[:lanes])
+    for k in range(n_classes):
+        z[k] += b[k] + spring * balance[k] + diagonal * own[k]
+        step[k] = z[k] - kappa * own[k]
+
+
+@njit(**_OPTIONS)
 def _softmax(zeta, y, n_classes, q):
     """q from decision values, 0 for class y; returns the logarithm of the sum of the others."""
     top = -math.inf
@@ -98,6 +110,40 @@ def _softmax(zeta, y, n_classes, q):
     return top + math.log(total)
 
 
+@njit(**_OPTIONS)
+def _row_prox(z, q, step, y, n_classes, lse, stiffness, last, address, parameters, out):
+    """The proximal step of φ at u_y − q·u − H(q), with H(q) = lse − q·z; to ``out``."""
+    mean = mean_u = norm = 0.0
+    for k in range(n_classes):
+        mean += q[k] * z[k]
+        mean_u += q[k] * step[k]
+        norm += q[k] * q[k]
+    apply_prox(address, parameters, out, step[y] - mean_u - lse + mean, stiffness * (1.0 + norm), last)
+
+
+@njit(**_OPTIONS)
+def _set_row(a, q, y, n_classes, own, delta):
+    """Sets the dual variables of a row to a (e_y − q); the change to ``delta``, and the square of its norm returned."""
+    size = 0.0
+    for k in range(n_classes):
+        new = a if k == y else -a * q[k]
+        delta[k] = new - own[k]
+        size += delta[k] * delta[k]
+        own[k] = new
+    for k in range(n_classes, delta.size):
+        delta[k] = 0.0
+    return size
+
+
+@njit(**_OPTIONS)
+def _sleep(idle):
+    """For a row whose step changes nothing: how many times in succession, and how many sweeps pass over it now."""
+    times = min(idle[0] + 1, _PATIENCE + _LONGEST)
+    idle[0] = times
+    if times > _PATIENCE:
+        idle[1] = (1 << (times - _PATIENCE)) - 1
+
+
 @kernel(**{"fastmath": {"contract", "reassoc", "nsz"}})
 def sweep_joint(
     rows, order, run, codes, weights, squares, diagonal, alpha, u_last, idle, w, b, balance, spring,
@@ -111,11 +157,10 @@ def sweep_joint(
     """
     gain = 0.0
     visited = 0
-    n = codes.size
     z, q, delta, step = work[0], work[1], work[2], work[3]
     lanes = w.shape[1]
     for t in range(order.size):
-        for i in range(order[t] * run, min(n, (order[t] + 1) * run)):
+        for i in range(order[t] * run, min(codes.size, (order[t] + 1) * run)):
             if idle[i, 1] > 0:
                 idle[i, 1] -= 1
                 continue
@@ -125,15 +170,9 @@ def sweep_joint(
             visited += 1
             y = codes[i]
             own = alpha[i]
-            for k in range(lanes):
-                z[k] = 0.0
-            _dot_all(rows, i, w, z[:lanes])
             kappa = squares[i] + spring
             before = own[y]
-            for k in range(n_classes):
-                # The decision values, and what they are without the row's own share.
-                z[k] += b[k] + spring * balance[k] + diagonal[i] * own[k]
-                step[k] = z[k] - kappa * own[k]
+            _decision_values(rows, i, w, b, own, balance, spring, diagonal[i], kappa, n_classes, z, step)
             lse = _softmax(z, y, n_classes, q)
             if before > 0.0:
                 a_kappa = kappa * before
@@ -155,32 +194,15 @@ def sweep_joint(
                     lse = _softmax(z, y, n_classes, q)
                     if largest < _CLOSE:
                         break
-            mean = mean_u = norm = 0.0
-            for k in range(n_classes):
-                mean += q[k] * z[k]
-                mean_u += q[k] * step[k]
-                norm += q[k] * q[k]
-            # H(q) = lse − q·z.
-            stiffness = weight * kappa * (1.0 + norm)
-            apply_prox(address, parameters, out, step[y] - mean_u - lse + mean, stiffness, u_last[i])
+            _row_prox(z, q, step, y, n_classes, lse, weight * kappa, u_last[i], address, parameters, out)
             a = weight * out[1]
             if not abs(a) < math.inf:
                 # The loss overflows within reach of this row; the others may bring it back.
                 continue
             u_last[i] = out[0]
-            size = 0.0
-            for k in range(n_classes):
-                new = a if k == y else -a * q[k]
-                delta[k] = new - own[k]
-                size += delta[k] * delta[k]
-                own[k] = new
-            for k in range(n_classes, lanes):
-                delta[k] = 0.0
+            size = _set_row(a, q, y, n_classes, own, delta[:lanes])
             if size == 0.0:
-                times = min(idle[i, 0] + 1, _PATIENCE + _LONGEST)
-                idle[i, 0] = times
-                if times > _PATIENCE:
-                    idle[i, 1] = (1 << (times - _PATIENCE)) - 1
+                _sleep(idle[i])
                 continue
             gain += 0.5 * kappa * size
             for k in range(n_classes):

@@ -56,6 +56,28 @@ def _derivatives(t, z, q, v, address, parameters, work):
     return slope, curvature, scale
 
 
+@njit(error_model="numpy", forceinline=True)
+def _next_place(iteration, t, slope, curvature, low, high, reach, width):
+    """Where to look after t: a Newton step, or half of a bracket that it leaves or hardly shortens.
+
+    Returns it, and with which ``reach`` and ``width`` to come back.
+    """
+    proposal = t - slope / curvature if curvature > 0.0 else math.nan
+    if math.isinf(high - low):
+        # No bracket yet. Newton's step is one unit at a time where slopes decay exponentially, and none where they
+        # vanish: after a few of them, go on by doubling.
+        if iteration >= 8 or not abs(proposal - t) <= 8.0 * max(1.0, abs(t)):
+            proposal = t + (reach if slope < 0.0 else -reach)
+            reach *= 2.0
+    else:
+        slow = iteration % 4 == 3 and high - low > 0.5 * width
+        if iteration % 4 == 3:
+            width = high - low
+        if slow or not low < proposal < high:
+            proposal = 0.5 * (low + high)
+    return proposal, reach, width
+
+
 @kernel()
 def minimise(z, q, v, linear, quadratic, start, address, parameters, work):
     """A minimiser over t of Σ C s φ(y (z + t q)) + linear·t + ½ quadratic·t², by a guarded Newton iteration.
@@ -93,23 +115,8 @@ def minimise(z, q, v, linear, quadratic, start, address, parameters, work):
                 step = _EDGE * max(1.0, abs(t))
                 t = centre - step
                 continue
-            if slope < 0.0:
-                low = t
-            else:
-                high = t
-            proposal = t - slope / curvature if curvature > 0.0 else math.nan
-            if math.isinf(high - low):
-                # No bracket yet. Newton's step is one unit at a time where slopes decay exponentially, and none where
-                # they vanish: after a few of them, go on by doubling.
-                if iteration >= 8 or not abs(proposal - t) <= 8.0 * max(1.0, abs(t)):
-                    proposal = t + (reach if slope < 0.0 else -reach)
-                    reach *= 2.0
-            else:
-                slow = iteration % 4 == 3 and high - low > 0.5 * width
-                if iteration % 4 == 3:
-                    width = high - low
-                if slow or not low < proposal < high:
-                    proposal = 0.5 * (low + high)
+            low, high = (t, high) if slope < 0.0 else (low, t)
+            proposal, reach, width = _next_place(iteration, t, slope, curvature, low, high, reach, width)
             if proposal == t or proposal == low or proposal == high:
                 return t
             last, t = t, proposal
