@@ -101,7 +101,7 @@ def main() -> None:
         command = json.loads(line)
         try:
             answer = getattr(bench, command.pop("do"))(**command)
-        except Exception as error:
+        except Exception as error:  # whatever a package raises is its answer to this task; the next one is asked
             answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
         print(json.dumps(answer), file=answers, flush=True)
 
