@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from ..matrix import SPARSE
 from .columns import column, labels, unmasked
 from .lone_class import LoneClass
 from .sparse_structure import check_structure
@@ -32,7 +33,7 @@ class Data(NamedTuple):
 
     Attributes
     ----------
-    X : ndarray or CSR of shape (n, d)
+    X : ndarray or sparse of shape (n, d), of a format that is used as it is
         float32 or float64.
     classes : ndarray of shape (n_classes,)
         The labels that occur with positive weight, sorted.
@@ -132,7 +133,7 @@ def check_total(weights: np.ndarray) -> None:
 
 
 def features(estimator: Any, X: Any, *, reset: bool, finite_later: bool = False) -> Any:
-    """X as a float32 or float64 array, or CSR; float types and storage are kept as they are.
+    """X as a float32 or float64 array, or sparse; float types are kept as they are, and storages that a fit can use.
 
     Parameters
     ----------
@@ -154,7 +155,8 @@ def features(estimator: Any, X: Any, *, reset: bool, finite_later: bool = False)
             f"Complex data not supported: X has dtype {X.dtype}; pass real and imaginary parts as columns of their own"
         )
     later = finite_later and isinstance(X, np.ndarray) and X.dtype.kind == "f" and X.size >= _LARGE_ARRAY
-    how: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "ensure_all_finite": not later}
+    kinds = {"accept_sparse": list(SPARSE), "dtype": [np.float64, np.float32]}
+    how: dict[str, Any] = {**kinds, "ensure_all_finite": not later}
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # of the sum by which infinity is looked for
             return validate_data(estimator, X, reset=reset, **how)
@@ -239,7 +241,7 @@ def unusable_data(estimator: Any, X: Any, weights: np.ndarray | None = None, C: 
     ----------
     estimator : BaseEstimator
         For its name.
-    X : ndarray or CSR
+    X : ndarray or sparse
         Features.
     weights : ndarray or None
         Weights of the rows.

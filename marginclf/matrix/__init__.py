@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from scipy import sparse
@@ -10,18 +11,21 @@ from .base import DesignMatrix
 from .csr import CSRMatrix
 from .dense import DenseMatrix
 
+SPARSE: dict[str, Callable[[Any, int], DesignMatrix]] = {"csr": CSRMatrix}
+"""The sparse formats that are used as they are, by their names in SciPy; others are converted to the first."""
+
 
 def design_matrix(X: Any, n_jobs: int = 1) -> DesignMatrix:
     """The design matrix for validated data.
 
     Parameters
     ----------
-    X : ndarray or CSR matrix or array of shape (n, d)
-        float32 or float64.
+    X : ndarray or sparse matrix or array of shape (n, d)
+        float32 or float64; of the formats in ``SPARSE``.
     n_jobs : int, default=1
         Threads that share a pass.
     """
-    return CSRMatrix(X, n_jobs) if sparse.issparse(X) else DenseMatrix(X, n_jobs)
+    return SPARSE[X.format](X, n_jobs) if sparse.issparse(X) else DenseMatrix(X, n_jobs)
 
 
-__all__ = ["DesignMatrix", "design_matrix"]
+__all__ = ["SPARSE", "DesignMatrix", "design_matrix"]
