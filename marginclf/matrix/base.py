@@ -100,6 +100,10 @@ class DesignMatrix:
         threads = min(self._n_jobs, number) if self.entries >= _THREADED_ENTRIES else 1
         return Chunks(rows, number, np.linspace(0, number, threads + 1).astype(int).tolist())
 
+    def blocks(self, n_columns: int) -> int:
+        """Rows in a block of a pass with several columns of coefficients, whose work space is larger."""
+        return self.block_rows
+
     def run(self, share: Callable[[int, int], None], shares: list[int], *, reads: bool = True) -> None:
         """Call ``share`` for every thread's run of chunks; which thread it is does not matter to the sums.
 
@@ -177,12 +181,13 @@ class DesignMatrix:
         address, parameters, _ = loss
         k, d = w.shape
         forward, backward = self.rows["forward_each"], self.rows["backward_each"]
-        works = [classes_scratch(k, self.block_rows) for _ in self._shares[1:]]
+        block_rows = self.blocks(k)
+        works = [classes_scratch(k, block_rows) for _ in self._shares[1:]]
         sums, gradients = np.empty((self._chunks, k, 3)), np.empty((self._chunks, k, d))
         self._run(
             lambda first, last: evaluate_all(
                 forward, backward, codes, weights, positive, w, b, address, parameters, first, last,
-                self._chunk_rows, self.block_rows, works[self._shares.index(first)], sums, gradients,
+                self._chunk_rows, block_rows, works[self._shares.index(first)], sums, gradients,
             )
         )  # fmt: skip
         return sums.sum(axis=0), gradients.sum(axis=0)

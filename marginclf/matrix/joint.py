@@ -49,7 +49,8 @@ class JointPasses:
         self.by_column = matrix.rows.storage.by_column
         self.shape = (d, lanes) if self.by_column else (n_classes, d)
         self._chunks = matrix.chunks(self.shape[0] * self.shape[1])
-        self._work = [joint.joint_scratch(n_classes, matrix.block_rows) for _ in self._chunks.shares[1:]]
+        self._block_rows = matrix.blocks(n_classes)
+        self._work = [joint.joint_scratch(n_classes, self._block_rows) for _ in self._chunks.shares[1:]]
         self._gradients: np.ndarray | None = None
 
     def zeros(self) -> np.ndarray:
@@ -69,7 +70,7 @@ class JointPasses:
         def share(first: int, last: int, work: np.ndarray) -> None:
             kernel(
                 rows["forward_all"], rows[back], self.codes, self.weights, self.shifts, *at, address, parameters,
-                first, last, chunks.rows, self.matrix.block_rows, work, sums, gradients,
+                first, last, chunks.rows, self._block_rows, work, sums, gradients,
             )  # fmt: skip
 
         self._run(share)
@@ -113,7 +114,7 @@ class JointPasses:
         def share(first: int, last: int, work: np.ndarray) -> None:
             joint.intercepts_joint(
                 self.matrix.rows["forward_all"], self.codes, self.weights, self.shifts, w, b, address, parameters,
-                first, last, chunks.rows, self.matrix.block_rows, work, sums,
+                first, last, chunks.rows, self._block_rows, work, sums,
             )  # fmt: skip
 
         self._run(share)
@@ -131,7 +132,7 @@ class JointPasses:
                 first,
                 last,
                 chunks.rows,
-                self.matrix.block_rows,
+                self._block_rows,
                 work,
                 gradients,
             )
@@ -144,7 +145,7 @@ class JointPasses:
         self._run(
             lambda first, last, work: joint.margins_joint(
                 self.matrix.rows["forward_all"], self.codes, w, b, first, last,
-                self._chunks.rows, self.matrix.block_rows, work, margins,
+                self._chunks.rows, self._block_rows, work, margins,
             )
         )  # fmt: skip
         return margins
@@ -153,8 +154,8 @@ class JointPasses:
         """Decision values of some of the rows, of shape (K, stop − start)."""
         z = np.empty((self.n_classes, stop - start))
         work = self._work[0][0]
-        for first in range(start, stop, self.matrix.block_rows):
-            last = min(first + self.matrix.block_rows, stop)
+        for first in range(start, stop, self._block_rows):
+            last = min(first + self._block_rows, stop)
             part = np.empty((self.n_classes, last - first))
             joint.decisions_joint(self.matrix.rows["forward_all"], first, last - first, w, b, work, part)
             z[:, first - start : last - start] = part
