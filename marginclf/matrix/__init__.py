@@ -8,10 +8,11 @@ from typing import Any
 from scipy import sparse
 
 from .base import DesignMatrix
+from .csc import CSCMatrix
 from .csr import CSRMatrix
 from .dense import DenseMatrix
 
-SPARSE: dict[str, Callable[[Any, int], DesignMatrix]] = {"csr": CSRMatrix}
+SPARSE: dict[str, Callable[[Any, int], DesignMatrix]] = {"csr": CSRMatrix, "csc": CSCMatrix}
 """The sparse formats that are used as they are, by their names in SciPy; others are converted to the first."""
 
 

@@ -13,6 +13,7 @@ STORAGES = {
     "F": np.asfortranarray,
     "C-float32": lambda X: np.ascontiguousarray(X, dtype=np.float32),
     "csr": sp.csr_array,
+    "csc": sp.csc_array,
 }
 EVERY_STORAGE = pytest.mark.parametrize("storage", STORAGES)
 

@@ -15,6 +15,7 @@ KINDS = {
     "F": np.asfortranarray,
     "CSR": sparse.csr_matrix,
     "C32": lambda X: np.asarray(X, dtype=np.float32),
+    "CSC": sparse.csc_matrix,
     "CSR32": lambda X: sparse.csr_matrix(X.astype(np.float32)),
 }
 STORAGE = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
@@ -178,11 +179,11 @@ def test_the_hessian_product_in_many_digits():
     np.testing.assert_allclose(product_b, exact[:, 2], atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", [np.asarray, np.asfortranarray, sparse.csr_matrix], ids=["C", "F", "CSR"])
+@pytest.mark.parametrize("kind", [KINDS[k] for k in ("C", "F", "CSR", "CSC")], ids=["C", "F", "CSR", "CSC"])
 def test_the_same_bits_for_any_number_of_threads(kind):
     found = []
     for n_jobs in (1, 2, 3):
-        _, _, _, objective, w, b = problem(kind, 16_000, 40, 5, n_jobs=n_jobs)
+        _, _, _, objective, w, b = problem(kind, 25_000, 40, 5, n_jobs=n_jobs)
         p, p_b = direction(objective)
         with objective.matrix:
             found.append(

@@ -17,9 +17,12 @@ STORAGES = {
     "dense-C-float32": lambda X: np.ascontiguousarray(X, dtype=np.float32),
     "dense-F-float64": lambda X: np.asfortranarray(X),
     "dense-F-float32": lambda X: np.asfortranarray(X, dtype=np.float32),
-    "csr-int32-float64": lambda X: _csr(X, np.int32, np.float64),
-    "csr-int32-float32": lambda X: _csr(X, np.int32, np.float32),
-    "csr-int64-float64": lambda X: _csr(X, np.int64, np.float64),
+    "csr-int32-float64": lambda X: _sparse(X, np.int32, np.float64),
+    "csr-int32-float32": lambda X: _sparse(X, np.int32, np.float32),
+    "csr-int64-float64": lambda X: _sparse(X, np.int64, np.float64),
+    "csc-int32-float64": lambda X: _sparse(X, np.int32, np.float64, sp.csc_array),
+    "csc-int32-float32": lambda X: _sparse(X, np.int32, np.float32, sp.csc_array),
+    "csc-int64-float64": lambda X: _sparse(X, np.int64, np.float64, sp.csc_array),
 }
 EVERY_STORAGE = pytest.mark.parametrize("storage", STORAGES)
 
@@ -27,8 +30,8 @@ EVERY_STORAGE = pytest.mark.parametrize("storage", STORAGES)
 SIZES = [(n, d) for n in (1, 3, 4, 5, 255, 256, 257, 1000) for d in (1, 2, 7, 30)]
 
 
-def _csr(X, index, dtype):
-    X = sp.csr_array(X.astype(dtype))
+def _sparse(X, index, dtype, container=sp.csr_array):
+    X = container(X.astype(dtype))
     X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
     return X
 
@@ -141,7 +144,7 @@ def test_products(storage):
             assert (np.abs(difference) <= 1e-14 * scale).all(), (kernel.__name__, n, d)
 
 
-@pytest.mark.parametrize("storage", ["dense-C-float32", "dense-F-float32", "csr-int32-float32"])
+@pytest.mark.parametrize("storage", ["dense-C-float32", "dense-F-float32", "csr-int32-float32", "csc-int32-float32"])
 def test_squares_of_float32_do_not_overflow(storage):
     X = np.array([[1e30, 1e-30], [0.0, 3e38]])
     rows, gradients = stored(storage, X), np.empty((1, 2))

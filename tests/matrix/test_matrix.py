@@ -50,21 +50,21 @@ def misaligned(X):
     return view
 
 
-def csr(X, index=np.int32, container=sp.csr_array, dtype=np.float64):
+def compressed(X, index=np.int32, container=sp.csr_array, dtype=np.float64):
     found = container(X.astype(dtype))
     found.indices, found.indptr = found.indices.astype(index), found.indptr.astype(index)
     return found
 
 
-def unsorted_with_duplicates(X):
-    """Each entry in two halves, columns in descending order."""
-    parts = csr(X)
+def unsorted_with_duplicates(X, container=sp.csr_array):
+    """Each entry in two halves, columns (or rows) in descending order."""
+    parts = compressed(X, container=container)
     indices, data = [], []
     for start, stop in zip(parts.indptr, parts.indptr[1:], strict=False):
         for k in reversed(range(start, stop)):
             indices += [parts.indices[k]] * 2
             data += [0.5 * parts.data[k]] * 2
-    found = sp.csr_array((np.array(data), np.array(indices, dtype=np.int32), 2 * parts.indptr), shape=X.shape)
+    found = container((np.array(data), np.array(indices, dtype=np.int32), 2 * parts.indptr), shape=X.shape)
     assert not found.has_canonical_format
     return found
 
@@ -75,19 +75,24 @@ USED_AS_THEY_ARE = {
     "C-float32": lambda X: np.ascontiguousarray(X, dtype=np.float32),
     "F-float32": lambda X: np.asfortranarray(X, dtype=np.float32),
     "read-only": read_only,
-    "csr_array": csr,
-    "csr_matrix": lambda X: csr(X, container=sp.csr_matrix),
-    "csr-int64": lambda X: csr(X, index=np.int64),
-    "csr-float32": lambda X: csr(X, dtype=np.float32),
+    "csr_array": compressed,
+    "csr_matrix": lambda X: compressed(X, container=sp.csr_matrix),
+    "csr-int64": lambda X: compressed(X, index=np.int64),
+    "csr-float32": lambda X: compressed(X, dtype=np.float32),
+    "csc_array": lambda X: compressed(X, container=sp.csc_array),
+    "csc_matrix": lambda X: compressed(X, container=sp.csc_matrix),
+    "csc-int64": lambda X: compressed(X, index=np.int64, container=sp.csc_array),
+    "csc-float32": lambda X: compressed(X, container=sp.csc_array, dtype=np.float32),
 }
 COPIED = {
     "strided": strided,
     "reversed": reversed_rows,
     "misaligned": misaligned,
     "csr-not-canonical": unsorted_with_duplicates,
+    "csc-not-canonical": lambda X: unsorted_with_duplicates(X, sp.csc_array),
 }
 # Each compiles the functions of its storage anew, and differs from another in one type only.
-SLOW = "F-float32", "csr-int64", "csr-float32"
+SLOW = "F-float32", "csr-int64", "csr-float32", "csc_matrix", "csc-int64", "csc-float32"
 USUAL = [name for name in (*USED_AS_THEY_ARE, *COPIED) if name not in SLOW]
 STORAGES = pytest.mark.parametrize(
     "store",
@@ -146,7 +151,7 @@ def test_gram_in_pieces(dense, monkeypatch):
     for d in (1, 3, GRAM_COLUMNS, GRAM_COLUMNS + 1):
         for n in (1, GRAM_ROWS - 1, GRAM_ROWS, GRAM_ROWS + 1, 3 * GRAM_ROWS + 5):
             X = np.random.default_rng([n, d]).normal(size=(n, d))
-            found = design_matrix(X if dense else csr(X)).gram(np.ones(n), None)
+            found = design_matrix(X if dense else compressed(X)).gram(np.ones(n), None)
             assert_near(found, X.T @ X, np.abs(X).T @ np.abs(X))
 
 
@@ -154,7 +159,7 @@ def test_a_large_offset_costs_no_digits_of_the_centred_gram():
     X = np.random.default_rng(33).normal(size=(N, 3))
     far = X + 1e8
     exact = far - far.mean(axis=0)
-    for stored in (far, csr(far)):
+    for stored in (far, compressed(far)):
         np.testing.assert_allclose(
             design_matrix(stored).gram(np.ones(N), far.mean(axis=0)), exact.T @ exact, rtol=1e-12
         )
@@ -182,7 +187,9 @@ def test_evaluate_and_pointwise(store):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (5, 1), (3, 2000)], ids=str)
-@pytest.mark.parametrize("name", ["C", "F", "csr_array", pytest.param("csr-int64", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["C", "F", "csr_array", "csc_array", pytest.param("csr-int64", marks=pytest.mark.slow)]
+)
 def test_small_and_odd_shapes(shape, name):
     X = np.random.default_rng(35).normal(size=shape)
     w, r = np.ones(shape[1]), np.ones(shape[0])

@@ -29,6 +29,7 @@ STORAGES = {
     "C-float32": X.astype(np.float32),
     "csr": sp.csr_array(X),
     "csr-int64": sp.csr_array(X),
+    "csc": sp.csc_array(X),
 }
 STORAGES["csr-int64"].indices = STORAGES["csr-int64"].indices.astype(np.int64)
 STORAGES["csr-int64"].indptr = STORAGES["csr-int64"].indptr.astype(np.int64)
@@ -89,7 +90,7 @@ def test_an_error_in_a_thread_is_an_error():
 
 
 @pytest.mark.parametrize("solver", ["newton", "lbfgs"])
-@pytest.mark.parametrize("name", ["C", "F", "csr"])
+@pytest.mark.parametrize("name", ["C", "F", "csr", "csc"])
 def test_a_fit(name, solver):
     models = [fit("logistic", STORAGES[name], Y, solver=solver, n_jobs=n_jobs)[0] for n_jobs in (1, 2, 3, -1)]
     for model in models[1:]:
