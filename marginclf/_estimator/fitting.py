@@ -42,9 +42,10 @@ class LinearFit:
         Parameters
         ----------
         X : {array-like, sparse matrix, data frame, dask.array, dask.dataframe} of shape (n_samples, n_features)
-            Features. float32 and float64 in C or Fortran order and CSR are used as they are, without a copy; X is
-            never changed. An array in a mapped file is not loaded, and a collection of Dask stays where it is. An array
-            of xarray is what it holds. Masked entries (numpy.ma) and missing values are errors, here and below.
+            Features. float32 and float64 in C or Fortran order, CSR and CSC are used as they are, without a copy; where
+            a solver visits single rows, as ascent in the dual does, CSC is copied by rows. X is never changed. An array
+            in a mapped file is not loaded, and a collection of Dask stays where it is. An array of xarray is what it
+            holds. Masked entries (numpy.ma) and missing values are errors, here and below.
         y : array-like of shape (n_samples,)
             Class labels, all integers, booleans, text, or floats that are whole numbers; for a collection, one with the
             same chunks. Columns of pandas, polars and Arrow keep their values, integers beyond 2**53 among them.
