@@ -30,7 +30,7 @@ from marginclf.losses import Logistic
 from marginclf.matrix import design_matrix
 from marginclf.matrix.dask import DaskParts, delayed, kept
 from marginclf.matrix.parts import LocalParts
-from marginclf.objective import Objective, PartitionedObjective, Problem, signed_weights
+from marginclf.objective import BinaryObjective, PartitionedObjective, Problem, signed_weights
 
 COLUMNS = 50
 TARGET = 1e-6
@@ -198,11 +198,11 @@ def rounds(arguments: argparse.Namespace) -> None:
         y = (y > 0).astype(int)
         lazy = da.from_array(X, chunks=(size, COLUMNS)).persist()
         with design_matrix(X) as matrix:
-            objective = Objective(
+            objective = BinaryObjective(
                 matrix, Logistic(), signed_weights(y, 1, 2, None, 1.0), penalty=1.0, fit_intercept=True
             )
             exact = MarginLinearClassifier(tol=1e-12).fit(X, y)
-            best = objective.at(exact.coef_[0], float(exact.intercept_[0])).value
+            best = objective.at(objective.theta(exact.coef_, exact.intercept_)).value
         model = MarginLinearClassifier(record_history=True)
         model.fit(lazy, da.from_array(y, chunks=size))
         history = model.history_[0]

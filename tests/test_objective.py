@@ -22,21 +22,31 @@ def objective_of(loss, *, X=X, signs=SIGNS, s=S, C=1.7, fit_intercept=True):
     return problems.objective_of(loss, X, signs > 0.0, s, C=C, fit_intercept=fit_intercept)
 
 
+def at(objective, w, b):
+    """The point with b moved to its minimum."""
+    return objective.at(objective.theta(w, b))
+
+
 def differences(f, theta):
     """Gradient and Hessian of f by central differences of values, right to about 1e-28."""
     size, step = len(theta), mp.mpf(10) ** -15
 
-    def at(*moves):
+    def moved_by(*moves):
         moved = list(theta)
         for j, sign in moves:
             moved[j] += sign * step
         return f(moved)
 
-    gradient = [(at((j, 1)) - at((j, -1))) / (2 * step) for j in range(size)]
+    gradient = [(moved_by((j, 1)) - moved_by((j, -1))) / (2 * step) for j in range(size)]
     hessian = np.empty((size, size))
     for j in range(size):
         for k in range(j + 1):
-            corners = at((j, 1), (k, 1)) - at((j, 1), (k, -1)) - at((j, -1), (k, 1)) + at((j, -1), (k, -1))
+            corners = (
+                moved_by((j, 1), (k, 1))
+                - moved_by((j, 1), (k, -1))
+                - moved_by((j, -1), (k, 1))
+                + moved_by((j, -1), (k, -1))
+            )
             hessian[j, k] = hessian[k, j] = corners / (4 * step**2)
     return np.array([float(g) for g in gradient]), hessian
 
@@ -56,19 +66,19 @@ def test_value_gradient_and_hessian(loss, C, fit_intercept):
     gradient, hessian = differences(exact.value, theta)
     tolerance = {"rtol": 1e-10, "atol": 1e-10 * np.abs(gradient).max()}
 
-    point = objective.evaluate(W, b)
+    point = objective.evaluate(objective.theta(W, b))
     assert point.value == pytest.approx(float(exact.value(theta)), rel=1e-13)
-    np.testing.assert_allclose(point.gradient, gradient[:3], **tolerance)
+    np.testing.assert_allclose(point.gradient[:3], gradient[:3], **tolerance)
     if fit_intercept:
-        np.testing.assert_allclose([point.slope, point.curvature], [gradient[3], hessian[3, 3]], **tolerance)
+        np.testing.assert_allclose([point.slope[0], point.curvature], [gradient[3], hessian[3, 3]], **tolerance)
 
     # A point with b moved to its minimum has the derivatives that belong to that b.
-    point = objective.at(W, b)
-    gradient, hessian = differences(exact.value, exact.theta(W, point.b))
-    assert point.value == pytest.approx(float(exact.value(exact.theta(W, point.b))), rel=1e-13)
-    np.testing.assert_allclose(point.gradient, gradient[:3], **tolerance)
+    point = objective.at(objective.theta(W, b))
+    gradient, hessian = differences(exact.value, exact.theta(W, point.b[0]))
+    assert point.value == pytest.approx(float(exact.value(exact.theta(W, point.b[0]))), rel=1e-13)
+    np.testing.assert_allclose(point.gradient[:3], gradient[:3], **tolerance)
     np.testing.assert_allclose(point.z, X @ W, rtol=1e-14)
-    assert abs(point.slope - (gradient[3] if fit_intercept else 0.0)) <= 1e-10 * np.abs(point.r).sum()
+    assert abs(point.slope[0] - (gradient[3] if fit_intercept else 0.0)) <= 1e-10 * np.abs(point.r).sum()
     centre = np.array([0.1, -0.4, 2.0])
     curvature = objective.matrix.gram(point.c, None) + objective.penalty * np.eye(3)
     np.testing.assert_allclose(curvature, hessian[:3, :3], rtol=1e-9, atol=1e-9 * np.abs(hessian).max())
@@ -84,28 +94,28 @@ def test_value_gradient_and_hessian(loss, C, fit_intercept):
 def test_b_is_at_its_minimum(loss):
     """Found again as the root of the slope by bracketing, from values of the loss alone."""
     for scale in (0.1, 1.0, 30.0):
-        point = objective_of(loss).at(scale * W, 5.0)
+        point = at(objective_of(loss), scale * W, 5.0)
         z = X @ (scale * W)
 
         def slope(b, z=z):
             return float(S @ (SIGNS * loss.evaluate(SIGNS * (z + b))[1]))
 
         # To rounding, of the terms of the slope and of the decision values.
-        size = np.abs(point.r).sum() + point.c.sum() * (np.abs(z).max() + abs(point.b))
-        assert abs(point.slope) <= 1e-14 * size
+        size = np.abs(point.r).sum() + point.c.sum() * (np.abs(z).max() + abs(point.b[0]))
+        assert abs(point.slope[0]) <= 1e-14 * size
         reach = 10.0 + 4.0 * np.abs(z).max()
         root = brentq(slope, -reach, reach, xtol=1e-13, rtol=1e-13)
-        at_root = objective_of(loss).at(scale * W, root).b
+        at_root = at(objective_of(loss), scale * W, root).b[0]
         if point.c.any():
-            assert point.b == pytest.approx(root, rel=1e-7, abs=1e-7)
-        assert at_root == pytest.approx(point.b, rel=1e-7, abs=1e-7)
+            assert point.b[0] == pytest.approx(root, rel=1e-7, abs=1e-7)
+        assert at_root == pytest.approx(point.b[0], rel=1e-7, abs=1e-7)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_b_stays_where_it_is_not_to_move(loss):
-    assert objective_of(loss, fit_intercept=False).at(W, 0.0).b == 0.0
+    assert at(objective_of(loss, fit_intercept=False), W, 0.0).b[0] == 0.0
     if loss.affine or not loss.convex:
-        assert objective_of(loss).at(W, B).b == B
+        assert at(objective_of(loss), W, B).b[0] == B
 
 
 def flat(loss):
@@ -127,11 +137,11 @@ def test_a_flat_minimum_gives_its_midpoint(loss):
     low, high = FLAT_ENDS[loss]
     objective = flat(loss)
     for b in (low + 1e-6, 0.0, high - 1e-6):
-        assert objective.evaluate(np.ones(1), b).slope == 0.0, "this is what the test is for"
+        assert objective.evaluate(objective.theta(np.ones(1), b)).slope[0] == 0.0, "this is what the test is for"
     for b in (low - 1e-6, high + 1e-6):
-        assert objective.evaluate(np.ones(1), b).slope != 0.0
+        assert objective.evaluate(objective.theta(np.ones(1), b)).slope[0] != 0.0
     for start in (low + 0.5, 0.0, high - 0.5, -100.0, 100.0):
-        assert objective.at(np.ones(1), start).b == pytest.approx(0.5 * (low + high), abs=1e-9)
+        assert at(objective, np.ones(1), start).b[0] == pytest.approx(0.5 * (low + high), abs=1e-9)
 
 
 def test_a_flat_minimum_of_a_fit_depends_on_no_order():
@@ -151,14 +161,14 @@ def test_a_flat_minimum_of_a_fit_depends_on_no_order():
 
 
 def test_suboptimality():
-    point = objective_of(Logistic()).at(W, B)
-    assert point.suboptimality == pytest.approx(0.5 * point.gradient @ point.gradient / point.value, rel=1e-14)
-    assert math.isnan(objective_of(Logistic(), C=np.inf).at(W, B).suboptimality)
-    assert math.isnan(objective_of(Savage()).at(W, B).suboptimality)
+    point = at(objective_of(Logistic()), W, B)
+    assert point.suboptimality == pytest.approx(0.5 * point.gradient[:3] @ point.gradient[:3] / point.value, rel=1e-14)
+    assert math.isnan(at(objective_of(Logistic(), C=np.inf), W, B).suboptimality)
+    assert math.isnan(at(objective_of(Savage()), W, B).suboptimality)
 
 
 def test_relative():
-    point = objective_of(Logistic()).at(W, B)
+    point = at(objective_of(Logistic()), W, B)
     assert point.relative(point.value) == 1.0
     point.value = -2.0
     assert point.relative(1.0) == 0.5
@@ -171,12 +181,12 @@ def test_the_bound_needs_b_at_its_minimum():
     """With b off by 0.03 the gradient in w may vanish far from the optimum: at() does not let that happen."""
     rows = np.array([[1.0], [1.0], [-1.0]])
     objective = objective_of(Logistic(), X=rows, signs=np.array([1.0, -1.0, -1.0]), s=np.ones(3))
-    best = objective.at(np.array([0.4]), 0.0)
+    best = at(objective, np.array([0.4]), 0.0)
     for _ in range(200):
-        best = objective.at(best.w - 0.3 * best.gradient, best.b)
+        best = objective.at(best.theta - 0.3 * best.gradient * [1.0, 0.0])
     for b in (-3.0, 0.0, 3.0):
         for w in np.linspace(-2.0, 2.0, 41):
-            point = objective.at(np.array([w]), b)
+            point = at(objective, np.array([w]), b)
             assert point.value - best.value <= point.suboptimality * point.value + 1e-15
 
 

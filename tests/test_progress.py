@@ -94,7 +94,7 @@ def test_a_point_that_is_reported_again_is_no_further_entry(bound):
     """A solver reports its iterates, and who called it the end, which is the last of them."""
     with design_matrix(X, 1) as matrix:
         watch = Progress(["class 1"], verbose=False, tasks=None).watch(0, matrix)
-        point = SimpleNamespace(value=1.0, suboptimality=bound)
+        point = SimpleNamespace(theta=np.zeros(3), value=1.0, suboptimality=bound)
         watch(lambda: point)
         watch(lambda: point)
         assert len(watch.rows) == 1
@@ -103,7 +103,7 @@ def test_a_point_that_is_reported_again_is_no_further_entry(bound):
         assert len(watch.rows) == 1
         point.suboptimality = 0.25  # more has been proven of it
         watch(lambda: point)
-        watch(lambda: SimpleNamespace(value=1.0, suboptimality=0.25))
+        watch(lambda: SimpleNamespace(theta=np.zeros(3), value=1.0, suboptimality=0.25))
     assert len(watch.rows) == (3 if bound == 0.5 else 2)
 
 

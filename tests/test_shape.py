@@ -24,11 +24,7 @@ LEVELS = (
 
 LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 300, 60
 
-KNOWN = {
-    ("circle", "marginclf.objective.binary marginclf.objective.point"),
-    ("file", "matrix/base.py"),
-    ("file", "objective/joint.py"),
-}
+KNOWN: set[tuple[str, str]] = set()
 """What breaks a rule today. This list only shrinks: what would be new in it is split, or its circle broken, instead."""
 
 

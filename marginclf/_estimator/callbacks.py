@@ -56,11 +56,11 @@ class Tasks:
     def iteration(self, number: int, point: Any) -> bool:
         """Tell the callbacks of an iterate; whether one of them asks to stop."""
         if len(self._problems) > 1:
-            self._coef[number], self._intercept[number] = point.w, point.b
+            self._coef[number], self._intercept[number] = point.coefficients[0], point.b[0]
         elif len(self._coef) > 1:
-            self._coef, self._intercept = point.by_class, np.array(point.b)
+            self._coef, self._intercept = point.coefficients, np.array(point.b)
         else:
-            self._coef[0], self._intercept[0] = point.w, point.b
+            self._coef[0], self._intercept[0] = point.coefficients[0], point.b[0]
         context = self._problems[number].subcontext(task_name="iteration")
         context.call_on_fit_task_begin(estimator=self._estimator, **self._data)
         return bool(

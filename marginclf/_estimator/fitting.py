@@ -110,8 +110,8 @@ class LinearFit:
                 raise _unusable(self, data) from None
         points = [solution.point for solution in solutions]
         self.__dict__.update(fitted)
-        self.coef_ = points[0].w if joint else np.array([point.w for point in points])
-        self.intercept_ = points[0].b if joint else np.array([point.b for point in points])
+        self.coef_ = points[0].coefficients if joint else np.array([point.coefficients[0] for point in points])
+        self.intercept_ = points[0].b if joint else np.array([point.b[0] for point in points])
         self.n_iter_ = np.array([max(1, solution.n_iter) for solution in solutions], dtype=np.int32)
         self.objective_ = np.array([point.value for point in points])
         self.suboptimality_ = np.array([point.suboptimality for point in points])

@@ -8,9 +8,8 @@ import numpy as np
 
 from ..losses import MarginLoss
 from ..matrix import DesignMatrix
-from ..objective import JointObjective, JointPoint
-from ..solvers import Solution
-from ..solvers.joint import solve_joint
+from ..objective import JointObjective, Point
+from ..solvers import Solution, solve
 from .one_vs_rest import COMPANION, Settings
 
 
@@ -41,8 +40,8 @@ def fit_jointly(
     n_classes: int,
     settings: Settings,
     start: tuple[np.ndarray, np.ndarray] | None,
-) -> tuple[Solution[JointPoint], float]:
-    """The solution, with W of shape (K, d), and the seconds that it took.
+) -> tuple[Solution[Point], float]:
+    """The solution, and the seconds that it took.
 
     Parameters
     ----------
@@ -75,15 +74,13 @@ def fit_jointly(
             matrix, loss, codes, scaled, n_classes, penalty=penalty, fit_intercept=settings.fit_intercept
         )
 
-    w, b = start if start is not None else (np.zeros((n_classes, matrix.shape[1])), np.zeros(n_classes))
+    problem = objective(loss)
+    theta = problem.zeros() if start is None else problem.theta(*start)
     spent = 0
     if not loss.convex and start is None:
-        companion = objective(COMPANION)
-        found = solve_joint(companion, w, b, **how)
-        w, b, spent = companion.passes.by_class(found.point.w), found.point.b, found.n_iter
-    problem = objective(loss)
+        found = solve(objective(COMPANION), theta, **how)
+        theta, spent = found.point.theta, found.n_iter
     if settings.progress is not None:
         problem.watch = settings.progress.watch(0, matrix)
-    solution = solve_joint(problem, w, b, **how)
-    solution.point.w = problem.passes.by_class(solution.point.w)
+    solution = solve(problem, theta, **how)
     return Solution(solution.point, solution.status, spent + solution.n_iter), time.perf_counter() - began

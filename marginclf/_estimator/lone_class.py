@@ -14,7 +14,7 @@ import numpy as np
 
 from ..losses import MarginLoss
 from ..matrix import design_matrix
-from ..objective import Objective, Point, signed_weights
+from ..objective import BinaryObjective, Point, signed_weights
 from ..solvers import Solution, Status
 from .one_vs_rest import COMPANION, Settings
 
@@ -63,14 +63,14 @@ def fit_lone_class(loss: MarginLoss, lone: LoneClass, d: int, settings: Settings
     """
     v = signed_weights(np.arange(2), 1, 2, lone.weights, settings.C)
     present = 1 - lone.absent
-    with design_matrix(np.zeros((2, 1)), 1) as matrix:
+    with design_matrix(np.zeros((2, d)), 1) as matrix:
         convex = loss if loss.convex else COMPANION
-        objective = Objective(matrix, convex, v, penalty=1.0, fit_intercept=settings.fit_intercept)
+        objective = BinaryObjective(matrix, convex, v, penalty=1.0, fit_intercept=settings.fit_intercept)
         b = objective.best_intercept(np.zeros(2), 0.0)
         if loss.affine and settings.fit_intercept:
             b = float(np.sign(v[present]))  # every b is as good: a margin of 1 for the class that is there
         value = abs(v[present]) * float(loss.evaluate([np.sign(v[present]) * b])[0][0])
-        point = Point(objective, np.zeros(d), b, value=value, suboptimality=math.nan)
+        point = Point(objective, objective.theta(0.0, b), settled=True, value=value, bound=math.nan)
         if settings.progress is not None:
             settings.progress.watch(0, matrix)(lambda: point)
     return Solution(point, Status.LONE_CLASS, 0)

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..losses import Logistic, MarginLoss
 from ..matrix import DesignMatrix
-from ..objective import Objective, signed_weights
+from ..objective import BinaryObjective, signed_weights
 from ..solvers import Solution, dual_suits, newton_suits, solve
-from ..solvers.side_by_side import Ask, side_by_side
+from ..solvers.lockstep import Ask, lockstep
 from .progress import Progress
 
 COMPANION = Logistic()
@@ -135,7 +135,7 @@ class OneVsRest:
             and not self._loss.affine
         )
 
-    def _objective(self, matrix: DesignMatrix, loss: MarginLoss, k: int, evaluator: Any = None) -> Objective:
+    def _objective(self, matrix: DesignMatrix, loss: MarginLoss, k: int, evaluator: Any = None) -> BinaryObjective:
         C, fit_intercept = self._settings.C, self._settings.fit_intercept
 
         def signed() -> np.ndarray:
@@ -143,7 +143,7 @@ class OneVsRest:
 
         # Side by side, a vector for each class would outweigh narrow data: it is made where it is needed.
         v = signed() if evaluator is None else signed
-        return Objective(
+        return BinaryObjective(
             matrix, loss, v, penalty=float(np.isfinite(C)), fit_intercept=fit_intercept, evaluator=evaluator
         )
 
@@ -157,15 +157,15 @@ class OneVsRest:
     ) -> Solution:
         matrix = matrix or self._matrix
         how: dict[str, Any] = {key: getattr(self._settings, key) for key in ("solver", "tol", "max_iter", "seed")}
-        w, b = start if start is not None else (np.zeros(self._matrix.shape[1]), 0.0)
+        objective = self._objective(matrix, self._loss, k, evaluator)
+        theta = objective.zeros() if start is None else objective.theta(*start)
         spent = 0
         if not self._loss.convex and start is None:
-            found = solve(self._objective(matrix, COMPANION, k), w, b, **how)
-            w, b, spent = found.point.w, found.point.b, found.n_iter
-        objective = self._objective(matrix, self._loss, k, evaluator)
+            found = solve(self._objective(matrix, COMPANION, k), theta, **how)
+            theta, spent = found.point.theta, found.n_iter
         if self._settings.progress is not None:
             objective.watch = self._settings.progress.watch(k if self._n_classes > 2 else 0, matrix)
-        solution = solve(objective, w, b, **how)
+        solution = solve(objective, theta, **how)
         solution.point.release()
         return Solution(solution.point, solution.status, spent + solution.n_iter)
 
@@ -190,4 +190,4 @@ class OneVsRest:
                 for (value, slope, curvature), gradient in zip(sums, gradients, strict=True)
             ]
 
-        return side_by_side([task(k, start) for k, start in zip(positive, starts, strict=True)], answer)
+        return lockstep([task(k, start) for k, start in zip(positive, starts, strict=True)], answer)

@@ -11,9 +11,8 @@ import numpy as np
 
 from ..losses import MarginLoss
 from ..matrix.parts import Part, Parts
-from ..objective import JointObjective, PartitionedObjective, PartitionedPoint, Problem
+from ..objective import PartitionedObjective, PartitionedPoint, Problem
 from ..solvers import Solution, Status, solve
-from ..solvers.joint import solve_joint
 from ..solvers.rounds import solve_by_rounds
 from .one_vs_rest import COMPANION, Settings
 
@@ -135,16 +134,11 @@ class PartitionedFit:
         present = np.unique(self._sample.codes)
         if len(present) < (self._n_classes if problem.positive is None else 2):
             return zero
-        w, b = np.zeros((k, size - 1)), np.zeros(k)
         how: dict[str, Any] = {"solver": "auto", "tol": _SAMPLE_TOL, "max_iter": _SAMPLE_ITERATIONS}
         try:
             with problem.in_memory(self._sample) as objective:
-                if isinstance(objective, JointObjective):
-                    found = solve_joint(objective, w, b, **how)
-                    w, b, status = objective.passes.by_class(found.point.w), found.point.b, found.status
-                else:
-                    of_two = solve(objective, w[0], 0.0, **how)
-                    w, b, status = of_two.point.w[None], np.array([of_two.point.b]), of_two.status
+                found = solve(objective, objective.zeros(), **how)
+                w, b, status = found.point.coefficients, found.point.b, found.status
         except OverflowError:
             return zero
         # Without a penalty a sample may be separable where the rows are not.

@@ -73,8 +73,8 @@ class Watch:
         if not progress.stopped:
             point = iterate()
             # Of the same point, more may have been proven since.
-            if point is not self._last or point.suboptimality < self.rows[-1][1]:
-                self._last = point
+            if point.theta is not self._last or point.suboptimality < self.rows[-1][1]:
+                self._last = point.theta
                 self._add(point, called - self._began, passes - self._first)
         self._matrix.passes = passes
         self._began += time.perf_counter() - called

@@ -6,41 +6,21 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
 from ..kernels import rows as passes
-from ..kernels.block import BLOCK_ROWS, scratch
+from ..kernels.block import scratch
 from ..kernels.classes import classes_scratch, evaluate_all
 from ..kernels.gram import GRAM_COLUMNS, gram, gram_scratch, gram_totals
 from ..kernels.storage import StoredRows
 from ..losses.base import CompiledLoss
 from .blas import add_square, mirrored
+from .chunks import Chunks, cut
 from .compact import SweepRows
 
-_MIN_CHUNK_ROWS = 1024
-_MAX_CHUNKS = 32
-_THREADED_ENTRIES = 1 << 18
-"""Below this, a pass is over before another thread has started."""
-
 _GRAM_NUMBERS = 1 << 18
-
-
-class Chunks(NamedTuple):
-    """How the rows are cut for a pass.
-
-    Attributes
-    ----------
-    rows, number : int
-        Rows in a chunk, and how many chunks there are.
-    shares : list of int
-        Thread t takes the chunks from ``shares[t]`` to ``shares[t + 1]``.
-    """
-
-    rows: int
-    number: int
-    shares: list[int]
 
 
 class DesignMatrix:
@@ -91,14 +71,7 @@ class DesignMatrix:
 
     def chunks(self, width: int) -> Chunks:
         """How to cut the rows for a pass that leaves ``width`` numbers a chunk."""
-        n, _ = self.shape
-        # There must be few chunks where these outweigh the data.
-        most = max(1, min(_MAX_CHUNKS, self.entries // max(1, 4 * width)))
-        size = max(_MIN_CHUNK_ROWS, -(-n // most))
-        rows = -(-size // BLOCK_ROWS) * BLOCK_ROWS
-        number = -(-n // rows)
-        threads = min(self._n_jobs, number) if self.entries >= _THREADED_ENTRIES else 1
-        return Chunks(rows, number, np.linspace(0, number, threads + 1).astype(int).tolist())
+        return cut(self.shape[0], self.entries, width, self._n_jobs)
 
     def blocks(self, n_columns: int) -> int:
         """Rows in a block of a pass with several columns of coefficients, whose work space is larger."""
@@ -119,7 +92,11 @@ class DesignMatrix:
             done.result()
 
     def _run(self, share: Callable[[int, int], None], *, reads: bool = True) -> None:
-        self.run(share, self._shares, reads=reads)
+        if self._pool is None:
+            self.passes += reads
+            share(0, self._chunks)
+        else:
+            self.run(share, self._shares, reads=reads)
 
     def evaluate(
         self, loss: CompiledLoss, v: np.ndarray, w: np.ndarray, b: float

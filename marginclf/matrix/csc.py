@@ -9,7 +9,8 @@ import numpy as np
 from ..kernels.block import BLOCK_ROWS
 from ..kernels.csc import CSC, copy_rows
 from ..kernels.storage import NARROW, StoredRows
-from .base import Chunks, DesignMatrix, read_only
+from .base import DesignMatrix, read_only
+from .chunks import Chunks
 from .compact import CompactRows, SweepRows
 from .csr import CSRMatrix
 

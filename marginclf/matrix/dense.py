@@ -27,7 +27,7 @@ class DenseMatrix(DesignMatrix):
         self._X = read_only(X if usable else np.array(X, order="C"))
         by_rows = self._X.flags.c_contiguous
         most, least = (_BLOCK_BYTES, _LEAST_ROWS) if by_rows else (_COLUMN_BLOCK_BYTES, _LEAST_COLUMN_PART)
-        block_rows = int(np.clip(most // (X.itemsize * max(1, X.shape[1])), least, BLOCK_ROWS)) // 4 * 4
+        block_rows = max(least, min(most // (X.itemsize * max(1, X.shape[1])), BLOCK_ROWS)) // 4 * 4
         rows = StoredRows(DENSE_C if by_rows else DENSE_F, (self._X,), X.shape)
         super().__init__(rows, X.size, block_rows, n_jobs)
 

@@ -17,8 +17,7 @@ from .base import DesignMatrix
 class JointPasses:
     """A design matrix and K columns of coefficients, for the joint margin of K classes.
 
-    Coefficients are arrays of the shape that the storage reads fastest, (K, d) or (d, P) with zeros in columns K to P;
-    they may be added and scaled as they are, and :meth:`by_class` is a view of shape (K, d).
+    Coefficients are arrays of the shape that the storage reads fastest, (K, d) or (d, P) with zeros in columns K to P.
 
     Parameters
     ----------
@@ -48,24 +47,21 @@ class JointPasses:
         d = matrix.shape[1]
         self.by_column = matrix.rows.storage.by_column
         self.shape = (d, lanes) if self.by_column else (n_classes, d)
-        self._chunks = matrix.chunks(self.shape[0] * self.shape[1])
+        self.size = self.shape[0] * self.shape[1]
+        self._chunks = matrix.chunks(self.size)
         self._block_rows = matrix.blocks(n_classes)
         self._work = [joint.joint_scratch(n_classes, self._block_rows) for _ in self._chunks.shares[1:]]
         self._gradients: np.ndarray | None = None
 
-    def zeros(self) -> np.ndarray:
-        """Coefficients of zero."""
-        return np.zeros(self.shape)
+    def _pass(self, kernel: Any, back: str, loss: CompiledLoss, *at: np.ndarray) -> tuple[float, np.ndarray]:
+        """Run a pass that leaves sums, and by the function ``back`` something of the shape of the coefficients.
 
-    def by_class(self, w: np.ndarray) -> np.ndarray:
-        """Coefficients as (K, d)."""
-        return w.T[: self.n_classes] if self.by_column else w
-
-    def _pass(self, kernel: Any, back: str, loss: CompiledLoss, *at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Run a pass that leaves sums, and by the function ``back`` something of the shape of the coefficients."""
+        Returns the first of the sums, and coefficients with the other sums as one vector.
+        """
         address, parameters, _ = loss
         rows, chunks = self.matrix.rows, self._chunks
-        sums, gradients = np.empty((chunks.number, 1 + self.n_classes)), self._partial()
+        found = np.empty(self.size + self.n_classes)
+        sums, gradients = np.empty((chunks.number, 1 + self.n_classes)), self._partial(found)
 
         def share(first: int, last: int, work: np.ndarray) -> None:
             kernel(
@@ -74,36 +70,40 @@ class JointPasses:
             )  # fmt: skip
 
         self._run(share)
-        return sums.sum(axis=0), _added(gradients)
+        self._add(gradients, found)
+        total = sums.sum(axis=0)
+        found[self.size :] = total[1:]
+        return float(total[0]), found
 
-    def _partial(self) -> np.ndarray:
-        """Coefficients for every chunk; those of a single chunk are the result, and are not used again."""
+    def _partial(self, found: np.ndarray) -> np.ndarray:
+        """Coefficients for every chunk; those of a single chunk are the result."""
         if self._chunks.number == 1:
-            return np.empty((1, *self.shape))
+            return found[: self.size].reshape(1, *self.shape)
         if self._gradients is None:
             self._gradients = np.empty((self._chunks.number, *self.shape))
         return self._gradients
+
+    def _add(self, gradients: np.ndarray, found: np.ndarray) -> None:
+        if len(gradients) > 1:
+            np.sum(gradients, axis=0, out=found[: self.size].reshape(self.shape))
 
     def _run(self, share: Callable[[int, int, np.ndarray], None]) -> None:
         shares = self._chunks.shares
         self.matrix.run(lambda first, last: share(first, last, self._work[shares.index(first)]), shares)
 
-    def evaluate(self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Σ C s φ, its gradient in w and its slopes in b, in one pass."""
-        sums, gradient = self._pass(joint.evaluate_joint, "backward_all", loss, w, b)
-        return float(sums[0]), gradient, sums[1:]
+    def evaluate(self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray) -> tuple[float, np.ndarray]:
+        """Σ C s φ and its gradient, of which that in b is the end, in one pass."""
+        return self._pass(joint.evaluate_joint, "backward_all", loss, w, b)
 
     def hessian_product(
         self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray, p: np.ndarray, p_b: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> np.ndarray:
         """The Hessian of Σ C s φ at (w, b) times (p, p_b), in one pass."""
-        sums, product = self._pass(joint.hessian_product_joint, "backward_all", loss, w, b, p, p_b)
-        return product, sums[1:]
+        return self._pass(joint.hessian_product_joint, "backward_all", loss, w, b, p, p_b)[1]
 
-    def diagonal(self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The diagonal of that Hessian, in w and in b, in one pass."""
-        sums, diagonal = self._pass(joint.diagonal_joint, "squares_all", loss, w, b)
-        return diagonal, sums[1:]
+    def diagonal(self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """The diagonal of that Hessian, in one pass."""
+        return self._pass(joint.diagonal_joint, "squares_all", loss, w, b)[1]
 
     def intercepts(self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Σ C s φ, its slopes and its Hessian (K, K) in b alone."""
@@ -122,8 +122,9 @@ class JointPasses:
         return float(total[0]), total[1 : 1 + k], total[1 + k :].reshape(k, k)
 
     def combination(self, alpha: np.ndarray) -> np.ndarray:
-        """Σ x αᵀ for α of shape (n, P), as coefficients."""
-        chunks, gradients = self._chunks, self._partial()
+        """Σ x αᵀ for α of shape (n, P), as coefficients, a vector."""
+        found = np.empty(self.size)
+        chunks, gradients = self._chunks, self._partial(found)
         self._run(
             lambda first, last, work: joint.combination_joint(
                 self.matrix.rows["backward_all"],
@@ -137,7 +138,8 @@ class JointPasses:
                 gradients,
             )
         )
-        return _added(gradients)
+        self._add(gradients, found)
+        return found
 
     def margins(self, w: np.ndarray, b: np.ndarray) -> np.ndarray:
         """m of every row, of shape (n,), without the shifts."""
@@ -166,10 +168,6 @@ class JointPasses:
         rows = slice(start, start + z.shape[1])
         weights, shifts = (a if a.size == 1 else a[rows] for a in (self.weights, self.shifts))
         return second_derivatives(loss, self.codes[rows], weights, z, shifts)
-
-
-def _added(partial: np.ndarray) -> np.ndarray:
-    return partial[0] if len(partial) == 1 else partial.sum(axis=0)
 
 
 def second_derivatives(

@@ -1,23 +1,37 @@
 """What is minimised: design matrix, loss, penalty and intercept, of two classes or of many with one joint margin."""
 
-from .binary import Objective, Point, signed_weights
-from .joint import JointObjective, JointPoint, intercept_step, shortened, with_penalty
+from .base import CONSTANT, Objective, Reach
+from .binary import BinaryObjective
+from .binary_point import BinaryPoint
+from .certificate import above, by_duality, gain
+from .curvature import Curvature, with_penalty
+from .intercepts import intercept_step, shortened
+from .joint import JointObjective
 from .kinks import Zone, sides
+from .labels import signed_weights
+from .monitored import Monitored, StopFit
 from .partitioned import PartitionedObjective, PartitionedPoint
+from .point import Point
 from .share import Problem
-from .watched import StopFit, Watched
 
 __all__ = [
+    "CONSTANT",
+    "BinaryObjective",
+    "BinaryPoint",
+    "Curvature",
     "JointObjective",
-    "JointPoint",
+    "Monitored",
     "Objective",
     "PartitionedObjective",
     "PartitionedPoint",
     "Point",
     "Problem",
+    "Reach",
     "StopFit",
-    "Watched",
     "Zone",
+    "above",
+    "by_duality",
+    "gain",
     "intercept_step",
     "shortened",
     "sides",

@@ -1,9 +1,4 @@
-"""The regularised objective, and what can be proved about a point.
-
-    F(w, b) = Σ_i C s_i φ(y_i (x_i·w + b)) + ½ ‖w‖²,
-
-with the intercept b never penalised, and without the last term where C is infinite.
-"""
+"""The objective of one class against the rest: m = y (x·w + b)."""
 
 from __future__ import annotations
 
@@ -18,8 +13,12 @@ from ..kernels import line
 from ..kernels.block import scratch
 from ..losses import MarginLoss
 from ..matrix import DesignMatrix
+from .base import Objective, Reach
+from .binary_point import BinaryPoint
+from .curvature import BinaryCurvature, binary_hessian
+from .endless import separated, with_rows_at_rest
+from .labels import half_each
 from .point import Point
-from .watched import Watched
 
 _ONES = np.empty(0)
 """Stands for the direction of the intercept, 1 for every row."""
@@ -27,15 +26,10 @@ _ONES = np.empty(0)
 _PART = 1 << 16
 """Rows at a time where a sum over rows needs a vector of its own."""
 
-_FAR_MARGIN = 30.0
-_HARDLY, _NEAR_ENTRIES = 1e-2, 1 << 22
-"""Change of a decision value, relative to the largest, of a row that may lie on the plane; entries of such rows."""
-
-_NO_FALL = 1e-9
-"""Rows on the separating plane do not move; their computed change is rounding of this relative size at most."""
+_EPS = float(np.finfo(float).eps)
 
 
-class Objective(Watched):
+class BinaryObjective(Objective):
     """F for one design matrix, one loss and one binary labelling.
 
     Parameters
@@ -52,10 +46,12 @@ class Objective(Watched):
     fit_intercept : bool
         Whether b is free; otherwise it is 0.
     offset : ndarray of shape (n,), optional
-        Added to the decision values: F is then Σ C s φ(y (x·w + offset + b)) + ½ ‖w‖².
+        Added to the decision values.
     evaluator : callable, optional
         What to call for Σ |v| φ, its gradient, slope and curvature at (w, b), in place of a pass of its own.
     """
+
+    keeps_decisions = True
 
     def __init__(
         self,
@@ -68,23 +64,28 @@ class Objective(Watched):
         offset: np.ndarray | None = None,
         evaluator: Callable[[np.ndarray, float], tuple] | None = None,
     ) -> None:
-        self.matrix = matrix
-        self.loss = loss
-        self.fit_intercept = fit_intercept
-        self.penalty = penalty
-        self.compiled = loss.compiled()
-        self._v = _half_each(v) if not callable(v) and loss.affine and fit_intercept else v
+        super().__init__(
+            matrix, loss, 1, penalty=penalty, fit_intercept=fit_intercept, shape=(1, matrix.shape[1]), by_column=False
+        )
+        self._v = half_each(v) if not callable(v) and loss.affine and fit_intercept else v
         self._evaluator = evaluator
-        self._offset = offset
+        self.offset = offset
         self._work = scratch()[0]
 
     @property
     def v(self) -> np.ndarray:
         return self._v() if callable(self._v) else self._v
 
-    def sample(self, rows: np.ndarray, scale: np.ndarray) -> Objective:
-        """F with some of the rows, their weights multiplied by ``scale`` to stand for all."""
-        return Objective(
+    @property
+    def row_weights(self) -> np.ndarray:
+        return np.abs(self.v)
+
+    @cached_property
+    def signs(self) -> np.ndarray:  # 0 for rows without weight
+        return np.sign(self.v)
+
+    def sample(self, rows: np.ndarray, scale: np.ndarray) -> BinaryObjective:
+        return BinaryObjective(
             self.matrix.take(rows),
             self.loss,
             self.v[rows] * scale,
@@ -92,10 +93,11 @@ class Objective(Watched):
             fit_intercept=self.fit_intercept,
         )
 
-    @property
-    def provable(self) -> bool:
-        """Whether the gradient at a point bounds its suboptimality: F is then 1-strongly convex in w."""
-        return self.loss.convex and self.penalty > 0.0
+    def replaced(self, loss: MarginLoss, shifts: np.ndarray) -> BinaryObjective:
+        return BinaryObjective(
+            self.matrix, loss, self.v, penalty=self.penalty, fit_intercept=self.fit_intercept,
+            offset=self.signs * shifts,
+        )  # fmt: skip
 
     def origin(self) -> Point:
         """The point w = 0, for a convex loss with b at its minimum; without a pass over X."""
@@ -106,40 +108,68 @@ class Objective(Watched):
             classes += np.maximum(part, 0.0).sum(), np.minimum(part, 0.0).sum()
         b = self.best_intercept(np.zeros(2), 0.0, classes)
         values, slopes, _ = self.loss.evaluate([b, -b])
-        value, w = float(values @ np.abs(classes)), np.zeros(self.matrix.shape[1])
+        value = float(values @ np.abs(classes))
         self.__dict__["at_zero"] = value
-        return Point(self, w, b, value=value, slope=float(slopes @ classes))
+        slope = float(slopes @ classes) if self.fit_intercept else 0.0
+        return BinaryPoint(self, self.theta(0.0, b), settled=True, value=value, known_slope=slope)
 
-    @cached_property
-    def at_zero(self) -> float:
-        """F at w = 0 and the best b."""
-        return self.origin().value
-
-    def decisions(self, w: np.ndarray) -> np.ndarray:
+    def decisions(self, theta: np.ndarray) -> np.ndarray:
         """X w, and the offset if there is one."""
         # At the origin there is nothing to multiply.
+        w = self.w(theta)
         z = self.matrix.product(w) if w.any() else np.zeros(self.matrix.shape[0])
-        if self._offset is not None:
-            z += self._offset
+        if self.offset is not None:
+            z += self.offset
         return z
 
-    def evaluate(self, w: np.ndarray, b: float) -> Point:
-        """The point (w, b) with its value, gradient and slope in b, from one pass over the rows."""
-        if self._offset is not None:
-            return Point(self, w, b, z=self.decisions(w))
+    def gradient(self, in_w: np.ndarray, slope: float, w: np.ndarray) -> np.ndarray:
+        """∂F/∂θ from that of the losses."""
+        gradient = np.empty(len(in_w) + 1)
+        gradient[:-1] = in_w
+        if self.penalty:
+            gradient[:-1] += w
+        gradient[-1] = slope if self.fit_intercept else 0.0
+        return gradient
+
+    def evaluate(self, theta: np.ndarray) -> BinaryPoint:
+        if self.offset is not None:
+            return self.point(theta)
+        w, b = theta[:-1], float(theta[-1])
         if self._evaluator is not None:
-            value, gradient, slope, curvature = self._evaluator(w, b)
+            value, in_w, slope, curvature = self._evaluator(w, b)
         else:
-            value, gradient, slope, curvature = self.matrix.evaluate(self.compiled, self.v, w, b)
+            value, in_w, slope, curvature = self.matrix.evaluate(self.compiled, self.v, w, b)
         if self.penalty:
             value += 0.5 * float(w @ w)
-            gradient += w
-        return Point(self, w, b, value=value, gradient=gradient, slope=slope, curvature=curvature)
+        gradient = self.gradient(in_w, slope, w)
+        settled = not self.fit_intercept
+        return BinaryPoint(self, theta, settled=settled, value=value, gradient=gradient, curvature=curvature)
 
-    def at(self, w: np.ndarray, b: float) -> Point:
-        """The point (w, b); for a convex loss, with b moved to its exact one-dimensional minimum."""
-        z = self.decisions(w)
-        return Point(self, w, self.best_intercept(z, b), z=z)
+    def point(self, theta: np.ndarray) -> BinaryPoint:
+        return BinaryPoint(self, theta, settled=not self.fit_intercept, z=self.decisions(theta))
+
+    def at(self, theta: np.ndarray) -> BinaryPoint:
+        z = self.decisions(theta)
+        theta = theta.copy()
+        theta[-1] = self.best_intercept(z, float(theta[-1]))
+        return BinaryPoint(self, theta, settled=True, z=z)
+
+    def settle(self, point: Point, enough: float, mean: float) -> Point:
+        """By one Newton step of b if that is enough: a pass, where decision values take two."""
+        for _ in range(2):
+            if not self.fit_intercept:
+                return point
+            curvature, slope = point.curvature, float(point.slope[0])  # type: ignore[attr-defined]
+            if not curvature > 0.0:
+                break
+            in_b, in_w = slope**2 / curvature, mean * abs(slope)
+            if point.unreached(in_b + in_w**2) <= enough:
+                length = math.sqrt(2.0 * point.half_square)
+                return point.certified(0.5 * (length + in_w) ** 2 + in_b)
+            theta = point.theta.copy()
+            theta[-1] -= slope / curvature
+            point = self.evaluate(theta)
+        return self.at(point.theta)
 
     def best_intercept(self, z: np.ndarray, b: float, v: np.ndarray | None = None) -> float:
         """The b that minimises Σ |v| φ(y (z + b)), sought from the given one; that one itself where b is not free."""
@@ -148,73 +178,123 @@ class Objective(Watched):
             return self._minimise(z, _ONES, v, 0.0, 0.0, b)
         return b
 
-    def line_minimum(self, z: np.ndarray, q: np.ndarray, linear: float, quadratic: float) -> float:
-        """A minimiser over t of Σ |v| φ(y (z + t q)) + linear·t + ½ quadratic·t²."""
-        return self._minimise(z, q, self.v, linear, quadratic, 0.0)
-
     def _minimise(self, *problem: Any) -> float:
         address, parameters, _ = self.compiled
         return line.minimise(*problem, address, parameters, self._work)
 
+    def length_to_minimum(
+        self, point: Point, step: np.ndarray, *, full: Point | None = None, beyond: bool = False
+    ) -> float | None:
+        assert isinstance(point, BinaryPoint)
+        assert full is None or isinstance(full, BinaryPoint)
+        change = self.matrix.product(self.w(step)) if full is None else full.z - point.z
+        return self._length(point, step, change + step[-1], beyond=beyond)
+
+    def minimum_along(self, point: Point, step: np.ndarray) -> Point:
+        assert isinstance(point, BinaryPoint)
+        change = self.matrix.product(self.w(step))
+        t = self._length(point, step, change + step[-1])
+        z, theta = point.z + t * change, point.theta + t * step
+        theta[-1] = self.best_intercept(z, float(theta[-1]))
+        return BinaryPoint(self, theta, settled=True, z=z)
+
+    def _length(self, point: BinaryPoint, step: np.ndarray, change: np.ndarray, *, beyond: bool = False) -> float:
+        w, dw, start = point.w, self.w(step), point.z + point.b
+        # Steps of the search are of the order of 1, and so must be the changes that they make to decision values.
+        unit = 1.0 if beyond else float(np.abs(change).max(initial=0.0)) or 1.0
+        if beyond:
+            start += change
+            w = w + dw
+        dw_unit = dw / unit
+        linear, quadratic = self.penalty * float(w @ dw_unit), self.penalty * float(dw_unit @ dw_unit)
+        t = self._minimise(start, change / unit, self.v, linear, quadratic, 0.0) / unit
+        return 1.0 + t if beyond else t
+
+    def losses(self, point: Point, margins: np.ndarray) -> tuple[float, np.ndarray]:
+        assert isinstance(point, BinaryPoint)
+        return point.loss_value, self.signs * point.r
+
+    def adopted(self, point: Point, margins: np.ndarray, value: float) -> Point:
+        assert isinstance(point, BinaryPoint)
+        z, theta = point.plain_z, point.theta.copy()
+        theta[-1] = self.best_intercept(z, float(theta[-1]))
+        return BinaryPoint(self, theta, settled=True, z=z)
+
+    def margins(self, point: Point) -> np.ndarray:
+        assert isinstance(point, BinaryPoint)
+        margins = point.plain_z + point.b
+        margins *= self.signs
+        return margins
+
+    def decision_values(self, theta: np.ndarray) -> np.ndarray:
+        return (self.matrix.product(self.w(theta)) + theta[-1])[None]
+
+    def class_margins(self, z: np.ndarray) -> np.ndarray:
+        return self.signs * z[0]
+
+    def along(self, theta: np.ndarray, step: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        z, change = self.decisions(theta) + theta[-1], self.decision_values(step)[0]
+        found = np.empty((2, len(lengths)))
+        for k, t in enumerate(lengths):
+            value, _, r, _ = self.matrix.pointwise(self.compiled, self.v, z + t * change, 0.0)
+            found[:, k] = value, r @ change
+        return found
+
+    def intercept_hessian(self, point: Point) -> np.ndarray:
+        assert isinstance(point, BinaryPoint)
+        return np.array([[point.curvature]])
+
+    def hessian(self, point: Point, centre: np.ndarray, drawn: tuple[np.ndarray, float] | None = None) -> np.ndarray:
+        assert isinstance(point, BinaryPoint)
+        return binary_hessian(self.matrix, point.c, centre, drawn)
+
+    def diagonal(self, point: Point, centre: np.ndarray) -> np.ndarray:
+        assert isinstance(point, BinaryPoint)
+        total, along = float(point.c.sum()), self.matrix.transposed_product(point.c)
+        mixed = along - total * centre
+        squares = self.matrix.squared_product(point.c) - centre * (along + mixed)
+        return np.array([[[*squares, total]], [[*mixed, total]]])
+
+    def curvature(self, point: Point, *, robust: bool = False) -> BinaryCurvature:
+        """The Hessian at a point; ``robust`` takes rows by the magnitudes of their curvatures for its centre."""
+        assert isinstance(point, BinaryPoint)
+        return BinaryCurvature(self, point, robust=robust)
+
+    def slopes(self, point: Point) -> np.ndarray:
+        return np.abs(point.r)  # type: ignore[attr-defined]
+
+    def reach(self, point: Point, step: np.ndarray) -> Reach:
+        assert isinstance(point, BinaryPoint)
+        point.release(keep_z=True)
+        change = self.matrix.product(self.w(step))
+        change += step[-1]
+
+        def relative_change() -> float:
+            # Relative to decision values that are large: far rows move with every step.
+            relative = np.abs(change / np.maximum(np.abs(point.z + point.b), 1.0))
+            return float(relative.max(where=self.v != 0.0, initial=0.0))
+
+        return Reach(self.separates(point.z + point.b) or self.separates(change), relative_change)
+
     def separates(self, change: np.ndarray) -> bool:
         """Whether moving the decision values along ``change`` lowers F for ever, so that it has no minimum.
 
-        That is so without a penalty, where no margin falls and one grows, and the loss goes on falling. A loss that
-        is zero from some margin on (squared hinge) reaches its minimum instead.
+        A loss that is zero from some margin on (squared hinge) reaches its minimum instead.
         """
+        # Rows of weight 0 give 0, which changes nothing.
+        growth = np.sign(self.v) * change if self.endless else np.zeros(1)
+        largest = float(growth.max())
+        return separated(float(growth.min()), largest, largest)
+
+    def separates_nearly(self, point: Point) -> bool:
+        assert isinstance(point, BinaryPoint)
         if self.penalty:
             return False
-        _, (far_slope,), _ = self.loss.evaluate([_FAR_MARGIN])
-        # Rows of weight 0 give 0, which changes neither answer.
-        growth = np.sign(self.v)
-        growth *= change
-        largest = growth.max()
-        return bool(far_slope < 0.0 < largest and growth.min() >= -_NO_FALL * largest)
+        counted = self.v != 0.0
+        change = point.z + point.b
+        return self.separates(with_rows_at_rest(self.matrix, change, counted, fit_intercept=self.fit_intercept))
 
-    def separates_nearly(self, change: np.ndarray) -> bool:
-        """:meth:`separates` for ``change`` with the rows that hardly move made to rest.
-
-        Rows on the separating plane hold a step where their loss is curved. Where it is a line, rounding moves them;
-        what moves them is taken off, by least squares, and the rest of the step judged.
-        """
-        if self.penalty:
-            return False
-        size = np.abs(change)
-        near = np.flatnonzero((size <= _HARDLY * size.max()) & (self.v != 0.0))
-        d = self.matrix.shape[1]
-        if not 0 < len(near) * d <= _NEAR_ENTRIES or not np.isfinite(size).all():
-            return False
-        rows = np.full((len(near), d + int(self.fit_intercept)), 1.0)
-        self.matrix.take(near).copy_rows(slice(0, len(near)), rows[:, :d])
-        off = np.linalg.lstsq(rows, change[near])[0]
-        rest = change - self.matrix.product(np.ascontiguousarray(off[:d]))
-        return self.separates(rest - off[d] if self.fit_intercept else rest)
-
-
-def signed_weights(codes: np.ndarray, k: int, n_classes: int, weights: np.ndarray | None, C: float) -> np.ndarray:
-    """v = C s y of each row, and s y for an infinite C, with y = 1 for class k and −1 for the others.
-
-    Parameters
-    ----------
-    codes : ndarray of int of shape (n,)
-        Class of each row.
-    k, n_classes : int
-        The class that is positive, and how many there are.
-    weights : ndarray of shape (n,) or None
-        s, at least 0, with class weights folded in; None for ones.
-    C : float
-        Inverse strength of the penalty; infinite for none.
-    """
-    signs = np.full(n_classes, -1.0)
-    signs[k] = 1.0
-    v = (signs * C if math.isfinite(C) else signs)[codes]
-    if weights is not None:
-        v *= weights
-    return v
-
-
-def _half_each(v: np.ndarray) -> np.ndarray:
-    """Weights with half of their total on each class: an affine loss with an intercept is unbounded otherwise."""
-    positive = v > 0.0
-    total, heavy = np.abs(v).sum(), v[positive].sum()
-    return v * np.where(positive, 0.5 * total / heavy, 0.5 * total / (total - heavy))
+    def rounding(self, point: Point) -> float:
+        assert isinstance(point, BinaryPoint)
+        rounding = 4.0 * _EPS * (np.abs(point.z).max(initial=0.0) + abs(float(point.b[0])))
+        return float(rounding * (np.abs(point.r).sum() + 0.5 * rounding * np.abs(point.c).sum()))

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..losses import MarginLoss
-from ..matrix import design_matrix
 from ..matrix.parts import Part, Sums
-from .binary import Objective, Point
+from .binary import BinaryObjective
 from .share import Problem
 
 _FAR = 1e6
@@ -59,17 +58,15 @@ def around_kinks(part: Part, problem: Problem, theta: np.ndarray, reach: float, 
     most : int
         More rows than these are counted only.
     """
-    (w,), (b,) = problem.coefficients(theta)
-    with np.errstate(over="ignore", invalid="ignore"), design_matrix(part.X, problem.n_jobs) as matrix:
-        objective = problem.objective(part, matrix, 0.0)
-        assert isinstance(objective, Objective)
-        v, point = objective.v, Point(objective, w, float(b))
-        m = np.sign(v) * (point.z + b)
+    with problem.of_part(part) as objective:
+        assert isinstance(objective, BinaryObjective)
+        v, point = objective.v, objective.point(objective.theta(*problem.coefficients(theta)))
+        m = objective.margins(point)
         side = sides(problem.loss, m, reach)
         rows = np.flatnonzero((side == 0) & (v != 0.0))
-        value, totals, sums = np.array([point.value]), np.zeros(4), np.zeros((4, len(w)))
+        value, totals, sums = np.array([point.value]), np.zeros(4), np.zeros((4, part.X.shape[1]))
         for k, (sign, left) in enumerate(((1, -1), (1, 1), (-1, -1), (-1, 1))):
             weights = np.where((np.sign(v) == sign) & (side == left), np.abs(v), 0.0)
-            totals[k], sums[k] = weights.sum(), matrix.transposed_product(weights)
+            totals[k], sums[k] = weights.sum(), objective.matrix.transposed_product(weights)
     few = rows if len(rows) <= most else rows[:0]
     return Zone((value, totals, sums), len(rows), part.X[few], v[few])

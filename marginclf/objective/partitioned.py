@@ -15,14 +15,14 @@ import numpy as np
 from scipy import sparse
 
 from ..matrix.parts import Part, Parts, Sums, added, combined
+from .base import FAR_MARGIN
+from .certificate import gain
+from .endless import separated
 from .kinks import Zone, around_kinks
-from .measure import Measured, gain
+from .monitored import Monitored
+from .point import Measured
 from .separation import separation
 from .share import Problem
-from .watched import Watched
-
-_FAR_MARGIN = 30.0
-_NO_FALL = 1e-9
 
 
 class PartitionedPoint(Measured):
@@ -34,14 +34,12 @@ class PartitionedPoint(Measured):
         θ and ∂F/∂θ.
     hessian : ndarray or None
         Second derivatives without the penalty, if they were asked for.
-    w, b : ndarray
-        Coefficients and intercepts, of the shape that the problem has: (K, d) and (K,), or (d,) and a number.
+    coefficients, b : ndarray of shape (K, d) and (K,)
+        Coefficients and intercepts.
     value : float
         F; with a width, that of the smooth problem.
-    suboptimality : float
-        Proven bound on (F − F*)/|F|, for intercepts at their minimum; NaN where nothing can be proved.
-    gain : float
-        F(0, b₀) − F at least; infinite where nothing can be proved.
+    bound, gain : float
+        As of :class:`~.point.Measured`, for intercepts at their minimum.
     loss_value, slack, reach : float
         With a width: F of the loss itself, what the multipliers leave of the duality gap, and no less than the largest
         margin.
@@ -53,11 +51,8 @@ class PartitionedPoint(Measured):
         gradient = np.array(gradient)
         self.theta, self.gradient = theta, gradient
         self.hessian = np.array(hessian) if hessian.size else None
-        w, b = problem.coefficients(theta)
-        self.w: np.ndarray = w
-        self.b: Any = b
-        if problem.positive is not None:
-            self.w, self.b = w[0], float(b[0])
+        w, self.b = problem.coefficients(theta)
+        self.coefficients = w
         self.value = float(values[0])
         quadratic = 0.0
         if problem.penalty:
@@ -70,7 +65,7 @@ class PartitionedPoint(Measured):
         if problem.width:
             _, loss_value, self.slack, squares = map(float, values)
             self.loss_value, self.reach = loss_value + quadratic, math.sqrt(squares)
-        self.suboptimality = math.nan
+        self.bound = math.nan
         self.gain = math.inf
 
     @property
@@ -79,7 +74,7 @@ class PartitionedPoint(Measured):
         return math.isfinite(self.value) and math.isfinite(flat @ flat)
 
 
-class PartitionedObjective(Watched):
+class PartitionedObjective(Monitored):
     """F over rows in parts.
 
     Parameters
@@ -171,11 +166,11 @@ class PartitionedObjective(Watched):
         far one moves a decision value.
         """
         found = self.parts.largest(separation, self.problem, theta, step)
-        _, (far_slope,), _ = self.problem.loss.evaluate([_FAR_MARGIN])
+        _, (far_slope,), _ = self.problem.loss.evaluate([FAR_MARGIN])
         endless = not self.problem.penalty and far_slope < 0.0
 
         def separates(least: float, largest: float, scale: float) -> bool:
-            return bool(endless and -least >= -_NO_FALL * scale and largest > _NO_FALL * scale)
+            return bool(endless) and separated(-least, largest, scale)
 
         return {
             "separates": separates(*found[:3]) or separates(*found[3:6]),

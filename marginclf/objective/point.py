@@ -1,20 +1,18 @@
-"""A point of the binary objective: whatever is asked of it is computed then, and kept."""
+"""A point θ of an objective: F and its gradient there, what is proven of it, and by what amounts of F are measured."""
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import numpy as np
 
-from .measure import Measured, gain
-
-if TYPE_CHECKING:
-    from .binary import Objective
+from .certificate import UNDERFLOW, gain
 
 
-class _Kept:
+class kept:
     """A property that is computed once and kept in the instance.
 
     Other than functools.cached_property, which until Python 3.12 holds one lock for all instances while it computes:
@@ -30,114 +28,146 @@ class _Kept:
         return value
 
 
+class Measured:
+    """A point, as far as amounts of F are measured by it.
+
+    Attributes
+    ----------
+    value : float
+        F.
+    bound : float
+        Proven: F − F* is at most that. Infinite where nothing is known yet, NaN where nothing can be proved.
+    gain : float
+        F(0, b₀) − F at least, with the best b₀: what the coefficients are good for. Infinite where it is not known, and
+        then F alone is the measure.
+    """
+
+    value: float
+    bound: float
+    gain: float
+
+    @property
+    def suboptimality(self) -> float:
+        """Proven bound on (F − F*)/|F|."""
+        return self.relative(self.bound)
+
+    @property
+    def excess(self) -> float:
+        """What is proven of the suboptimality, by the measure that tol is compared with."""
+        return self.unreached(self.bound)
+
+    def relative(self, amount: float) -> float:
+        """An amount of F as a fraction of |F|, with 0/0 = 0."""
+        if amount == 0.0:
+            return 0.0
+        return amount / abs(self.value) if self.value else math.inf
+
+    def unreached(self, amount: float) -> float:
+        """An amount of F as a fraction of |F| or of the gain, whichever is less, with 0/0 = 0.
+
+        Where C is tiny, nothing that coefficients do is much beside F: zero would pass for the optimum.
+        """
+        if amount == 0.0:
+            return 0.0
+        scale = min(abs(self.value), max(self.gain, UNDERFLOW))
+        return amount / scale if scale > 0.0 else math.inf
+
+
 class Point(Measured):
-    """A point (w, b); whatever else is asked of it is computed then, and kept.
+    """A point; whatever is not given is computed when it is asked for, and kept.
 
     Parameters
     ----------
     objective : Objective
         F.
-    w, b : ndarray of shape (d,), float
-        Coefficients and intercept.
+    theta : ndarray
+        Coefficients and intercepts.
+    settled : bool
+        Whether the intercepts are at their minimum or not free, which the bound by the gradient needs.
     **known : dict
         Attributes of those below that are known already.
 
     Attributes
     ----------
-    z : ndarray of shape (n,)
-        X w and the offset, without the intercept.
     value : float
         F.
-    r, c : ndarray of shape (n,)
-        C s y φ'(m) and C s φ''(m).
-    gradient : ndarray of shape (d,)
-        ∂F/∂w.
-    slope, curvature : float
-        ∂F/∂b and ∂²F/∂b²; the slope is zero to rounding where b is at its minimum, and zero where b is not free.
-    suboptimality : float
-        Proven bound on (F − F*)/|F|, for b at its minimum: ½‖∂F/∂w‖² / |F|; NaN where nothing can be proved.
-    gain : float
-        F(0, b₀) − F at least; infinite where nothing can be proved.
+    gradient : ndarray
+        ∂F/∂θ; zero for intercepts that are not free, and zero to rounding for those at their minimum.
+    bound, gain : float
+        As in :class:`Measured`; by the gradient, the bound is ½‖∂F/∂w‖².
     """
 
-    def __init__(self, objective: Objective, w: np.ndarray, b: float, **known: Any) -> None:
-        self._objective = objective
-        self.w, self.b = w, b
-        if "slope" in known and not objective.fit_intercept:
-            known["slope"] = 0.0
+    gradient: np.ndarray
+
+    def __init__(self, objective: Any, theta: np.ndarray, *, settled: bool, **known: Any) -> None:
+        self._objective, self.theta, self.settled = objective, theta, settled
         self.__dict__.update(known)
 
-    @_Kept
-    def z(self) -> np.ndarray:
-        return self._objective.decisions(self.w)
+    @property
+    def w(self) -> np.ndarray:
+        """The coefficients as they lie in θ, a vector."""
+        return self._objective.w(self.theta)
 
     @property
-    def decisions_are_finite(self) -> bool:
-        """Whether they are, as far as they are known."""
-        z = self.__dict__.get("z")
-        return z is None or bool(np.isfinite(z).all())
-
-    @_Kept
-    def _losses(self) -> tuple[float, float, np.ndarray, np.ndarray]:
-        objective = self._objective
-        return objective.matrix.pointwise(objective.compiled, objective.v, self.z, self.b)
+    def b(self) -> np.ndarray:
+        """The intercepts, of shape (K,)."""
+        return self._objective.b(self.theta)
 
     @property
-    def loss_value(self) -> float:
-        """Σ |v| φ, without the penalty."""
-        return self._losses[0]
+    def coefficients(self) -> np.ndarray:
+        """W, of shape (K, d)."""
+        return self._objective.by_class(self.theta)
 
-    @_Kept
-    def value(self) -> float:
-        w = self.w
-        return self.loss_value + (0.5 * float(w @ w) if self._objective.penalty else 0.0)
+    @property
+    def slope(self) -> np.ndarray:
+        """∂F/∂b, of shape (K,)."""
+        return self._objective.b(self.gradient)
 
-    @_Kept
-    def slope(self) -> float:
-        return self._losses[1] if self._objective.fit_intercept else 0.0
+    @kept
+    def half_square(self) -> float:
+        """½‖∂F/∂w‖²: how far F is from its minimum at most, with a 1-strongly convex penalty and b at its minimum."""
+        in_w = self._objective.w(self.gradient)
+        return 0.5 * float(in_w @ in_w)
 
-    @_Kept
-    def curvature(self) -> float:
-        return float(self.c.sum()) if self._objective.fit_intercept else 0.0
-
-    @_Kept
-    def r(self) -> np.ndarray:
-        return self._losses[2]
-
-    @_Kept
-    def c(self) -> np.ndarray:
-        return self._losses[3]
-
-    @_Kept
-    def gradient(self) -> np.ndarray:
-        if "z" not in self.__dict__ and self._objective._offset is None:
-            # One pass, and no vector of length n.
-            return self._objective.evaluate(self.w, self.b).gradient
-        gradient = self._objective.matrix.transposed_product(self.r)
-        if self._objective.penalty:
-            gradient += self.w
-        return gradient
-
-    @_Kept
-    def suboptimality(self) -> float:
+    @kept
+    def bound(self) -> float:
         if not self._objective.provable:
             return math.nan
-        return self.relative(0.5 * float(self.gradient @ self.gradient))
+        return self.half_square if self.settled else math.inf
 
-    @_Kept
+    @kept
     def gain(self) -> float:
         if not self._objective.provable:
             return math.inf
         w = self.w
-        return gain(self._objective.at_zero, self.value, 0.5 * float(w @ w) - float(self.gradient @ w))
+        by_convexity = 0.5 * float(w @ w) - float(self._objective.w(self.gradient) @ w)
+        return gain(self._objective.at_zero, self.value, by_convexity)
 
-    def release(self, *, keep_z: bool = False) -> None:
-        """Forget the vectors of length n, which are computed again if they are asked for."""
-        _ = self.value, self.slope, self.gradient
-        for name in ("_losses", "r", "c", *(() if keep_z else ("z",))):
-            self.__dict__.pop(name, None)
+    def certified(self, bound: float, gain: float | None = None) -> Self:
+        """The same point with another bound, and another gain if there is one."""
+        other = copy.copy(self)
+        other.bound = bound
+        if gain is not None:
+            other.gain = gain
+        return other
+
+    @property
+    def finite(self) -> bool:
+        """Whether F, its gradient and the square of that are numbers."""
+        return math.isfinite(self.value) and math.isfinite(self.gradient @ self.gradient)
 
     def require_finite(self) -> None:
-        """Raise OverflowError where F, its gradient or the square of that is not a number."""
-        if not (math.isfinite(self.value) and math.isfinite(self.gradient @ self.gradient)):
+        """Raise OverflowError where they are not."""
+        if not self.finite:
             raise OverflowError("the objective or its gradient overflows")
+
+    @property
+    def decisions_are_finite(self) -> bool:
+        """Whether decision values are, as far as they are known: a margin of infinity would not be seen in F."""
+        return True
+
+    def prepare(self) -> None:
+        """Compute the vectors of length n that second derivatives need, before a gradient is made without them."""
+
+    def release(self, *, keep_z: bool = False) -> None:
+        """Forget vectors of length n, which are computed again if they are asked for."""

@@ -17,8 +17,11 @@ import numpy as np
 from ..losses import MarginLoss
 from ..matrix import DesignMatrix, design_matrix
 from ..matrix.parts import Part, Sums
-from .binary import Objective, Point, signed_weights
+from .base import Objective
+from .binary import BinaryObjective
 from .joint import JointObjective
+from .labels import signed_weights
+from .point import Point
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,18 @@ class Problem:
         return np.column_stack([w, b + w @ self.centre if self.fit_intercept else np.zeros(len(w))])
 
     @contextmanager
-    def in_memory(self, part: Part) -> Iterator[Objective | JointObjective]:
+    def of_part(self, part: Part) -> Iterator[Objective]:
+        """What a part adds to F, without the penalty; what overflows shows in the sums."""
+        with np.errstate(over="ignore", invalid="ignore"), design_matrix(part.X, self.n_jobs) as matrix:
+            yield self.objective(part, matrix, 0.0)
+
+    @contextmanager
+    def in_memory(self, part: Part) -> Iterator[Objective]:
         """F of a part alone, as if it was all."""
         with design_matrix(part.X, self.n_jobs) as matrix:
             yield self.objective(part, matrix, self.penalty)
 
-    def objective(self, part: Part, matrix: DesignMatrix, penalty: float) -> Objective | JointObjective:
+    def objective(self, part: Part, matrix: DesignMatrix, penalty: float) -> Objective:
         """F of a part, whose rows have been made a matrix."""
         weights, a = part.weights, part.multipliers
         if self.class_weights is not None:
@@ -96,7 +105,7 @@ class Problem:
         if self.positive is not None:
             v = signed_weights(part.codes, self.positive, self.n_classes, weights, self.C)
             offset = None if a is None or not self.width else -self.width * np.sign(v) * a
-            return Objective(matrix, loss, v, penalty=penalty, fit_intercept=self.fit_intercept, offset=offset)
+            return BinaryObjective(matrix, loss, v, penalty=penalty, fit_intercept=self.fit_intercept, offset=offset)
         C = self.C if math.isfinite(self.C) else 1.0
         scaled = np.full(1, float(C)) if weights is None else np.multiply(C, weights)
         shifts = None if a is None or not self.width else -self.width * a
@@ -139,123 +148,48 @@ class Problem:
             Of shape (K (d + 1), K (d + 1)), (K, K), or (0, 0) where none is wanted. As a diagonal (2, K, d + 1): that,
             and the mixed ones with the intercept of the same class.
         """
-        with np.errstate(over="ignore", invalid="ignore"), design_matrix(part.X, self.n_jobs) as matrix:
-            objective = self.objective(part, matrix, 0.0)
-            if isinstance(objective, Objective):
-                return self._binary(objective, part, *self.coefficients(theta), curvature)
-            return self._joint(objective, part, *self.coefficients(theta), curvature)
+        with self.of_part(part) as objective:
+            at, centre = objective.theta(*self.coefficients(theta)), self.centre
+            # Where decision values are kept, all follows from these.
+            second = curvature in ("all", "diagonal") or self.width
+            point = objective.point(at) if second else objective.evaluate(at)
+            values = np.array([point.value, *(self._gap(objective, part, point)[0] if self.width else ())])
+            slope = objective.b(point.gradient)
+            in_w = objective.by_class(point.gradient) - slope[:, None] * centre
+            gradient = np.column_stack([in_w, slope])
+            if curvature == "intercepts":
+                return values, gradient, objective.intercept_hessian(point)
+            if curvature == "diagonal":
+                return values, gradient, objective.diagonal(point, centre)
+            if curvature == "all":
+                return values, gradient, objective.hessian(point, centre, self._drawn(len(part.codes)))
+            return values, gradient, np.empty((0, 0))
 
     def along(self, part: Part, theta: np.ndarray, step: np.ndarray, lengths: np.ndarray) -> Sums:
         """What a part adds to F and to its slope at θ + t·step for each length t, of shape (2, len(lengths))."""
-        (w, b), (dw, db) = self.coefficients(theta), self.coefficients(step)
-        found = np.empty((2, len(lengths)))
-        with np.errstate(over="ignore", invalid="ignore"), design_matrix(part.X, self.n_jobs) as matrix:
-            objective = self.objective(part, matrix, 0.0)
-            if isinstance(objective, Objective):
-                z, change = objective.decisions(w[0]) + b[0], matrix.product(dw[0]) + db[0]
-                for k, t in enumerate(lengths):
-                    value, _, r, _ = matrix.pointwise(objective.compiled, objective.v, z + t * change, 0.0)
-                    found[:, k] = value, r @ change
-                return (found,)
-            passes = objective.passes
-            at, step_inside = passes.zeros(), passes.zeros()
-            passes.by_class(at)[...], passes.by_class(step_inside)[...] = w, dw
-            for k, t in enumerate(lengths):
-                value, gradient, slope = passes.evaluate(objective.compiled, at + t * step_inside, b + t * db)
-                found[:, k] = value, gradient.ravel() @ step_inside.ravel() + slope @ db
-        return (found,)
+        with self.of_part(part) as objective:
+            at, direction = (objective.theta(*self.coefficients(t)) for t in (theta, step))
+            return (objective.along(at, direction, lengths),)
 
-    def _drawn(self, m: int) -> tuple[np.ndarray | None, float]:
+    def _drawn(self, m: int) -> tuple[np.ndarray, float] | None:
         """One row in each stretch of a part, for its Hessian, and how many each stands for; None for all rows."""
         if self.stride == 1:
-            return None, 1.0
+            return None
         starts = np.arange(0, m, self.stride)
         rows = np.minimum(starts + np.random.default_rng(0).integers(0, self.stride, len(starts)), m - 1)
         return rows, m / len(rows)
 
-    def _binary(self, objective: Objective, part: Part, w: np.ndarray, b: np.ndarray, curvature: str) -> Sums:
-        d, matrix, centre = w.shape[1], objective.matrix, self.centre
-        if curvature in ("all", "diagonal") or self.width:
-            point = Point(objective, w[0], float(b[0]))
-            _ = point.z  # from which all else follows
-        else:
-            point = objective.evaluate(w[0], float(b[0]))
-        values = np.array([point.value, *(self._gap(objective, part, point) if self.width else ())])
-        gradient = np.append(point.gradient - point.slope * centre, point.slope)[None]
-        if curvature in ("", "intercepts"):
-            return values, gradient, np.array([[point.curvature]]) if curvature else np.empty((0, 0))
-        total = float(point.c.sum())
-        along = matrix.transposed_product(point.c)
-        mixed = along - total * centre
-        if curvature == "diagonal":
-            squares = matrix.squared_product(point.c) - centre * (along + mixed)
-            return values, gradient, np.array([[[*squares, total]], [[*mixed, total]]])
-        hessian = np.empty((d + 1, d + 1))
-        rows, scale = self._drawn(len(point.c))
-        if rows is None:
-            hessian[:d, :d] = matrix.gram(point.c, centre)
-        else:
-            hessian[:d, :d] = matrix.take(rows).gram(scale * point.c[rows], centre)
-        hessian[d, d] = total
-        hessian[d, :d] = hessian[:d, d] = mixed
-        return values, gradient, hessian
-
-    def _gap(self, objective: Objective, part: Part, point: Point) -> tuple[float, float, float]:
-        """Σ C s φ at the point, what the new multipliers leave of the duality gap, and the sum of squared margins."""
-        before = np.zeros_like(point.z) if part.multipliers is None else np.sign(objective.v) * part.multipliers
-        after = np.divide(-point.r, np.abs(objective.v), out=np.zeros_like(point.r), where=objective.v != 0.0)
-        z = point.z + self.width * before
-        value, _, _, _ = objective.matrix.pointwise(self.loss.compiled(), objective.v, z, point.b)
-        slack = value - point.value - self.width * float(point.r @ (before - 0.5 * after))
-        return value, slack, float(z @ z)
-
-    def _joint(self, objective: JointObjective, part: Part, w: np.ndarray, b: np.ndarray, curvature: str) -> Sums:
-        passes = objective.passes
-        inside = passes.zeros()
-        passes.by_class(inside)[...] = w
-        point = objective.evaluate(inside, b)
-        gap = self._joint_gap(objective, part, inside, b, point.value)[0] if self.width else ()
-        values = np.array([point.value, *gap])
-        gradient = np.empty(self.shape)
-        gradient[:, :-1] = passes.by_class(point.gradient) - point.slope[:, None] * self.centre
-        gradient[:, -1] = point.slope
-        if curvature == "all":
-            rows, scale = self._drawn(len(part.codes))
-            if rows is not None:
-                objective = objective.sample(rows, np.full(len(rows), scale))
-            return values, gradient, objective.hessian(point, self.centre)
-        if curvature == "intercepts":
-            return values, gradient, passes.intercepts(objective.compiled, inside, b)[2]
-        if curvature == "diagonal":
-            squares, total = passes.diagonal(objective.compiled, inside, b)
-            diagonal = np.zeros((2, *self.shape))
-            # As if the centre was the mean by these weights as well.
-            diagonal[0, :, :-1] = passes.by_class(squares) - total[:, None] * self.centre**2
-            diagonal[:, :, -1] = total
-            return values, gradient, diagonal
-        return values, gradient, np.empty((0, 0))
-
-    def _joint_gap(
-        self, objective: JointObjective, part: Part, w: np.ndarray, b: np.ndarray, envelope: float
-    ) -> tuple[tuple[float, float, float], np.ndarray]:
-        """What :meth:`_gap` returns, and the new multipliers."""
-        margins, shifts = objective.passes.margins(w, b), objective.passes.shifts
-        weights = np.array(np.broadcast_to(objective.passes.weights, len(margins)))
+    def _gap(self, objective: Objective, part: Part, point: Point) -> tuple[tuple[float, float, float], np.ndarray]:
+        """Σ C s φ, the Fenchel–Young gap of the new multipliers, and the sum of squared margins; and these a."""
+        margins, weights = objective.margins(point), objective.row_weights
         before = np.zeros_like(margins) if part.multipliers is None else part.multipliers
-        value, _, _, _ = objective.matrix.pointwise(self.loss.compiled(), weights, margins, 0.0)
-        _, _, r, _ = objective.matrix.pointwise(objective.compiled, weights, margins + shifts, 0.0)
-        after = np.divide(-r, weights, out=np.zeros_like(r), where=weights > 0.0)
-        slack = value - envelope - self.width * float(r @ (before - 0.5 * after))
-        return (value, slack, float(margins @ margins)), after
+        value, _ = objective.pointwise(self.loss.compiled(), margins)
+        envelope, slopes = objective.losses(point, margins)
+        after = np.divide(-slopes, weights, out=np.zeros_like(slopes), where=weights > 0.0)
+        gap = value - envelope - self.width * float(slopes @ (before - 0.5 * after))
+        return (value, gap, float(margins @ margins)), after
 
     def multipliers(self, part: Part, theta: np.ndarray) -> np.ndarray:
         """a = −φ_γ'(m − γ a_before) of each row."""
-        w, b = self.coefficients(theta)
-        with np.errstate(over="ignore", invalid="ignore"), design_matrix(part.X, self.n_jobs) as matrix:
-            objective = self.objective(part, matrix, 0.0)
-            if isinstance(objective, Objective):
-                r = Point(objective, w[0], float(b[0])).r
-                return np.divide(-r, objective.v, out=np.zeros_like(r), where=objective.v != 0.0)
-            inside = objective.passes.zeros()
-            objective.passes.by_class(inside)[...] = w
-            return self._joint_gap(objective, part, inside, b, 0.0)[1]
+        with self.of_part(part) as objective:
+            return self._gap(objective, part, objective.point(objective.theta(*self.coefficients(theta))))[1]

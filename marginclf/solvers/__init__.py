@@ -4,46 +4,41 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..objective import Objective, Point, StopFit
+from ..objective import Objective, Point, StopFit, above
+from .augmented_lagrangian import augmented_lagrangian
 from .closed_form import closed_form
-from .direction import DIRECT_LIMIT
+from .convergence import LITTLE, proves_coefficients
+from .direction import direct
 from .dual import dual
 from .lbfgs import lbfgs
-from .multipliers import multipliers
 from .newton import newton
 from .rule import SWEEPS, dual_suits, newton_suits
-from .solution import LITTLE, Solution, Status, bounded_by, proves_coefficients
+from .solution import Solution, Status
 
 SOLVERS = ("lbfgs", "newton", "dual")
 """The solvers that a user can name, beside "auto"."""
 
 _PATIENCE = 300
+"""Iterations of L-BFGS after which Newton's method takes on; for two classes fewer, by the price of its Hessians."""
 
 _SWEEPS = 4
 """Columns (or rows, if these are fewer) for each sweep done up to which a Hessian costs no more than the sweeps."""
 
 
 def solve(
-    objective: Objective,
-    w: np.ndarray,
-    b: float,
-    *,
-    solver: str,
-    tol: float,
-    max_iter: int,
-    seed: int = 0,
+    objective: Objective, theta: np.ndarray, *, solver: str, tol: float, max_iter: int, seed: int = 0
 ) -> Solution[Point]:
     """Minimise an objective by the named solver, or by the one that suits it.
 
     ``"auto"`` takes the closed form for an affine loss; coordinate ascent in the dual or Newton's method where they
     suit, and L-BFGS elsewhere. What ascent or L-BFGS leave unproven, Newton's method finishes. For a loss with a kink,
-    the method of multipliers stands for Newton's and for L-BFGS.
+    the augmented Lagrangian stands for Newton's method and for L-BFGS.
 
     Parameters
     ----------
     objective : Objective
         F.
-    w, b : ndarray of shape (d,), float
+    theta : ndarray
         Where to start.
     solver : {"auto", "lbfgs", "newton", "dual"}
         The solver.
@@ -59,7 +54,7 @@ def solve(
     OverflowError
         If the gradient at zero, its square, the Hessian or the solution overflows.
     """
-    start = _start(objective, w, b)
+    start = _start(objective, theta)
     try:
         if objective.loss.smooth:  # elsewhere nothing is proven of it
             objective.report(lambda: start)
@@ -69,28 +64,29 @@ def solve(
         solution = Solution(stop.point, Status.STOPPED, stop.n_iter)
     point = solution.point
     # A margin of infinity costs nothing, and would not be seen in F.
-    if not (np.isfinite(point.value) and np.isfinite(point.w).all() and point.decisions_are_finite):
+    if not (np.isfinite(point.value) and np.isfinite(point.theta).all() and point.decisions_are_finite):
         raise OverflowError("the solution overflows")
     return solution
 
 
 def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_iter: int, seed: int) -> Solution[Point]:
-    n, d = objective.matrix.shape
-    entries = objective.matrix.entries
-    if objective.loss.affine:
-        return closed_form(objective, start, tol=tol, max_iter=max_iter)
-    if solver == "dual" or (solver == "auto" and objective.provable and dual_suits(n, d, entries)):
+    (n, d), k = objective.matrix.shape, objective.n_outputs
+    entries, loss = objective.matrix.entries, objective.loss
+    if loss.affine:
+        return closed_form(objective, start)
+    if solver == "dual" or (solver == "auto" and objective.provable and dual_suits(n, d, entries, k)):
         first = dual(objective, start, tol=tol, max_iter=max(1, int(SWEEPS * max_iter)), seed=seed)
         if first.status.converged and not _worth_sharpening(objective, first, tol):
             return first
         return _finished(objective, start, first, tol=tol, max_iter=max_iter)
-    if not objective.loss.smooth:
-        return multipliers(objective, start, tol=tol, max_iter=max_iter)
-    if solver == "newton" or (solver == "auto" and newton_suits(n, d, entries)):
+    if not loss.smooth:
+        return augmented_lagrangian(objective, start, tol=tol, max_iter=max_iter)
+    if solver == "newton" or (solver == "auto" and newton_suits(n, d, entries, k)):
         return newton(objective, start, tol=tol, max_iter=max_iter)
     if solver == "lbfgs":
         return lbfgs(objective, start, tol=tol, max_iter=max_iter)
-    first = lbfgs(objective, start, tol=tol, max_iter=min(max_iter, _patience(d)))
+    patience = min(_PATIENCE, 20 + d) if k == 1 else _PATIENCE
+    first = lbfgs(objective, start, tol=tol, max_iter=min(max_iter, patience))
     if not _can_be_finished(objective, first):
         return first
     return _finished(objective, start, first, tol=tol, max_iter=max_iter)
@@ -99,18 +95,21 @@ def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_i
 def _finished(
     objective: Objective, start: Point, first: Solution[Point], *, tol: float, max_iter: int
 ) -> Solution[Point]:
-    """What another solver left, taken on by Newton's method or the method of multipliers."""
-    # Ascent climbs in the dual: early, or where that loses its way, the point that it makes may be far above the start.
-    point, alpha = (first.point, first.alpha) if first.point.value <= start.value else (start, None)
+    """What another solver left, taken on by Newton's method or the augmented Lagrangian."""
+    point, multipliers = first.point, first.multipliers
+    if not point.value <= start.value:
+        # Ascent climbs in the dual: early, or where that loses its way, the point that it makes may be far above.
+        point, multipliers = start, None
     if first.n_iter >= max_iter:
         if point is start and not objective.loss.smooth:
-            bounded_by(start, first.point)
-        return Solution(point, first.status, first.n_iter, alpha)
+            # The gradient at a point proves nothing where the loss has a kink; the dual variables of another do.
+            point = start.certified(above(start.value, first.point.value - first.point.bound))
+        return Solution(point, first.status, first.n_iter, multipliers)
     rest = max_iter - first.n_iter
     if objective.loss.smooth:
         second = newton(objective, point, tol=tol, max_iter=rest)
     else:
-        second = multipliers(objective, point, tol=tol, max_iter=rest, alpha=alpha)
+        second = augmented_lagrangian(objective, point, tol=tol, max_iter=rest, multipliers=multipliers)
     return Solution(second.point, second.status, first.n_iter + second.n_iter)
 
 
@@ -120,28 +119,25 @@ def _worth_sharpening(objective: Objective, first: Solution[Point], tol: float) 
     if not objective.loss.smooth or proves_coefficients(point, tol):
         return False
     # Beside so many sweeps a Hessian is cheap; where the penalty is most of it, conjugate gradients are few.
-    return min(objective.matrix.shape) <= _SWEEPS * first.n_iter or point.gain <= LITTLE * abs(point.value)
-
-
-def _patience(d: int) -> int:
-    """Iterations after which Newton's method has become the better choice, by the price of its Hessians."""
-    return min(_PATIENCE, 20 + d)
+    cheap = objective.n_outputs * min(objective.matrix.shape) <= _SWEEPS * first.n_iter
+    if objective.n_outputs > 1:
+        cheap = cheap and direct(objective)
+    return cheap or point.gain <= LITTLE * abs(point.value)
 
 
 def _can_be_finished(objective: Objective, solution: Solution) -> bool:
-    if solution.status is Status.LIMIT_OF_PRECISION and objective.provable and len(solution.point.w) <= DIRECT_LIMIT:
+    if solution.status is Status.LIMIT_OF_PRECISION and objective.provable and direct(objective):
         # A step or two may still prove what L-BFGS could only estimate.
         return True
     return not solution.status.converged and solution.status is not Status.SEPARABLE
 
 
-def _start(objective: Objective, w: np.ndarray, b: float) -> Point:
-    if not w.any():
+def _start(objective: Objective, theta: np.ndarray) -> Point:
+    if not objective.w(theta).any():
         return objective.origin()
-    point = objective.at(w, b)
+    point = objective.at(theta)
     # A warm start may lie where the loss overflows; zero does not.
-    finite = np.isfinite(point.value) and np.isfinite(point.gradient @ point.gradient)
-    return point if finite else objective.origin()
+    return point if point.finite else objective.origin()
 
 
 __all__ = ["SOLVERS", "Solution", "Status", "dual_suits", "newton_suits", "solve"]

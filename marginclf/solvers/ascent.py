@@ -1,5 +1,7 @@
 """Coordinate ascent in the dual: the state, one sweep, and a forecast of how many it would take.
 
+For two classes a row has one dual variable; for the joint margin it has K, whose size and direction are moved in turns.
+
 The intercept is not penalised, so that the dual has the condition Σ α = 0. By the method of multipliers, the intercept
 is b + spring·Σ α at every moment, which pulls Σ α towards zero within a sweep as a penalised intercept would, and after
 every sweep b takes over what the spring held. A free intercept then costs no sweep more than none.
@@ -12,10 +14,12 @@ import math
 import numpy as np
 
 from ..kernels.ascent import combine, sweep
-from ..objective import Objective, Point
-from ..objective.measure import gain
+from ..kernels.joint_ascent import sweep_joint
+from ..kernels.storage import LANES
+from ..losses import MarginLoss
+from ..objective import BinaryObjective, BinaryPoint, JointObjective, Point, gain
 
-HOLD = 8.0, 64.0
+_HOLD = 8.0, 64.0
 """How strong the spring is for few rows and for many, of which it is one more direction of large curvature."""
 
 _ROUNDING = float(np.finfo(float).eps)
@@ -44,12 +48,22 @@ class Forecast:
         return (gains[-1] * factor / (1.0 - factor) if factor < 1.0 else math.inf), factor
 
 
-class Ascent:
+def _strength(loss: MarginLoss, weights: np.ndarray, kappa: np.ndarray) -> float:
+    """The spring, so strong that Σ α answers by many times what pulls at it."""
+    _, _, (curvature,) = loss.evaluate([0.0])
+    softness = 1.0 / curvature if curvature > 0.0 else 0.0
+    stiffness = kappa + max(softness, float(kappa.mean()) * 1e-3)
+    answer = float((weights / np.where(stiffness > 0.0, stiffness, 1.0)).sum())
+    hold = np.clip(0.25 * math.sqrt(len(weights)), *_HOLD)
+    return float(hold) / answer if answer > 0.0 else 0.0
+
+
+class BinaryAscent:
     """Dual variables of an objective, and the coefficients that they make.
 
     Parameters
     ----------
-    objective : Objective
+    objective : BinaryObjective
         F, of a convex loss and with a penalty.
     start : Point
         Where its coefficients are not zero, the dual variables start at the slopes there.
@@ -57,7 +71,7 @@ class Ascent:
         Of the order of the visits.
     """
 
-    def __init__(self, objective: Objective, start: Point, seed: int) -> None:
+    def __init__(self, objective: BinaryObjective, start: Point, seed: int) -> None:
         n, _ = objective.matrix.shape
         self._objective, self._rng = objective, np.random.RandomState(seed)
         self._rows = objective.matrix.sweep_rows(seed)
@@ -69,26 +83,17 @@ class Ascent:
         self._a, self._u, self._w = np.zeros(n), np.zeros(n), np.zeros(self._rows.n_columns)
         if start.w.any() and objective.loss.smooth:
             # Near an optimum the slopes there are nearly the dual variables.
-            z = start.z[self._rows.order] + start.b
-            self._u[:] = np.where(self._v < 0.0, -z, z)
+            assert isinstance(start, BinaryPoint)
+            self._u[:] = objective.margins(start)[self._rows.order]
             alpha = -start.r[self._rows.order]
             np.divide(alpha, self._v, out=self._a, where=self._v != 0.0)
             combine(self._rows.rows, alpha, self._w)
         self._idle = np.zeros((n, 2), dtype=np.int32)
         self._loss = objective.loss.compiled_prox()
         self._out, self._sums = np.empty(2), np.empty(3)
-        self.b, self._balance = start.b, float(self._v @ self._a)
-        self._spring = self._strength(weights) if objective.fit_intercept else 0.0
+        self.b, self._balance = float(start.b[0]), float(self._v @ self._a)
+        self._spring = _strength(objective.loss, weights, self._kappa) if objective.fit_intercept else 0.0
         self.forecast = Forecast()
-
-    def _strength(self, weights: np.ndarray) -> float:
-        """The spring, so strong that Σ α answers by many times what pulls at it."""
-        _, _, (curvature,) = self._objective.loss.evaluate([0.0])
-        softness = 1.0 / curvature if curvature > 0.0 else 0.0
-        stiffness = self._kappa + max(softness, float(self._kappa.mean()) * 1e-3)
-        answer = float((weights / np.where(stiffness > 0.0, stiffness, 1.0)).sum())
-        hold = np.clip(0.25 * math.sqrt(len(weights)), *HOLD)
-        return float(hold) / answer if answer > 0.0 else 0.0
 
     def sweep(self) -> None:
         """Visit every row once."""
@@ -118,21 +123,96 @@ class Ascent:
         shift = objective.best_intercept(z, 0.0)
         value, balance, r, _ = objective.matrix.pointwise(objective.compiled, v, z, shift)
         w = objective.matrix.transposed_product(-r)
-        point = objective.at(w, self.b)
+        point = objective.at(objective.theta(w, self.b))
         maximum = value - float(r @ z) - shift * balance - 0.5 * float(w @ w)
         # Decision values of 1e17 come from a way that got lost: then rounding is larger than any gap.
         pull = np.abs(r)
-        rounding = float(pull @ np.abs(z)) + (abs(shift) + abs(point.b) + float(np.abs(point.z).max())) * float(
-            pull.sum()
-        )
+        rounding = float(pull @ np.abs(z)) + (
+            abs(shift) + abs(float(point.b[0])) + float(np.abs(point.z).max())
+        ) * float(pull.sum())
         gap = max(point.value - maximum, 0.0) + _ROUNDING * rounding
-        point.suboptimality = point.relative(gap)
-        point.gain = gain(objective.at_zero, point.value, 0.5 * float(w @ w) - gap)
-        return point
+        return point.certified(gap, gain(objective.at_zero, point.value, 0.5 * float(w @ w) - gap))
 
     @property
-    def alpha(self) -> np.ndarray:
-        """α of each row of X."""
+    def theta(self) -> np.ndarray:
+        """θ of the dual variables."""
         alpha = np.empty(len(self._v))
         alpha[self._rows.order] = self._v * self._a
-        return alpha
+        return self._objective.theta(self._objective.matrix.transposed_product(alpha), self.b)
+
+    @property
+    def multipliers(self) -> np.ndarray:
+        """−φ' of each row of X."""
+        a = np.empty(len(self._v))
+        a[self._rows.order] = self._a
+        return a
+
+
+class JointAscent:
+    """Dual variables of a joint objective, and the coefficients that they make.
+
+    Parameters
+    ----------
+    objective : JointObjective
+        F, of a convex loss and with a penalty.
+    start : Point
+        Has the first intercepts.
+    seed : int
+        Of the order of the visits.
+    """
+
+    def __init__(self, objective: JointObjective, start: Point, seed: int) -> None:
+        n, _ = objective.matrix.shape
+        k = objective.n_outputs
+        self._objective, self._rng = objective, np.random.RandomState(seed)
+        self._rows = rows = objective.matrix.sweep_rows(seed)
+        passes = objective.passes
+        self._codes = passes.codes[rows.order]
+        self._weights = objective.row_weights[rows.order]
+        if not np.isfinite(self._weights * rows.squares).all():
+            raise OverflowError("the squared norm of a row overflows")
+        lanes = -(-k // LANES) * LANES
+        self._alpha, self._w = np.zeros((n, lanes)), np.zeros((rows.n_columns, lanes))
+        self._margins, self._idle = np.zeros(n), np.zeros((n, 2), dtype=np.int32)
+        self._loss = objective.loss.compiled_prox()
+        self._out, self._work, self._sums = np.empty(2), np.empty((4, lanes)), np.empty(2)
+        self.b, self._balance = start.b, np.zeros(k)
+        self._spring = 0.0
+        if objective.fit_intercept:
+            self._spring = _strength(objective.loss, self._weights, self._weights * rows.squares)
+        self.forecast = Forecast()
+
+    def sweep(self) -> None:
+        """Visit every row once."""
+        self._objective.matrix.passes += 1
+        rows, n = self._rows, len(self._codes)
+        order = self._rng.permutation(-(-n // rows.run)).astype(np.uint32)
+        address, parameters, _ = self._loss
+        sweep_joint(
+            rows.rows, order, rows.run, self._codes, self._weights, rows.squares, rows.diagonal,
+            self._alpha, self._margins, self._idle, self._w, self.b, self._balance, self._spring,
+            self._objective.n_outputs, address, parameters, self._out, self._work, self._sums,
+        )  # fmt: skip
+        self.forecast.add(float(self._sums[0]))
+        if self._objective.fit_intercept:
+            self.b = self.b + self._spring * self._balance
+
+    @property
+    def theta(self) -> np.ndarray:
+        """θ of the dual variables."""
+        alpha, objective = np.empty_like(self._alpha), self._objective
+        alpha[self._rows.order] = self._alpha
+        return np.concatenate([objective.passes.combination(alpha), self.b - self.b.mean()])
+
+    def point(self) -> Point:
+        """The point that the dual variables make, with b at its minimum."""
+        return self._objective.at(self.theta)
+
+    @property
+    def multipliers(self) -> np.ndarray:
+        """−φ' of each row of X."""
+        n = len(self._codes)
+        own = self._alpha[np.arange(n), self._codes]
+        a = np.empty(n)
+        a[self._rows.order] = np.divide(own, self._weights, out=np.zeros(n), where=self._weights > 0.0)
+        return a

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..objective import Objective, Point
-from .ascent import Ascent
-from .multipliers import certified
+from .ascent import BinaryAscent, JointAscent
+from .augmented_lagrangian import certified
 from .solution import Solution, Status
 
 _PATIENCE = 1000
@@ -26,6 +26,11 @@ Unless few more are enough.
 """
 
 _FEW = 40
+"""Sweeps worth waiting for then. For many classes, any number: rows beyond the kink are curved too, so that Newton's
+method has all of them to go through, and a step of it costs hundreds of sweeps."""
+
+_EXCESS_JOINT = 25.0
+"""The joint bound from the gradient, relative to the gap that the sweeps leave: 20 to 40 on text."""
 
 _EVERY = 10
 _ROUNDING = 1e-14
@@ -40,7 +45,8 @@ def dual(objective: Objective, start: Point, *, tol: float, max_iter: int, seed:
     objective : Objective
         F, of a convex loss and with a penalty.
     start : Point
-        Gives the scale of F; where its coefficients are not zero, the start as well.
+        Gives the scale of F; where its coefficients are not zero, it is returned if it is good enough, and two classes
+        start from there.
     tol : float
         Relative suboptimality at which to stop, as proven.
     max_iter : int
@@ -51,20 +57,21 @@ def dual(objective: Objective, start: Point, *, tol: float, max_iter: int, seed:
     Returns
     -------
     Solution
-        With the dual variables; MAX_ITER also where the sweeps have become a poor choice.
+        With the multipliers −φ' of the rows; MAX_ITER also where the sweeps have become a poor choice.
     """
-    smooth = objective.loss.smooth
+    smooth, joint = objective.loss.smooth, objective.n_outputs > 1
     if smooth and start.w.any() and start.excess <= tol:
         return Solution(start, Status.PROVEN, 0)
-    ascent = Ascent(objective, start, seed)
+    ascent = (JointAscent if joint else BinaryAscent)(objective, start, seed)
 
     def certify() -> Point:
-        return ascent.point() if smooth else certified(objective, ascent.alpha, ascent.b)
+        return ascent.point() if smooth else certified(objective, ascent.theta, ascent.multipliers)
 
     point, status, n_iter = climb(
-        ascent, certify, abs(start.value), smooth=smooth, tol=tol, max_iter=max_iter, report=objective.report
-    )
-    return Solution(point, status, n_iter, ascent.alpha)
+        ascent, certify, abs(start.value), smooth=smooth, tol=tol, max_iter=max_iter, report=objective.report,
+        excess=_EXCESS_JOINT if smooth and joint else 1.0, few=math.inf if joint else _FEW,
+    )  # fmt: skip
+    return Solution(point, status, n_iter, ascent.multipliers)
 
 
 def climb(
@@ -83,7 +90,7 @@ def climb(
 
     Parameters
     ----------
-    ascent : Ascent or JointAscent
+    ascent : BinaryAscent or JointAscent
         The dual variables.
     certify : callable
         Returns the point that they make, with its proven suboptimality.

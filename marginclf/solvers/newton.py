@@ -1,9 +1,8 @@
-"""Newton's method with an exact line search, run to rounding where the Hessian is factored.
+"""Newton's method, run to rounding where the Hessian is factored.
 
-Each iteration costs one product with X, one with Xᵀ and the Hessian. From zero, Newton's step has the direction of
-Fisher's discriminant but not its length, so the first step goes to the minimum along its line. Later a full step is
-tried first, and only where it does not lower the objective is the line searched, on the stored decision values and
-without a pass over X.
+From zero, Newton's step has the direction of Fisher's discriminant but not its length, so where decision values are
+kept the first step goes to the minimum along its line. Later a full step is tried first, and only where it does not
+lower the objective is the line searched.
 """
 
 from __future__ import annotations
@@ -11,12 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..objective import Objective, Point
-from .direction import DIRECT_LIMIT, Direction, newton_direction
-from .solution import MUCH, Solution, Status, descends, precise, verdict
+from .convergence import LITTLE, UNREPRESENTABLE, descends, precise, proves_coefficients, stuck, verdict
+from .direction import Direction, direct, newton_direction
+from .line_search import line_search, moved
+from .solution import Solution, Status
 
 _SUFFICIENT = 1e-4
-_BACKTRACKS = 40
-
 _LONGEST = 1e3
 """First steps that are longer than this, in units of Newton's, are not worth taking: nothing holds them back."""
 
@@ -25,6 +24,9 @@ _PROGRESS = 0.25
 
 _LAST = 1e-14
 """Relative decrement whose step is the last: what it leaves is, by quadratic convergence, the square of this."""
+
+_PROMISING = 2.0
+"""½‖∂F/∂w‖², relative to tol, from which on b is moved to its minimum: the bound may then spare a direction."""
 
 
 def newton(
@@ -46,97 +48,125 @@ def newton(
     to_rounding : bool, default=True
         Whether to go on after tol, and to doubt a small decrement; a rough optimum needs neither.
     """
-    _ = start.c  # Needed in any case, and with it the gradient takes no pass of another kind.
+    start.prepare()
     start.require_finite()
-    first = objective.loss.convex and not start.w.any()
-    previous = point = start
-    met, last, seen = None, np.inf, True
-    for n_iter in range(max_iter + 1):
+    return _Run(objective, start, tol, max_iter, to_rounding).solve()
+
+
+class _Run:
+    """What one run remembers between its steps."""
+
+    def __init__(self, objective: Objective, start: Point, tol: float, max_iter: int, to_rounding: bool) -> None:
+        self._objective, self._tol, self._max_iter = objective, tol, max_iter
+        self._to_rounding, self._factored = to_rounding, direct(objective)
+        # Where b costs passes of its own, it is moved to its minimum only where that is asked for.
+        self._settled = self._factored or objective.keeps_decisions
+        self._first = objective.keeps_decisions and objective.loss.convex and not start.w.any()
+        self._point = self._previous = start
+        self._met: Status | None = None
+        self._last, self._seen = np.inf, True
+
+    def solve(self) -> Solution[Point]:
+        """Take steps until one of them ends it."""
+        for n_iter in range(self._max_iter + 1):
+            found = self._iterate(n_iter)
+            if found is not None:
+                return found
+        raise AssertionError("unreachable")
+
+    def _iterate(self, n_iter: int) -> Solution[Point] | None:
+        """One step, or what there is to return."""
+        objective, point = self._objective, self._point
         if n_iter:
-            objective.report(lambda: point)  # noqa: B023 (called at once)
+            objective.report(lambda: point if point.settled else objective.at(point.theta))
+        point = self._point = self._proven_early()
+        if point.settled and not self._settled and self._is_enough():
+            return Solution(point, Status.PROVEN, n_iter)
         direction = newton_direction(objective, point)
-        status = verdict(objective, point, direction, tol, rough=not to_rounding)
-        if met is status is None and not seen and direction.decrement > _PROGRESS * last:
+        status = verdict(objective, point, direction, self._tol, rough=not self._to_rounding)
+        ended = self._ended(direction, status, n_iter)
+        if ended is not None:
+            return ended
+        trial, seen = self._step(direction, status)
+        if trial is None:
+            return Solution(point, stuck(objective, point, direction, self._tol), n_iter)
+        if status is not None and point.unreached(direction.gain) <= _LAST and not trial.excess > self._tol:
+            return self._solution(trial, status, n_iter + 1)
+        point.release()
+        self._previous, self._point, self._met, self._last = point, trial, status, direction.gain
+        self._seen, self._first = seen, False
+        return None
+
+    def _proven_early(self) -> Point:
+        """The point, with b at its minimum where it looks as if its bound was enough then."""
+        objective, point = self._objective, self._point
+        looks = self._met is None and not self._settled and objective.provable and not point.settled
+        if looks and point.unreached(point.half_square) <= _PROMISING * self._tol:
+            return objective.at(point.theta)
+        return point
+
+    def _is_enough(self) -> bool:
+        point, tol = self._point, self._tol
+        if self._met is not None or not point.excess <= tol:
+            return False
+        exact = point.gain > LITTLE * abs(point.value) or proves_coefficients(point, tol)
+        return exact or not self._to_rounding
+
+    def _ended(self, direction: Direction, status: Status | None, n_iter: int) -> Solution[Point] | None:
+        """What to return before another step is taken, if anything."""
+        objective, point, gain, tol = self._objective, self._point, direction.gain, self._tol
+        if self._met is status is None and not self._seen and gain > _PROGRESS * self._last:
             # Neither F nor the slope tells the last two points apart any more.
-            return Solution(point, _stuck(objective, point, direction), n_iter)
-        if met is not None and not (status and direction.decrement <= _PROGRESS * last):
+            return Solution(point, stuck(objective, point, direction, tol), n_iter)
+        if self._met is not None and not (status and gain <= _PROGRESS * self._last):
             # Rounding has been reached: whichever of the last two points is better.
-            if status is None or direction.decrement > last:
-                return _solution(previous, met, n_iter, tol)
+            if status is None or gain > self._last:
+                return self._solution(self._previous, self._met, n_iter)
             return Solution(point, status, n_iter)
-        final = not to_rounding or direction.decrement == 0.0 or len(point.w) > DIRECT_LIMIT
-        if status is Status.PROVEN and final and to_rounding and not precise(direction.dw, point.w, tol):
-            # The direction is there already, and to take it costs no more than to look whether it was good.
-            last_step = objective.at(point.w + direction.dw, point.b + direction.db)
-            return Solution(last_step if last_step.excess < point.excess else point, status, n_iter)
         if status is Status.SEPARABLE:
             # Leave the coefficients where they separate: at the start they are still zero.
-            further = objective.at(point.w + direction.dw, point.b + direction.db)
+            further = moved(objective, point, direction, 1.0, settled=self._settled)
             return Solution(further if further.value < point.value else point, status, n_iter + 1)
+        final = not self._to_rounding or not gain > 0.0 or not self._factored
+        if status is Status.PROVEN and not self._factored and self._to_rounding:
+            return self._sharpened(direction, n_iter)
         if status is not None and (final or not status.converged):
             return Solution(point, status, n_iter)
-        if n_iter == max_iter:
+        if n_iter == self._max_iter:
             return Solution(point, status or Status.MAX_ITER, n_iter)
-        point.release(keep_z=True)
-        trial = _first_step(objective, point, direction) if first and status is None else None
-        if trial is None:
-            trial = objective.at(point.w + direction.dw, point.b + direction.db)
-        seen = trial.value <= point.value - _SUFFICIENT * direction.decrement
-        if status is None and not (seen or descends(point, trial, direction.dw, direction.db, direction.decrement)):
-            better = _line_search(objective, point, direction, trial)
-            if better is None:
-                return Solution(point, _stuck(objective, point, direction), n_iter)
-            trial, seen = better, True
-        if status is not None and point.unreached(direction.decrement) <= _LAST and not trial.excess > tol:
-            return _solution(trial, status, n_iter + 1, tol)
-        point.release()
-        previous, point, met, last, first = point, trial, status, direction.decrement, False
-    raise AssertionError("unreachable")
-
-
-def _solution(point: Point, status: Status, n_iter: int, tol: float) -> Solution[Point]:
-    """What was met at the point before, or proven since."""
-    return Solution(point, Status.PROVEN if point.excess <= tol else status, n_iter)
-
-
-def _first_step(objective: Objective, point: Point, direction: Direction) -> Point | None:
-    """The minimum along the direction, if it lies beyond the full step and within reach."""
-    w, dw, penalty = point.w, direction.dw, objective.penalty
-    q = objective.matrix.product(dw) + direction.db
-    # The minimum in units of the full step, where the search starts.
-    t = 1.0 + objective.line_minimum(point.z + point.b + q, q, penalty * float((w + dw) @ dw), penalty * float(dw @ dw))
-    if not 1.0 < t < _LONGEST:
+        if status is None and not self._settled and point.unreached(max(gain, self._last)) <= UNREPRESENTABLE:
+            # Only the bound on what conjugate gradients hide is in the way, and a step from here did not lower it.
+            return Solution(point, stuck(objective, point, direction, tol), n_iter)
         return None
-    return objective.at(w + t * dw, point.b + t * direction.db)
 
+    def _sharpened(self, direction: Direction, n_iter: int) -> Solution[Point]:
+        """A proven point, or the end of the step from there, if its coefficients are not exact yet."""
+        objective, point = self._objective, self._point
+        if not precise(objective.w(direction.step), point.w, self._tol):
+            # The direction is there already, and to take it costs no more than to look whether it was good.
+            trial = moved(objective, point, direction, 1.0, settled=True)
+            point = trial if trial.excess < point.excess else point
+        return Solution(point, Status.PROVEN, n_iter)
 
-def _line_search(objective: Objective, point: Point, direction: Direction, full: Point) -> Point | None:
-    """A point along the direction that is lower; None where there is no such point."""
-    w, dw, penalty = point.w, direction.dw, objective.penalty
-    q = full.z - point.z + direction.db
-    # Steps of the search are of the order of 1, and so must be the changes that they make to decision values.
-    unit = float(np.abs(q).max()) or 1.0
-    linear, quadratic = penalty * float(w @ dw) / unit, penalty * float((dw / unit) @ (dw / unit))
-    t = objective.line_minimum(point.z + point.b, q / unit, linear, quadratic) / unit
-    if not (np.isfinite(t) and t > 0.0):
-        t = 1.0
-    for _ in range(_BACKTRACKS):
-        trial = objective.at(w + t * dw, point.b + t * direction.db)
-        if trial.value < point.value:
-            return trial
-        t *= 0.5
-    return None
+    def _step(self, direction: Direction, status: Status | None) -> tuple[Point | None, bool]:
+        """The next point, and whether F shows that it is lower."""
+        objective, point, settled = self._objective, self._point, self._settled
+        point.release(keep_z=True)
+        trial = self._first_step(direction) if self._first and status is None else None
+        if trial is None:
+            trial = moved(objective, point, direction, 1.0, settled=settled)
+        seen = trial.value <= point.value - _SUFFICIENT * direction.gain
+        if status is None and not (seen or descends(point, trial, direction.step, direction.gain)):
+            return line_search(objective, point, direction, trial, settled=settled), True
+        return trial, seen
 
+    def _first_step(self, direction: Direction) -> Point | None:
+        """The minimum along the direction, if it lies beyond the full step and within reach."""
+        t = self._objective.length_to_minimum(self._point, direction.step, beyond=True)
+        if t is None or not 1.0 < t < _LONGEST:
+            return None
+        return moved(self._objective, self._point, direction, t, settled=True)
 
-def _stuck(objective: Objective, point: Point, direction: Direction) -> Status:
-    """What it means that no step along the direction lowers F."""
-    if objective.separates_nearly(point.z + point.b):
-        return Status.SEPARABLE
-    lost = _lost_in_rounding(point, direction.decrement) and 0.0 <= direction.decrement <= MUCH * point.gain
-    return Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH
-
-
-def _lost_in_rounding(point: Point, decrement: float) -> bool:
-    """Whether rounding the decision values changes F by as much as can be gained."""
-    rounding = 4.0 * np.finfo(float).eps * (np.abs(point.z).max(initial=0.0) + abs(point.b))
-    return decrement <= rounding * float(np.abs(point.r).sum() + 0.5 * rounding * np.abs(point.c).sum())
+    def _solution(self, point: Point, status: Status, n_iter: int) -> Solution[Point]:
+        """What was met at the point before, or proven since."""
+        return Solution(point, Status.PROVEN if point.excess <= self._tol else status, n_iter)

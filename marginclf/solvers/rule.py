@@ -10,10 +10,10 @@ SPARSE = 0.1
 SWEEPS = 0.8
 """Part of the iterations that may be sweeps: what they leave takes few Newton steps."""
 
-_FEW_OPERATIONS = 1e6
+_FEW_OPERATIONS, _FEW_OPERATIONS_JOINT = 1e6, 2e7
 
 
-def dual_suits(n: int, d: int, entries: int) -> bool:
+def dual_suits(n: int, d: int, entries: int, k: int = 1) -> bool:
     """Whether coordinate ascent in the dual is likely to be the fastest.
 
     A sweep costs an evaluation and gains what several steps in the primal do, where rows share few columns or are
@@ -23,13 +23,17 @@ def dual_suits(n: int, d: int, entries: int) -> bool:
     ----------
     n, d, entries : int
         Rows, columns and stored entries.
+    k : int, default=1
+        Columns of coefficients.
     """
+    if k > 1 and _small(n, k * (d + 1)):
+        return False
     if entries < SPARSE * n * d:
         return d > DIRECT_LIMIT
     return d > n and not newton_suits(n, d, entries)
 
 
-def newton_suits(n: int, d: int, entries: int) -> bool:
+def newton_suits(n: int, d: int, entries: int, k: int = 1) -> bool:
     """Whether Newton's method is likely to be faster than L-BFGS.
 
     On data of any size L-BFGS in its coordinates needs few passes, but a millisecond of overhead; a Hessian costs n·d²
@@ -40,7 +44,14 @@ def newton_suits(n: int, d: int, entries: int) -> bool:
     ----------
     n, d, entries : int
         Rows, columns and stored entries.
+    k : int, default=1
+        Columns of coefficients.
     """
     if d > DIRECT_LIMIT:
         return entries < SPARSE * n * d
-    return n * d * d + d**3 <= _FEW_OPERATIONS
+    return n * d * d + d**3 <= _FEW_OPERATIONS if k == 1 else _small(n, k * (d + 1))
+
+
+def _small(n: int, size: int) -> bool:
+    """Whether the Hessian of many classes is cheap."""
+    return size <= DIRECT_LIMIT and n * size * size // 4 + size**3 // 3 <= _FEW_OPERATIONS_JOINT

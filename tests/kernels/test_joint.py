@@ -30,23 +30,26 @@ def problem(kind, n, d, k, loss="logistic", *, weighted=True, n_jobs=1, shifts=N
     s = rng.uniform(0.1, 2.0, n) if weighted else np.full(1, 1.5)
     matrix = design_matrix(kind(X), n_jobs)
     objective = JointObjective(matrix, get_loss(loss), y, s, k, penalty=1.0, fit_intercept=True, shifts=shifts)
-    w = objective.passes.zeros()
-    by_class = objective.passes.by_class(w)
-    by_class[...] = rng.normal(size=(k, d)) / np.sqrt(d)
-    return X, y, np.broadcast_to(s, n), objective, w, rng.normal(size=k)
+    theta = objective.theta(rng.normal(size=(k, d)) / np.sqrt(d), rng.normal(size=k))
+    return X, y, np.broadcast_to(s, n), objective, theta
+
+
+def parts(objective, theta):
+    """Coefficients (K, d) and intercepts."""
+    return objective.by_class(theta), objective.b(theta)
 
 
 def direction(objective, seed=0):
     rng = np.random.default_rng(seed)
-    p = objective.passes.zeros()
-    objective.passes.by_class(p)[...] = rng.normal(size=objective.passes.by_class(p).shape)
-    return p, rng.normal(size=objective.n_classes)
+    p = objective.zeros()
+    return objective.theta(rng.normal(size=objective.by_class(p).shape), rng.normal(size=objective.n_outputs))
 
 
 @pytest.mark.parametrize("loss", JOINT)
 def test_value_and_gradient_in_many_digits(loss):
-    X, y, s, objective, w, b = problem(np.asarray, 12, 3, 4, loss)
-    W = objective.passes.by_class(w)
+    X, y, s, objective, theta = problem(np.asarray, 12, 3, 4, loss)
+    W, b = parts(objective, theta)
+    w, b = objective.split(theta)
     value, gradient, slope = mp.mpf(0), mp.zeros(4, 3), mp.zeros(4, 1)
     for i in range(12):
         z = [mp.fsum(mp.mpf(W[k, j]) * mp.mpf(X[i, j]) for j in range(3)) + mp.mpf(b[k]) for k in range(4)]
@@ -63,33 +66,38 @@ def test_value_and_gradient_in_many_digits(loss):
     found = objective.passes.evaluate(objective.compiled, w, b)
     np.testing.assert_allclose(found[0], float(value), rtol=1e-13)
     exact = np.array(gradient.tolist(), dtype=float)
-    np.testing.assert_allclose(objective.passes.by_class(found[1]), exact, atol=1e-12 * np.abs(exact).max())
-    np.testing.assert_allclose(found[2], np.array(slope.tolist(), dtype=float).ravel(), atol=1e-12)
+    in_w, in_b = parts(objective, found[1])
+    np.testing.assert_allclose(in_w, exact, atol=1e-12 * np.abs(exact).max())
+    np.testing.assert_allclose(in_b, np.array(slope.tolist(), dtype=float).ravel(), atol=1e-12)
 
 
 @STORAGE
 @SHAPES
 @pytest.mark.parametrize("weighted", [True, False])
 def test_one_pass_is_the_formula(kind, n, d, k, weighted):
-    X, y, s, objective, w, b = problem(kind, n, d, k, weighted=weighted)
-    z = X @ objective.passes.by_class(w).T + b
+    X, y, s, objective, theta = problem(kind, n, d, k, weighted=weighted)
+    w, b = objective.split(theta)
+    z = X @ objective.by_class(theta).T + b
     others = np.where(np.arange(k) == y[:, None], -np.inf, z)
     lse = np.logaddexp.reduce(others, axis=1)
     m = z[np.arange(n), y] - lse
     values, slopes, _ = objective.loss.evaluate(m)
     r = -(s * slopes)[:, None] * np.exp(others - lse[:, None])
     r[np.arange(n), y] = s * slopes
-    value, gradient, slope = objective.passes.evaluate(objective.compiled, w, b)
+    value, gradient = objective.passes.evaluate(objective.compiled, w, b)
+    in_w, slope = parts(objective, gradient)
     np.testing.assert_allclose(value, s @ values, rtol=1e-12)
-    np.testing.assert_allclose(objective.passes.by_class(gradient), r.T @ X, atol=1e-10)
+    np.testing.assert_allclose(in_w, r.T @ X, atol=1e-10)
     np.testing.assert_allclose(slope, r.sum(axis=0), atol=1e-10)
     np.testing.assert_allclose(objective.passes.margins(w, b), m, atol=1e-12)
     np.testing.assert_allclose(objective.passes.decisions(w, b, 10, 45), z[10:45].T, atol=1e-12)
     alpha = np.zeros((n, -(-k // 4) * 4))
     alpha[:, :k] = r
-    np.testing.assert_allclose(objective.passes.by_class(objective.passes.combination(alpha)), r.T @ X, atol=1e-10)
+    combined = np.append(objective.passes.combination(alpha), np.zeros(k))
+    np.testing.assert_allclose(objective.by_class(combined), r.T @ X, atol=1e-10)
     if objective.passes.by_column:
-        assert not gradient[:, k:].any(), "what fills up the lanes stays zero"
+        lanes = gradient[:-k].reshape(objective.passes.shape)[:, k:]
+        assert not lanes.any(), "what fills up the lanes stays zero"
 
 
 # What a storage adds to them is tested by a pass above and by the diagonal below: here, the two forms of coefficients.
@@ -97,41 +105,43 @@ def test_one_pass_is_the_formula(kind, n, d, k, weighted):
 @SHAPES
 @pytest.mark.parametrize("loss", ["logistic", "smooth_hinge"])
 def test_second_derivatives(kind, n, d, k, loss):
-    _, _, _, objective, w, b = problem(kind, n, d, k, loss)
+    _, _, _, objective, theta = problem(kind, n, d, k, loss)
     passes, compiled = objective.passes, objective.compiled
-    p, p_b = direction(objective)
-    product, product_b = passes.hessian_product(compiled, w, b, p, p_b)
+    w, b = objective.split(theta)
+    p = direction(objective)
+    product = passes.hessian_product(compiled, w, b, *objective.split(p))
     # The second derivative of the smooth hinge jumps: the step is so short that few margins cross.
     step = 1e-6
-    _, up, up_b = passes.evaluate(compiled, w + step * p, b + step * p_b)
-    _, down, down_b = passes.evaluate(compiled, w - step * p, b - step * p_b)
-    scale = np.abs(product).max()
-    np.testing.assert_allclose(product, (up - down) / (2.0 * step), atol=2e-3 * scale)
-    np.testing.assert_allclose(product_b, (up_b - down_b) / (2.0 * step), atol=2e-3 * np.abs(product_b).max())
+    _, up = passes.evaluate(compiled, *objective.split(theta + step * p))
+    _, down = passes.evaluate(compiled, *objective.split(theta - step * p))
+    product_w, product_b = parts(objective, product)
+    scale = np.abs(product_w).max()
+    change_w, change_b = parts(objective, (up - down) / (2.0 * step))
+    np.testing.assert_allclose(product_w, change_w, atol=2e-3 * scale)
+    np.testing.assert_allclose(product_b, change_b, atol=2e-3 * np.abs(product_b).max())
 
-    unit = passes.zeros()
-    passes.by_class(unit)[k - 1, d - 2] = 1.0
-    diagonal, diagonal_b = passes.diagonal(compiled, w, b)
-    column, _ = passes.hessian_product(compiled, w, b, unit, np.zeros(k))
-    np.testing.assert_allclose(
-        passes.by_class(diagonal)[k - 1, d - 2], passes.by_class(column)[k - 1, d - 2], rtol=1e-10
-    )
+    unit = objective.zeros()
+    objective.by_class(unit)[k - 1, d - 2] = 1.0
+    diagonal_w, diagonal_b = parts(objective, passes.diagonal(compiled, w, b))
+    column = objective.by_class(passes.hessian_product(compiled, w, b, *objective.split(unit)))
+    np.testing.assert_allclose(diagonal_w[k - 1, d - 2], column[k - 1, d - 2], rtol=1e-10)
 
     _, slope, in_b = passes.intercepts(compiled, w, b)
-    np.testing.assert_allclose(slope, passes.evaluate(compiled, w, b)[2], atol=1e-10)
-    _, image = passes.hessian_product(compiled, w, b, passes.zeros(), p_b)
+    np.testing.assert_allclose(slope, objective.b(passes.evaluate(compiled, w, b)[1]), atol=1e-10)
+    p_w, p_b = parts(objective, p)
+    image = objective.b(passes.hessian_product(compiled, w, b, *objective.split(objective.theta(0.0, p_b))))
     np.testing.assert_allclose(in_b @ p_b, image, atol=1e-10)
     np.testing.assert_allclose(in_b.diagonal(), diagonal_b, atol=1e-10)
     np.testing.assert_allclose(in_b.sum(axis=0), 0.0, atol=1e-10)
 
-    point = objective.evaluate(w, b)
+    point = objective.evaluate(theta)
     centre = np.linspace(-1.0, 1.0, d)
     whole = objective.hessian(point, centre).reshape(k, d + 1, k, d + 1)
     np.testing.assert_array_equal(whole, whole.transpose(2, 3, 0, 1))
     # In the coordinates of the centred rows, b is what is left of it.
-    theta = np.column_stack([passes.by_class(p), p_b + passes.by_class(p) @ centre])
-    image = np.einsum("kilj,lj->ki", whole, theta)
-    expected = passes.by_class(product) - product_b[:, None] * centre
+    moved = np.column_stack([p_w, p_b + p_w @ centre])
+    image = np.einsum("kilj,lj->ki", whole, moved)
+    expected = product_w - product_b[:, None] * centre
     np.testing.assert_allclose(image[:, :d], expected, atol=1e-9 * scale)
     np.testing.assert_allclose(image[:, d], product_b, atol=1e-9 * scale)
 
@@ -139,19 +149,20 @@ def test_second_derivatives(kind, n, d, k, loss):
 @STORAGE
 @SHAPES
 def test_the_diagonal_of_the_hessian(kind, n, d, k):
-    X, _, _, objective, w, b = problem(kind, n, d, k)
+    X, _, _, objective, theta = problem(kind, n, d, k)
     passes, compiled = objective.passes, objective.compiled
-    _, _, second = passes.second_derivatives(compiled, passes.by_class(w) @ X.T + b[:, None], 0)
+    W, b = parts(objective, theta)
+    _, _, second = passes.second_derivatives(compiled, W @ X.T + b[:, None], 0)
     own = second[pairs(k).diagonal()]
-    diagonal, diagonal_b = passes.diagonal(compiled, w, b)
-    np.testing.assert_allclose(passes.by_class(diagonal), own @ X**2, atol=1e-10)
+    diagonal, diagonal_b = parts(objective, passes.diagonal(compiled, *objective.split(theta)))
+    np.testing.assert_allclose(diagonal, own @ X**2, atol=1e-10)
     np.testing.assert_allclose(diagonal_b, own.sum(axis=1), atol=1e-10)
 
 
 def test_the_hessian_product_in_many_digits():
-    X, y, s, objective, w, b = problem(np.asarray, 8, 2, 3, "squared_hinge")
-    p, p_b = direction(objective, 1)
-    W, P = objective.passes.by_class(w), objective.passes.by_class(p)
+    X, y, s, objective, theta = problem(np.asarray, 8, 2, 3, "squared_hinge")
+    p = direction(objective, 1)
+    (W, b), (P, p_b) = parts(objective, theta), parts(objective, p)
 
     def slopes(t):
         """The gradient in b and w, (K, 3), at a distance t along the direction."""
@@ -174,8 +185,9 @@ def test_the_hessian_product_in_many_digits():
 
     step = mp.mpf(10) ** -20
     exact = np.array(((slopes(step) - slopes(-step)) / (2 * step)).tolist(), dtype=float)
-    product, product_b = objective.passes.hessian_product(objective.compiled, w, b, p, p_b)
-    np.testing.assert_allclose(objective.passes.by_class(product), exact[:, :2], atol=1e-12)
+    split = (*objective.split(theta), *objective.split(p))
+    product, product_b = parts(objective, objective.passes.hessian_product(objective.compiled, *split))
+    np.testing.assert_allclose(product, exact[:, :2], atol=1e-12)
     np.testing.assert_allclose(product_b, exact[:, 2], atol=1e-12)
 
 
@@ -183,13 +195,14 @@ def test_the_hessian_product_in_many_digits():
 def test_the_same_bits_for_any_number_of_threads(kind):
     found = []
     for n_jobs in (1, 2, 3):
-        _, _, _, objective, w, b = problem(kind, 25_000, 40, 5, n_jobs=n_jobs)
-        p, p_b = direction(objective)
+        _, _, _, objective, theta = problem(kind, 25_000, 40, 5, n_jobs=n_jobs)
+        w, b = objective.split(theta)
+        p = objective.split(direction(objective))
         with objective.matrix:
             found.append(
                 [
                     *objective.passes.evaluate(objective.compiled, w, b),
-                    *objective.passes.hessian_product(objective.compiled, w, b, p, p_b),
+                    objective.passes.hessian_product(objective.compiled, w, b, *p),
                     objective.passes.margins(w, b),
                 ]
             )
@@ -202,8 +215,9 @@ def test_the_same_bits_for_any_number_of_threads(kind):
 def test_shifts_are_added_to_the_margins():
     n = 300
     shifts = np.random.default_rng(3).normal(size=n)
-    _, _, s, plain, w, b = problem(np.asarray, n, 3, 4, "squared_hinge")
-    _, _, _, shifted, _, _ = problem(np.asarray, n, 3, 4, "squared_hinge", shifts=shifts)
+    _, _, s, plain, theta = problem(np.asarray, n, 3, 4, "squared_hinge")
+    _, _, _, shifted, _ = problem(np.asarray, n, 3, 4, "squared_hinge", shifts=shifts)
+    w, b = plain.split(theta)
     values, _, _ = plain.loss.evaluate(plain.passes.margins(w, b) + shifts)
     np.testing.assert_allclose(shifted.passes.evaluate(shifted.compiled, w, b)[0], s @ values, rtol=1e-12)
 
@@ -211,12 +225,12 @@ def test_shifts_are_added_to_the_margins():
 @pytest.mark.parametrize("size", [1e3, 1e4, 1e150, 1e300])
 def test_far_decision_values(size):
     """No NaN where the others' exponentials underflow, or all of them are equal and far away."""
-    _, y, _, objective, _, _ = problem(np.asarray, 20, 2, 4)
+    _, y, _, objective, _ = problem(np.asarray, 20, 2, 4)
     for far in (np.array([size, -size, 0.0, size / 2]), np.full(4, size)):
-        value, gradient, slope = objective.passes.evaluate(objective.compiled, objective.passes.zeros(), far)
+        at = objective.split(objective.theta(0.0, far))
+        value, gradient = objective.passes.evaluate(objective.compiled, *at)
         assert np.isfinite(value)
         assert np.isfinite(gradient).all()
-        assert np.isfinite(slope).all()
         others = [np.delete(far, k) for k in y]
         expected = far[y] - [z.max() + np.log(np.exp(z - z.max()).sum()) for z in others]
-        np.testing.assert_allclose(objective.passes.margins(objective.passes.zeros(), far), expected, rtol=1e-14)
+        np.testing.assert_allclose(objective.passes.margins(*at), expected, rtol=1e-14)

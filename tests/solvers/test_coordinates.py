@@ -10,7 +10,7 @@ from references import SMOOTH, usually
 
 from marginclf.losses import Logistic, SmoothHinge, SquaredHinge
 
-module = importlib.import_module("marginclf.solvers.coordinates")
+module = importlib.import_module("marginclf.solvers.preconditioner")
 INTERCEPT = pytest.mark.parametrize("fit_intercept", [True, False], ids=["intercept", "no-intercept"])
 BOUNDED_BELOW = [case for case in SMOOTH if not case.values[0].affine]
 N, D = 6000, 12
@@ -31,7 +31,7 @@ X, Y, _ = draw()
 
 
 def coordinates_of(objective):
-    return module.coordinates(objective, objective.origin())
+    return module.preconditioners(objective).around(objective.origin())
 
 
 @INTERCEPT
@@ -42,20 +42,21 @@ def test_gradients_belong_to_the_map(store, n, fit_intercept):
     objective = objective_of("logistic", store(X[:n] + 3.0), Y[:n], fit_intercept=fit_intercept)
     found = coordinates_of(objective)
     rng = np.random.default_rng(1)
-    theta, direction = rng.normal(size=(2, found.size))
-    gradient = found.gradient(objective.evaluate(*found.point(theta)))
+    u, direction = rng.normal(size=(2, found.size))
+    if not fit_intercept:
+        direction[-1] = 0.0
+    gradient = found.gradient(objective.evaluate(found.theta(u)))
     step = 1e-5
-    ahead, behind = (objective.evaluate(*found.point(theta + sign * step * direction)).value for sign in (1, -1))
+    ahead, behind = (objective.evaluate(found.theta(u + sign * step * direction)).value for sign in (1, -1))
     assert gradient @ direction == pytest.approx((ahead - behind) / (2 * step), rel=1e-6)
 
 
 @INTERCEPT
 def test_zero_is_the_origin_and_its_newton_step_has_length_one(fit_intercept):
     found = coordinates_of(objective_of("logistic", X, Y, fit_intercept=fit_intercept))
-    w, b = found.point(np.zeros(found.size))
-    np.testing.assert_array_equal(w, found.origin.w)
-    assert b == found.origin.b
-    assert np.linalg.norm(found.gradient(found.origin)) == pytest.approx(found.unit**2)
+    np.testing.assert_array_equal(found.theta(np.zeros(found.size)), found.origin.theta)
+    # Newton's step from there has length 1.
+    assert np.linalg.norm(found.step(found.gradient(found.origin))) == pytest.approx(1.0)
 
 
 @INTERCEPT
@@ -65,12 +66,13 @@ def test_the_hessian_is_nearly_the_identity(loss, fit_intercept):
     scaled = X * np.geomspace(1e-3, 1e3, D) + np.linspace(-5.0, 5.0, D)
     objective = objective_of(loss, scaled, Y, C=10.0, fit_intercept=fit_intercept)
     found = coordinates_of(objective)
-    theta, step = np.zeros(found.size), 1e-3
+    u, step = np.zeros(found.size), 1e-3
     hessian = np.empty((found.size, found.size))
     for j, e in enumerate(np.eye(found.size)):
-        ahead, behind = (found.gradient(objective.evaluate(*found.point(theta + s * step * e))) for s in (1, -1))
+        ahead, behind = (found.gradient(objective.evaluate(found.theta(u + s * step * e))) for s in (1, -1))
         hessian[j] = (ahead - behind) / (2 * step)
-    values = np.linalg.eigvalsh(hessian + hessian.T)
+    free = slice(None if fit_intercept else -1)
+    values = np.linalg.eigvalsh((hessian + hessian.T)[free, free])
     assert 0.0 < values.max() < 6.0 * values.min()
 
 

@@ -10,10 +10,9 @@ from references import CONVEX, LOSSES, mp, usually
 
 from marginclf.losses import DWD, Exponential, Logistic, Savage, Sigmoid, SmoothHinge, Squared, Tangent
 from marginclf.objective import shortened
+from marginclf.objective.curvature import BinaryCurvature
 
-# `marginclf.solvers.newton` is the function, not the module.
 direction = importlib.import_module("marginclf.solvers.direction")
-newton = importlib.import_module("marginclf.solvers.newton")
 
 X, Y, S = draw(n=40, d=3, seed=26)
 W = np.array([0.4, -0.2, 0.1])
@@ -24,20 +23,19 @@ OFFSETS = pytest.mark.parametrize("offset", [0.0, 1e3])
 def point_of(loss, rows, fit_intercept, C=2.0):
     objective = objective_of(loss, rows, Y, S, C=C, fit_intercept=fit_intercept)
     b = -float(rows.mean(axis=0) @ W) if fit_intercept else 0.0
-    return objective, objective.at(W, b)
+    return objective, objective.at(objective.theta(W, b))
 
 
 def expected(loss, rows, point, fit_intercept, C=2.0):
     exact = Exact(loss, rows, Y, S, C=C, fit_intercept=fit_intercept)
-    gradient, hessian = exact.derivatives(exact.theta(point.w, point.b))
+    gradient, hessian = exact.derivatives(exact.theta(point.w, point.b[0]))
     step = -mp.lu_solve(hessian, gradient)
     return step, hessian, -float(mp.fdot(gradient, step)) / 2
 
 
 def by_conjugate_gradients(monkeypatch, residual=1e-2):
     monkeypatch.setattr(direction, "DIRECT_LIMIT", 0)
-    monkeypatch.setattr(newton, "DIRECT_LIMIT", 0)
-    monkeypatch.setattr(direction, "_RESIDUAL", residual)
+    monkeypatch.setattr(BinaryCurvature, "residual", residual)
     monkeypatch.setattr(direction, "_factored", None)
 
 
@@ -53,12 +51,13 @@ def test_solves_the_linear_system(loss, road, fit_intercept, offset, monkeypatch
     found = direction.newton_direction(objective, point)
     step, _, decrement = expected(loss, rows, point, fit_intercept)
     step = np.array([float(v) for v in step])
-    np.testing.assert_allclose(found.dw, step[:3], rtol=1e-6)
+    dw, db = found.step[:3], found.step[3]
+    np.testing.assert_allclose(dw, step[:3], rtol=1e-6)
     assert found.decrement == pytest.approx(decrement, rel=1e-6)
     # What matters of db is the change of the decision values.
-    change = rows @ found.dw + found.db
+    change = rows @ dw + db
     np.testing.assert_allclose(change, rows @ step[:3] + step[3:].sum(), rtol=1e-5, atol=1e-6)
-    assert fit_intercept or found.db == 0.0
+    assert fit_intercept or db == 0.0
 
 
 @pytest.mark.parametrize("loss", [case for case in CONVEX if not case.values[0].affine])
@@ -81,14 +80,14 @@ def test_goes_down_where_the_hessian_is_indefinite(loss, road, fit_intercept, mo
     indefinite = 0
     for w in 4.0 * np.random.default_rng(27).normal(size=(20, 3)):
         objective = objective_of(loss, X, Y, S, C=100.0, fit_intercept=fit_intercept)
-        point = objective.at(w, 0.5 if fit_intercept else 0.0)
+        point = objective.at(objective.theta(w, 0.5 if fit_intercept else 0.0))
         _, hessian, _ = expected(loss, X, point, fit_intercept, C=100.0)
         indefinite += min(mp.eigsy(hessian, eigvals_only=True)) < 0
         found = direction.newton_direction(objective, point)
-        assert float(point.gradient @ found.dw) + point.slope * found.db < 0.0
+        assert point.gradient @ found.step < 0.0
         assert found.decrement > 0.0
-        t = 1e-4 / max(np.abs(found.dw).max(), abs(found.db))
-        assert objective.at(w + t * found.dw, point.b + t * found.db).value < point.value
+        t = 1e-4 / np.abs(found.step).max()
+        assert objective.at(point.theta + t * found.step).value < point.value
     assert indefinite > 5, "this is what the test is for"
 
 

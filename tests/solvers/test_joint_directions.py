@@ -11,10 +11,11 @@ from references import mp, reference
 from marginclf.losses import DWD, Exponential, GeneralizedCrossEntropy, Logistic, Savage, Sigmoid, SquaredHinge
 from marginclf.matrix import design_matrix
 from marginclf.objective import JointObjective
+from marginclf.objective.curvature import JointCurvature
 from marginclf.solvers import Status
-from marginclf.solvers.joint.newton import joint_verdict
+from marginclf.solvers.convergence import verdict
 
-module = importlib.import_module("marginclf.solvers.joint.direction")
+module = importlib.import_module("marginclf.solvers.direction")
 K = 4
 INTERCEPT = pytest.mark.parametrize("fit_intercept", [True, False], ids=["intercept", "no-intercept"])
 STORES = {"dense": np.asarray, "sparse": sp.csr_array}
@@ -32,12 +33,10 @@ def draw(n=40, d=3, seed=0):
 
 def point_of(loss, X, codes, weights, W, fit_intercept, penalty=1.0):
     objective = JointObjective(design_matrix(X), loss, codes, weights, K, penalty=penalty, fit_intercept=fit_intercept)
-    inside = objective.passes.zeros()
-    objective.passes.by_class(inside)[...] = W
     b = np.zeros(K)
     if fit_intercept:  # near where the rows are
         b = np.array([0.3, -0.5, 0.4, -0.2]) - W @ np.asarray(X.mean(axis=0))
-    return objective, objective.evaluate(inside, b - b.mean())
+    return objective, objective.evaluate(objective.theta(W, b - b.mean()))
 
 
 def system(loss, X, codes, weights, W, b, fit_intercept, penalty=1.0):
@@ -83,7 +82,7 @@ def expected(loss, X, codes, weights, W, b, fit_intercept, penalty=1.0):
 
 
 def changes(objective, found, X):
-    change = X @ objective.passes.by_class(found.dw).T + found.db
+    change = X @ objective.by_class(found.step).T + objective.b(found.step)
     return change - change.mean(axis=1, keepdims=True)
 
 
@@ -98,13 +97,14 @@ def test_solves_the_linear_system(loss, road, store, fit_intercept, penalty, mon
     objective, point = point_of(loss, STORES[store](X), codes, 2.0 * s, W, fit_intercept, penalty)
     if road != "factored":
         monkeypatch.setattr(module, "DIRECT_LIMIT", 0)
-        monkeypatch.setattr(module, "_RESIDUAL", 1e-10)
-    found = module.joint_direction(objective, point)
+        monkeypatch.setattr(JointCurvature, "residual", 1e-10)
+    found = module.newton_direction(objective, point)
     change, decrement = expected(loss, X, codes, 2.0 * s, W, point.b, fit_intercept, penalty)
     np.testing.assert_allclose(changes(objective, found, X), change, rtol=1e-6, atol=1e-6 * np.abs(change).max())
     assert found.decrement == pytest.approx(decrement, rel=1e-8)
-    assert abs(found.db.sum()) <= 1e-14 * K * np.abs(found.db).max()
-    assert fit_intercept or not found.db.any()
+    db = objective.b(found.step)
+    assert abs(db.sum()) <= 1e-14 * K * np.abs(db).max()
+    assert fit_intercept or not db.any()
 
 
 @INTERCEPT
@@ -121,15 +121,16 @@ def test_conjugate_gradients_never_understate_the_decrement(loss, C, store, fit_
     W = rng.normal(size=(K, d)) / np.sqrt(d)
     objective, point = point_of(loss, STORES[store](X), codes, C * s, W, fit_intercept)
     assert not module.direct(objective)
-    found = module.joint_direction(objective, point)
+    found = module.newton_direction(objective, point)
     _, decrement = expected(loss, X, codes, C * s, W, point.b, fit_intercept)
     # Conjugate gradients know a part of it, and go on until what they bound is no more than that.
     assert 1.0 - 1e-9 <= found.decrement / decrement <= 2.0
     point.gain = np.inf  # these coefficients are worse than none: F alone is the measure
     just_short = (1.0 - 1e-6) * point.relative(decrement)
-    assert joint_verdict(objective, point, found, just_short, settled=False, stalled=True) is None
+    point.bound = np.inf  # b is not at its minimum
+    assert verdict(objective, point, found, just_short, stalled=True) is None
     enough = 2.0 * point.relative(decrement)
-    assert joint_verdict(objective, point, found, enough, settled=False, stalled=True) is Status.LIMIT_OF_PRECISION
+    assert verdict(objective, point, found, enough, stalled=True) is Status.LIMIT_OF_PRECISION
 
 
 @INTERCEPT
@@ -144,13 +145,13 @@ def test_goes_down_where_the_hessian_is_indefinite(loss, road, fit_intercept, mo
         objective, point = point_of(loss, X, codes, 100.0 * s, 3.0 * W, fit_intercept)
         _, hessian = system(loss, X, codes, 100.0 * s, 3.0 * W, point.b, fit_intercept)
         indefinite += np.linalg.eigvalsh(hessian)[0] < -1.0
-        found = module.joint_direction(objective, point)
+        found = module.newton_direction(objective, point)
         assert found.decrement > 0.0
-        assert abs(found.db.sum()) <= 1e-14 * K * np.abs(found.db).max()
-        slope = float(point.gradient.ravel() @ found.dw.ravel() + point.slope @ found.db)
-        assert slope < 0.0
-        t = 1e-5 / max(np.abs(found.dw).max(), np.abs(found.db).max())
-        assert objective.evaluate(point.w + t * found.dw, point.b + t * found.db).value < point.value
+        db = objective.b(found.step)
+        assert abs(db.sum()) <= 1e-14 * K * np.abs(db).max()
+        assert point.gradient @ found.step < 0.0
+        t = 1e-5 / np.abs(found.step).max()
+        assert objective.evaluate(point.theta + t * found.step).value < point.value
     assert indefinite > 2, "this is what the test is for"
 
 

@@ -157,7 +157,7 @@ def test_tall_data_take_few_steps():
     rng = np.random.default_rng(0)
     for size in (1e-2, 1e-4, 1e-6):
         for _ in range(5):
-            assert objective.at(w + size * rng.normal(size=20), b).value > model.objective_[0]
+            assert objective.at(objective.theta(w + size * rng.normal(size=20), b)).value > model.objective_[0]
 
 
 def test_no_probability():

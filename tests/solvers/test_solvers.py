@@ -200,8 +200,6 @@ def test_sparse_wide_data_by_conjugate_gradients(loss, monkeypatch):
     by_factoring, _ = fit(loss, wide, y, C=10.0, tol=1e-10)
     directions = importlib.import_module("marginclf.solvers.direction")
     monkeypatch.setattr(directions, "DIRECT_LIMIT", 100)
-    monkeypatch.setattr(importlib.import_module("marginclf.solvers.newton"), "DIRECT_LIMIT", 100)
-    monkeypatch.setattr(marginclf.solvers, "DIRECT_LIMIT", 100)
     monkeypatch.setattr(directions, "_factored", None)
     model, messages = fit(loss, wide, y, C=10.0, tol=1e-10)
     assert not messages

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...matrix.parts import Part
 from ...objective import PartitionedObjective, PartitionedPoint, StopFit
-from ..joint.direction import DIRECT_LIMIT
+from ..direction import DIRECT_LIMIT
 from ..solution import Solution, Status
 from .closed_form import closed_form_by_rounds
 from .lbfgs import lbfgs_by_rounds

@@ -27,5 +27,5 @@ def closed_form_by_rounds(objective: PartitionedObjective) -> Solution[Partition
     theta = problem.theta(w[None], np.array([b]))
     found = np.array([value]), np.append(gradient, 0.0)[None], np.empty((0, 0))
     point = PartitionedPoint(problem, theta, found)
-    point.suboptimality = 0.0
+    point.bound = 0.0
     return Solution(point, Status.PROVEN, 1)

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from ...matrix import design_matrix
 from ...matrix.parts import Part
-from ...objective import Objective, PartitionedObjective, PartitionedPoint, Zone, sides
+from ...objective import BinaryObjective, PartitionedObjective, PartitionedPoint, Zone, sides
 
 _NUMBERS = 1 << 22
 """Of the rows that are asked for: 32 MB."""
@@ -110,10 +110,9 @@ class KinkRows:
         return Attempt(best, bound, rounds)
 
     def _margins(self, theta: np.ndarray) -> np.ndarray:
-        (w,), (b,) = self._objective.problem.coefficients(theta)
-        with self._objective.problem.in_memory(self._sample) as of_sample:
-            assert isinstance(of_sample, Objective)
-            return np.sign(of_sample.v) * (of_sample.decisions(w) + b)
+        problem = self._objective.problem
+        with problem.of_part(self._sample) as of_sample:
+            return of_sample.margins(of_sample.point(of_sample.theta(*problem.coefficients(theta))))
 
     def _reduced(self, zone: Zone, theta: np.ndarray) -> tuple[np.ndarray, float]:
         """The optimum of the rows near the kink with the means of the others, and what F cannot be below."""
@@ -128,9 +127,9 @@ class KinkRows:
             X = sparse.vstack([zone.X, sparse.csr_array(means)], format="csr")
         else:
             X = np.concatenate([zone.X, means])
-        (w,), (b,) = problem.coefficients(theta)
         with design_matrix(X, problem.n_jobs) as matrix:
-            reduced = Objective(matrix, problem.loss, v, penalty=1.0, fit_intercept=problem.fit_intercept)
-            point = solve(reduced, w, float(b), solver="auto", tol=_EXACT, max_iter=1000).point
-        lower = point.value - point.suboptimality * abs(point.value)
-        return problem.theta(point.w[None], np.array([point.b])), lower if math.isfinite(lower) else -math.inf
+            reduced = BinaryObjective(matrix, problem.loss, v, penalty=1.0, fit_intercept=problem.fit_intercept)
+            start = reduced.theta(*problem.coefficients(theta))
+            point = solve(reduced, start, solver="auto", tol=_EXACT, max_iter=1000).point
+        lower = point.value - point.bound
+        return problem.theta(point.coefficients, point.b), lower if math.isfinite(lower) else -math.inf

@@ -9,13 +9,16 @@ import numpy as np
 from scipy.optimize import minimize
 
 from ...objective import PartitionedObjective, PartitionedPoint
-from ..lbfgs import OPTIONS, PATIENCE, by_gradients
-from ..solution import Solution, Status, precise
+from ..convergence import precise
+from ..lbfgs import OPTIONS
+from ..solution import Solution, Status
 from .newton import first_point
 from .proof import settled, verdict
 
 _PROMISING = 1e-2
 _LEAST = 1e-12
+PATIENCE = 8
+_HALF = 0.5
 
 
 def lbfgs_by_rounds(
@@ -49,6 +52,17 @@ def lbfgs_by_rounds(
         lost = at_rest.unreached(decrement) <= _PROMISING * tol
         status = Status.MAX_ITER if out else Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH
     return Solution(at_rest, status, run.n_iter)
+
+
+def by_gradients(run: Any, theta: np.ndarray, max_iter: int) -> None:
+    """Steps of the quadratic model from where SciPy has ended, while each leaves at most half of the decrement."""
+    run.value_gradient(theta)
+    while run.n_iter < max_iter and run.solution is None:
+        before, theta = run.decrement, theta + run.model_step()
+        run.value_gradient(theta)
+        if not run.decrement <= _HALF * before:
+            return
+        run.iterated()
 
 
 class _Run:

@@ -1,4 +1,4 @@
-"""The method of multipliers of :mod:`marginclf.solvers.multipliers`, with the multipliers where the rows are.
+"""The augmented Lagrangian of :mod:`marginclf.solvers.augmented_lagrangian`, its multipliers where the rows are.
 
 A round of the smooth problem also brings what its new multipliers would leave of the duality gap, so that nothing but
 their own update is a round of its own.
@@ -11,9 +11,8 @@ import math
 import numpy as np
 
 from ...matrix.parts import Part
-from ...objective import PartitionedObjective, PartitionedPoint, with_penalty
-from ...objective.measure import by_duality, gain
-from ..multipliers import NARROWER, NARROWEST, SEEN_LESS, SHARE, WIDEST
+from ...objective import PartitionedObjective, PartitionedPoint, by_duality, gain, with_penalty
+from ..augmented_lagrangian import ENOUGH, NARROWER, NARROWEST, SEEN_LESS, WIDEST
 from ..solution import Solution, Status
 from .kinks import KinkRows
 from .lbfgs import lbfgs_by_rounds
@@ -76,9 +75,8 @@ def multipliers_by_rounds(
         theta = point.theta
         gap = _gap(point)
         point.value = point.loss_value
-        by_dual = by_duality(theta[:, :-1], _miss(point), gap * abs(point.value))
-        point.gain = gain(objective.at_zero, point.value, by_dual)
-        bound = max(bound, point.value - gap * abs(point.value))
+        point.gain = gain(objective.at_zero, point.value, by_duality(theta[:, :-1], _miss(point), gap))
+        bound = max(bound, point.value - gap)
         best = _better(objective, best, point, bound)
         objective.report(lambda: best)  # noqa: B023 (called at once)
         left = best.excess
@@ -108,7 +106,7 @@ def _better(
     # Rounding: of the sum, and of decision values, in which offsets of the columns cancel against the intercept.
     offset = float(np.abs(best.b).max()) * objective.problem.loss.lipschitz * objective.total
     gap = max(best.value - bound, 1e-15 * abs(best.value)) + np.finfo(float).eps * offset
-    best.suboptimality = best.relative(gap) if np.isfinite(bound) else np.inf
+    best.bound = gap if np.isfinite(bound) else np.inf
     return best
 
 
@@ -118,7 +116,7 @@ def _newton(smooth: PartitionedObjective, theta: np.ndarray, max_iter: int) -> t
     while steps < max_iter:
         assert point.hessian is not None
         hessian = with_penalty(point.hessian, len(theta), smooth.problem.penalty)
-        if steps and _miss(point) + _imbalance(point) <= SHARE * point.slack:
+        if steps and _miss(point) + _imbalance(point) <= ENOUGH * point.slack:
             break
         step, decrement = newton_step(smooth, point, hessian)
         trial = downhill(smooth, point, step, decrement, "all")
@@ -133,11 +131,9 @@ def _newton(smooth: PartitionedObjective, theta: np.ndarray, max_iter: int) -> t
 
 
 def _gap(point: PartitionedPoint) -> float:
-    """The duality gap at a point of the smooth problem, relative to F."""
+    """The duality gap at a point of the smooth problem."""
     amount = max(point.slack, 0.0) + _miss(point) + _imbalance(point)
-    if amount == 0.0:
-        return 0.0
-    return amount / abs(point.loss_value) if point.loss_value and math.isfinite(amount) else math.inf
+    return amount if math.isfinite(amount) else math.inf
 
 
 def _miss(point: PartitionedPoint) -> float:

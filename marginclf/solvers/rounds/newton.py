@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ...objective import PartitionedObjective, PartitionedPoint, shortened, with_penalty
-from ..joint.direction import solved
-from ..solution import MUCH, Solution, Status
+from ..convergence import MUCH
+from ..solution import Solution, Status
 from .proof import bound, excess, mean_of, settled, verdict
+from .system import solved
 
 _SUFFICIENT = 1e-4
 _SEARCHES = 8
@@ -51,7 +52,7 @@ def newton_by_rounds(
         sampled = objective.problem.stride > 1
         assert point.hessian is not None
         hessian = with_penalty(point.hessian, len(theta), objective.problem.penalty)
-        point.suboptimality = bound(objective, point, hessian, tol)
+        point.bound = bound(objective, point, hessian, tol)
         if sampled and not point.excess <= tol and excess(point) <= tol:
             # All but the intercepts are there, and those follow a sampled Hessian more slowly.
             point = settled(objective, point, tol, mean_of(hessian, *theta.shape))
@@ -82,7 +83,7 @@ def newton_by_rounds(
             lost = point.relative(decrement) <= _ROUNDING and 0.0 <= decrement <= MUCH * point.gain
             return Solution(point, status or (Status.LIMIT_OF_PRECISION if lost else Status.LINE_SEARCH), n_iter)
         if final:
-            trial.suboptimality = bound(objective, trial, hessian, tol)
+            trial.bound = bound(objective, trial, hessian, tol)
             if objective.provable:
                 best = min(trial, point, key=lambda p: p.excess)
                 return Solution(best, Status.PROVEN if best.excess <= tol else Status.LIMIT_OF_PRECISION, n_iter + 1)

@@ -33,14 +33,14 @@ def intercept_gain(point: PartitionedPoint, curvature: np.ndarray) -> tuple[np.n
 
 
 def half_square(point: PartitionedPoint) -> float:
-    """½‖∂F/∂W‖²/|F|."""
+    """½‖∂F/∂W‖²."""
     in_w = point.gradient[:, :-1].ravel()
-    return point.relative(0.5 * float(in_w @ in_w))
+    return 0.5 * float(in_w @ in_w)
 
 
 def excess(point: PartitionedPoint) -> float:
     """½‖∂F/∂W‖² as a fraction of what tol is compared with."""
-    return point.unreached(half_square(point) * abs(point.value))
+    return point.unreached(half_square(point))
 
 
 def mean_of(hessian: np.ndarray, k: int, size: int) -> float:
@@ -51,7 +51,7 @@ def mean_of(hessian: np.ndarray, k: int, size: int) -> float:
 
 
 def bound(objective: PartitionedObjective, point: PartitionedPoint, hessian: np.ndarray, tol: float) -> float:
-    """½‖∂F/∂W‖²/|F| with the intercepts at their minimum, by a Hessian of this point or one near it.
+    """½‖∂F/∂W‖² with the intercepts at their minimum, by a Hessian of this point or one near it.
 
     Infinite where they are so far from it that a quadratic model would be part of the proof, NaN where nothing can be
     proved.
@@ -67,7 +67,7 @@ def bound(objective: PartitionedObjective, point: PartitionedPoint, hessian: np.
     if not point.unreached(gain) <= SETTLED * tol:
         return math.inf
     in_w = in_w + (blocks[:, :d, :, d] @ step).ravel()
-    return point.relative(0.5 * float(in_w @ in_w) + gain)
+    return 0.5 * float(in_w @ in_w) + gain
 
 
 def settled(objective: PartitionedObjective, point: PartitionedPoint, tol: float, mean: float) -> PartitionedPoint:
@@ -76,7 +76,7 @@ def settled(objective: PartitionedObjective, point: PartitionedPoint, tol: float
     ``mean`` is the length of the rows' mean, weighted by their curvatures, from the centre that θ is about.
     """
     if not objective.problem.fit_intercept:
-        point.suboptimality = half_square(point) if objective.provable else math.nan
+        point.bound = half_square(point) if objective.provable else math.nan
         return point
     theta, gain = point.theta, math.inf
     for _ in range(_SETTLES):
@@ -90,7 +90,7 @@ def settled(objective: PartitionedObjective, point: PartitionedPoint, tol: float
     slope = float(np.linalg.norm(point.gradient[:, -1]))
     length = float(np.linalg.norm(point.gradient[:, :-1])) + mean * slope
     gain = max(gain, 0.0) if math.isfinite(gain) else math.inf
-    point.suboptimality = point.relative(0.5 * length**2 + gain) if objective.provable else math.nan
+    point.bound = 0.5 * length**2 + gain if objective.provable else math.nan
     return point
 
 

@@ -49,7 +49,7 @@ class _Turn:
             self._mine.acquire()
             if not self._cancelled:
                 self.result = self._task(self._ask)
-        except BaseException as error:  # the caller of side_by_side is to see it, in its own thread
+        except BaseException as error:  # the caller of lockstep is to see it, in its own thread
             self.error = error
         finally:
             self.done = True
@@ -64,9 +64,7 @@ class _Turn:
         return self._answer
 
 
-def side_by_side(
-    tasks: Sequence[Callable[[Ask], Any]], answer: Callable[[list[int], list[Any]], Sequence[Any]]
-) -> list:
+def lockstep(tasks: Sequence[Callable[[Ask], Any]], answer: Callable[[list[int], list[Any]], Sequence[Any]]) -> list:
     """Run tasks in turns.
 
     Parameters

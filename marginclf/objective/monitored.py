@@ -14,7 +14,7 @@ class StopFit(Exception):
         self.point, self.n_iter = point, n_iter
 
 
-class Watched:
+class Monitored:
     """An objective whose iterates are reported.
 
     Attributes

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from marginclf.solvers.side_by_side import side_by_side
+from marginclf.solvers.lockstep import lockstep
 
 
 def counting(steps):
@@ -18,7 +18,7 @@ def run(tasks, log=None):
             log.append((which, requests))
         return [2 * request for request in requests]
 
-    return side_by_side(tasks, answer)
+    return lockstep(tasks, answer)
 
 
 def test_all_that_are_left_are_answered_at_once():
@@ -67,6 +67,6 @@ def test_an_error_ends_them_all(where, error):
         return requests
 
     with pytest.raises(error, match="here"):
-        side_by_side([waits, fails, waits], answer)
+        lockstep([waits, fails, waits], answer)
     assert len(finished) == 2
     assert threading.active_count() == before

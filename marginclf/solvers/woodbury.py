@@ -15,32 +15,46 @@ from collections.abc import Callable
 import numpy as np
 from scipy.linalg import lapack
 
-from ..objective import Objective, Point
+from ..objective import BinaryPoint, Objective, Point
 
 _MAX_PRODUCTS = 500
+_RESIDUAL = 1e-2
+"""Norm of the residual at which conjugate gradients stop, relative to the first."""
 
 
-def row_space_step(
-    objective: Objective, point: Point, rows: np.ndarray, *, direct: bool, residual: float
-) -> tuple[np.ndarray, float, float] | None:
-    """dw, the part of db that dw causes, and what truncation may hide of gᵀH⁻¹g.
+def _direct(objective: Objective, m: int, limit: int) -> bool | None:
+    """Whether to factor for m curved rows, rather than conjugate gradients; None where the columns are less work."""
+    n, d = objective.matrix.shape
+    if m == 0 or m >= d:
+        return None
+    if m <= limit:
+        # Gram matrix and factor, and on this side three passes more over all rows.
+        cheap = d > limit or 6 * n * d + m * m * (d + m / 3) < d * d * (m + d / 3)
+        return True if cheap else None
+    # Conjugate gradients run through the rows on either side; it pays only to leave many of them out.
+    return False if objective.matrix.sparse and 2 * m <= n else None
 
-    None where the system cannot be factored. The slope in b is taken for zero, as it is after b has been minimised.
+
+def row_space_step(objective: Objective, point: Point, *, limit: int) -> tuple[np.ndarray, float] | None:
+    """The Newton step, and what truncation may hide of gᵀH⁻¹g.
+
+    None where it is less work by way of the columns, or the system cannot be factored.
 
     Parameters
     ----------
     objective : Objective
-        F, with a penalty.
+        F, with a penalty, whose curvatures are one number a row.
     point : Point
         Where.
-    rows : ndarray of int
-        The rows with curvature.
-    direct : bool
-        Whether to factor; otherwise, conjugate gradients.
-    residual : float
-        Norm of the residual at which these stop, relative to the first.
+    limit : int
+        Rows up to which the system is factored.
     """
-    matrix, g = objective.matrix, point.gradient
+    assert isinstance(point, BinaryPoint)
+    rows = np.flatnonzero(point.c)
+    direct = _direct(objective, len(rows), limit)
+    if direct is None:
+        return None
+    matrix, g = objective.matrix, objective.w(point.gradient)
     c = point.c[rows]
     root = np.sqrt(c)
     mean = c / c.sum() if objective.fit_intercept else None
@@ -76,11 +90,14 @@ def row_space_step(
         solution, missing = _conjugate_gradients(
             lambda p: p + root * centred(compact.gram_product(spread(root * p))),
             right,
-            residual * float(np.linalg.norm(g)),
+            _RESIDUAL * float(np.linalg.norm(g)),
         )
         q = spread(root * solution)
     dw = combination(q) - g
-    return dw, 0.0 if mean is None else -float(mean @ matrix.product(dw)[rows]), missing
+    db = 0.0
+    if mean is not None:
+        db = -float(mean @ matrix.product(dw)[rows]) - float(point.slope[0]) / point.curvature
+    return objective.theta(dw, db), missing
 
 
 def _conjugate_gradients(

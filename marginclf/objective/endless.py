@@ -1,0 +1,43 @@
+"""Whether F falls for ever along a step: without a penalty, where the step separates the classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+_NO_FALL = 1e-9
+"""Rows on the separating plane do not move; their computed change is rounding of this relative size at most."""
+
+_HARDLY, _NEAR_ENTRIES = 1e-2, 1 << 22
+"""Change of a decision value, relative to the largest, of a row that may lie on the plane; entries of such rows."""
+
+
+def separated(least: float, largest: float, scale: float) -> bool:
+    """Whether no row's own class falls behind and one of them leads by a distance.
+
+    Parameters
+    ----------
+    least, largest : float
+        Of the class margins: how far the own class of a row is above the best of the others.
+    scale : float
+        The largest magnitude of a decision value.
+    """
+    return least >= -_NO_FALL * scale and largest > _NO_FALL * scale
+
+
+def with_rows_at_rest(matrix: Any, change: np.ndarray, counted: np.ndarray, *, fit_intercept: bool) -> np.ndarray:
+    """Changes of decision values less what moves the rows that hardly move, by least squares.
+
+    Rows on the separating plane hold a step where their loss is curved. Where it is a line, rounding moves them.
+    """
+    size = np.abs(change)
+    near = np.flatnonzero((size <= _HARDLY * size.max()) & counted)
+    d = matrix.shape[1]
+    if not 0 < len(near) * d <= _NEAR_ENTRIES or not np.isfinite(size).all():
+        return np.zeros_like(change)
+    rows = np.full((len(near), d + int(fit_intercept)), 1.0)
+    matrix.take(near).copy_rows(slice(0, len(near)), rows[:, :d])
+    off = np.linalg.lstsq(rows, change[near])[0]
+    rest = change - matrix.product(np.ascontiguousarray(off[:d]))
+    return rest - off[d] if fit_intercept else rest

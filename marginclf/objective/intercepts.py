@@ -1,0 +1,63 @@
+"""The minimum of F in the intercepts of many classes, with everything else held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .base import FAR_MARGIN
+
+_STEPS, _BACKTRACKS = 50, 40
+_NEARLY = 1e-12
+"""Relative decrement whose step is the last: it leaves about its square."""
+
+
+def minimised(see: Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]], b: np.ndarray) -> np.ndarray:
+    """Newton's method for the intercepts alone; ``see(b)`` returns value, slopes and Hessian.
+
+    The last step is that whose decrement is next to nothing, relative to the value: it leaves about its square.
+    """
+    b = b - b.mean()
+    value, slope, hessian = see(b)
+    for _ in range(_STEPS):
+        step = shortened(intercept_step(slope, hessian), b)
+        decrement = -0.5 * float(slope @ step)
+        if not decrement > _NEARLY * abs(value):
+            # What this step leaves is the square of that.
+            return b + step if decrement > 0.0 else b
+        for _ in range(_BACKTRACKS):
+            found = see(b + step)
+            if found[0] <= value:
+                break
+            step = 0.5 * step
+        else:
+            break
+        last, (value, slope, hessian) = value, found
+        b = b + step
+        if not value < last:
+            break
+    return b
+
+
+def shortened(step: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """A step of the intercepts that is no longer than what may still be seen from here.
+
+    Where all rows are far from their bends, the curvature underflows and says nothing.
+    """
+    longest, allowed = float(np.abs(step).max()), FAR_MARGIN + float(np.abs(b).max())
+    return step if longest <= allowed else step * (allowed / longest)
+
+
+def intercept_step(slope: np.ndarray, hessian: np.ndarray) -> np.ndarray:
+    """−H⁺ slope with Σ = 0, for a Hessian that does not see a number added to all intercepts."""
+    k = len(slope)
+    slope = slope - slope.mean()
+    scale = float(hessian.diagonal().max())
+    if not scale > 0.0:
+        return -slope
+    # Where a class has no curvature, what it has to be held by is next to nothing.
+    padded = hessian / scale + np.full((k, k), 1.0 / k)
+    padded.flat[:: k + 1] += 1e-12
+    step = -np.linalg.solve(padded, slope / scale)
+    return step - step.mean()
