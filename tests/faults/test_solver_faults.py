@@ -277,9 +277,12 @@ def test_an_exception_from_a_watcher_passes_through(loss, solver, data, monkeypa
 
 @pytest.mark.parametrize("loss", ["exponential", "squared"])
 def test_a_line_search_that_finds_nothing(loss):
-    """A column of 1e12 beside the intercept leaves L-BFGS no step that rounding does not eat."""
+    """A column of 1e12 beside the intercept leaves L-BFGS no step that rounding does not eat.
+
+    Rounding is 1e-8 of F there: a tol of that size would be met on one processor and not on another.
+    """
     rows = np.column_stack([X[:, :4], np.full(len(X), 1e12)])
-    model, messages = fit(loss, "lbfgs", (rows, Y))
+    model, messages = fit(loss, "lbfgs", (rows, Y), tol=1e-13)
     assert model.status_ == (Status.LINE_SEARCH.value,)
     assert len(messages) == 1
     assert "No step along the search direction" in messages[0]
