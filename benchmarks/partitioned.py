@@ -30,7 +30,7 @@ from marginclf.losses import Logistic
 from marginclf.matrix import design_matrix
 from marginclf.matrix.dask import DaskParts, delayed, kept
 from marginclf.matrix.parts import LocalParts
-from marginclf.objective import BinaryObjective, PartitionedObjective, Problem, signed_weights
+from marginclf.objective import L2, BinaryObjective, PartitionedObjective, Problem, signed_weights
 
 COLUMNS = 50
 TARGET = 1e-6
@@ -199,7 +199,7 @@ def rounds(arguments: argparse.Namespace) -> None:
         lazy = da.from_array(X, chunks=(size, COLUMNS)).persist()
         with design_matrix(X) as matrix:
             objective = BinaryObjective(
-                matrix, Logistic(), signed_weights(y, 1, 2, None, 1.0), penalty=1.0, fit_intercept=True
+                matrix, Logistic(), signed_weights(y, 1, 2, None, 1.0), penalty=L2(), fit_intercept=True
             )
             exact = MarginLinearClassifier(tol=1e-12).fit(X, y)
             best = objective.at(objective.theta(exact.coef_, exact.intercept_)).value

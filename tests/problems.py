@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from marginclf import MarginLinearClassifier
 from marginclf.losses import get_loss
 from marginclf.matrix import design_matrix
-from marginclf.objective import BinaryObjective, signed_weights
+from marginclf.objective import L2, BinaryObjective, signed_weights
 
 
 def draw(n=40, d=3, seed=0, noise=1.0, shift=0.3):
@@ -212,4 +212,6 @@ def objective_of(loss, X, y, s=None, *, C=1.0, fit_intercept=True, n_jobs=1):
     """The package's own objective for labels 0 and 1."""
     v = signed_weights(np.asarray(y, dtype=int), 1, 2, s, C)
     penalty = float(np.isfinite(C))
-    return BinaryObjective(design_matrix(X, n_jobs), get_loss(loss), v, penalty=penalty, fit_intercept=fit_intercept)
+    return BinaryObjective(
+        design_matrix(X, n_jobs), get_loss(loss), v, penalty=L2(penalty), fit_intercept=fit_intercept
+    )

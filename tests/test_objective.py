@@ -80,7 +80,7 @@ def test_value_gradient_and_hessian(loss, C, fit_intercept):
     np.testing.assert_allclose(point.z, X @ W, rtol=1e-14)
     assert abs(point.slope[0] - (gradient[3] if fit_intercept else 0.0)) <= 1e-10 * np.abs(point.r).sum()
     centre = np.array([0.1, -0.4, 2.0])
-    curvature = objective.matrix.gram(point.c, None) + objective.penalty * np.eye(3)
+    curvature = objective.matrix.gram(point.c, None) + objective.penalty.weights * np.eye(3)
     np.testing.assert_allclose(curvature, hessian[:3, :3], rtol=1e-9, atol=1e-9 * np.abs(hessian).max())
     centred = ((X - centre).T * point.c) @ (X - centre)
     np.testing.assert_allclose(objective.matrix.gram(point.c, centre), centred, atol=1e-12 * np.abs(point.c).sum())

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..losses import MarginLoss
 from ..matrix import DesignMatrix
-from ..objective import JointObjective, Point
+from ..objective import L2, JointObjective, Point
 from ..solvers import Solution, solve
 from .one_vs_rest import COMPANION, Settings
 
@@ -69,7 +69,7 @@ def fit_jointly(
     how = {key: getattr(settings, key) for key in ("solver", "tol", "max_iter", "seed")}
 
     def objective(loss: MarginLoss) -> JointObjective:
-        penalty = float(np.isfinite(settings.C))
+        penalty = L2(float(np.isfinite(settings.C)))
         return JointObjective(
             matrix, loss, codes, scaled, n_classes, penalty=penalty, fit_intercept=settings.fit_intercept
         )

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..losses import MarginLoss
 from ..matrix import design_matrix
-from ..objective import BinaryObjective, Point, signed_weights
+from ..objective import L2, BinaryObjective, Point, signed_weights
 from ..solvers import Solution, Status
 from .one_vs_rest import COMPANION, Settings
 
@@ -65,7 +65,7 @@ def fit_lone_class(loss: MarginLoss, lone: LoneClass, d: int, settings: Settings
     present = 1 - lone.absent
     with design_matrix(np.zeros((2, d)), 1) as matrix:
         convex = loss if loss.convex else COMPANION
-        objective = BinaryObjective(matrix, convex, v, penalty=1.0, fit_intercept=settings.fit_intercept)
+        objective = BinaryObjective(matrix, convex, v, penalty=L2(), fit_intercept=settings.fit_intercept)
         b = objective.best_intercept(np.zeros(2), 0.0)
         if loss.affine and settings.fit_intercept:
             b = float(np.sign(v[present]))  # every b is as good: a margin of 1 for the class that is there

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..losses import Logistic, MarginLoss
 from ..matrix import DesignMatrix
-from ..objective import BinaryObjective, signed_weights
+from ..objective import L2, BinaryObjective, signed_weights
 from ..solvers import Solution, dual_suits, newton_suits, solve
 from ..solvers.lockstep import Ask, lockstep
 from .progress import Progress
@@ -144,7 +144,7 @@ class OneVsRest:
         # Side by side, a vector for each class would outweigh narrow data: it is made where it is needed.
         v = signed() if evaluator is None else signed
         return BinaryObjective(
-            matrix, loss, v, penalty=float(np.isfinite(C)), fit_intercept=fit_intercept, evaluator=evaluator
+            matrix, loss, v, penalty=L2(float(np.isfinite(C))), fit_intercept=fit_intercept, evaluator=evaluator
         )
 
     def _solve(

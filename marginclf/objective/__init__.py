@@ -11,11 +11,13 @@ from .kinks import Zone, sides
 from .labels import signed_weights
 from .monitored import Monitored, StopFit
 from .partitioned import PartitionedObjective, PartitionedPoint
+from .penalty import L2, Penalty
 from .point import Point
 from .share import Problem
 
 __all__ = [
     "CONSTANT",
+    "L2",
     "BinaryObjective",
     "BinaryPoint",
     "Curvature",
@@ -24,6 +26,7 @@ __all__ = [
     "Objective",
     "PartitionedObjective",
     "PartitionedPoint",
+    "Penalty",
     "Point",
     "Problem",
     "Reach",

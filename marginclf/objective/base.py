@@ -1,8 +1,8 @@
 """What objectives of rows in memory have in common, whatever the margin.
 
-    F(θ) = Σ_i C s_i φ(m_i) + ½ ‖w‖²,   θ = (w, b),
+    F(θ) = Σ_i C s_i φ(m_i) + penalty(w),   θ = (w, b),
 
-with the intercepts b never penalised, and without the last term where C is infinite. θ is one vector: the coefficients
+with the intercepts b never penalised. θ is one vector: the coefficients
 in the order in which the storage reads them, and after them the K intercepts.
 """
 
@@ -18,6 +18,7 @@ from ..losses import MarginLoss
 from ..matrix import DesignMatrix
 from .curvature import Curvature
 from .monitored import Monitored
+from .penalty import L2
 from .point import Point
 
 CONSTANT = 1e-20
@@ -53,8 +54,8 @@ class Objective(Monitored):
         φ.
     n_outputs : int
         K: columns of coefficients, 1 for two classes.
-    penalty : float
-        1 for the penalty ½‖w‖², 0 for none.
+    penalty : L2
+        With weights of 0, none.
     fit_intercept : bool
         Whether the intercepts are free; otherwise they are 0.
     by_column : bool
@@ -70,16 +71,16 @@ class Objective(Monitored):
         loss: MarginLoss,
         n_outputs: int,
         *,
-        penalty: float,
+        penalty: L2,
         fit_intercept: bool,
         shape: tuple[int, int],
         by_column: bool,
     ) -> None:
         self.matrix, self.loss, self.n_outputs = matrix, loss, n_outputs
-        self.penalty, self.fit_intercept = penalty, fit_intercept
+        self.penalty, self.fit_intercept = penalty.laid_out(shape, by_column=by_column), fit_intercept
         self.compiled = loss.compiled()
-        # Whether the gradient at a point bounds its suboptimality: F is then 1-strongly convex in w.
-        self.provable = loss.convex and penalty > 0.0
+        # Whether the gradient at a point bounds its suboptimality: F is then strongly convex in w.
+        self.provable = loss.convex and penalty.strong_convexity > 0.0
         self._shape, self._by_column = shape, by_column
         self._size = shape[0] * shape[1]
 
@@ -278,7 +279,7 @@ class Objective(Monitored):
         factor = 1.0 if self.n_outputs == 1 else 2.0
         noise = self.zeros()
         self.by_class(noise)[...] = factor * np.sqrt(self.matrix.squared_product(slopes) * slopes.sum())
-        self.w(noise)[...] += self.penalty * np.abs(point.w)
+        self.w(noise)[...] += np.abs(self.penalty.gradient(point.w))
         self.b(noise)[...] = factor * slopes.sum()
         return noise
 

@@ -18,6 +18,7 @@ from .binary_point import BinaryPoint
 from .curvature import BinaryCurvature, binary_hessian
 from .endless import separated, with_rows_at_rest
 from .labels import half_each
+from .penalty import L2
 from .point import Point
 
 _ONES = np.empty(0)
@@ -41,8 +42,8 @@ class BinaryObjective(Objective):
     v : ndarray of shape (n,)
         C s y, or s y without a penalty: label in the sign, weight in the magnitude; see :func:`signed_weights`. As a
         function, it is called wherever the vector is needed, and nothing keeps it.
-    penalty : float
-        1 for the penalty ½‖w‖², 0 for none.
+    penalty : L2
+        With weights of 0, none.
     fit_intercept : bool
         Whether b is free; otherwise it is 0.
     offset : ndarray of shape (n,), optional
@@ -59,7 +60,7 @@ class BinaryObjective(Objective):
         loss: MarginLoss,
         v: np.ndarray | Callable[[], np.ndarray],
         *,
-        penalty: float,
+        penalty: L2,
         fit_intercept: bool,
         offset: np.ndarray | None = None,
         evaluator: Callable[[np.ndarray, float], tuple] | None = None,
@@ -86,12 +87,9 @@ class BinaryObjective(Objective):
 
     def sample(self, rows: np.ndarray, scale: np.ndarray) -> BinaryObjective:
         return BinaryObjective(
-            self.matrix.take(rows),
-            self.loss,
-            self.v[rows] * scale,
-            penalty=self.penalty,
-            fit_intercept=self.fit_intercept,
-        )
+            self.matrix.take(rows), self.loss, self.v[rows] * scale,
+            penalty=self.penalty, fit_intercept=self.fit_intercept,
+        )  # fmt: skip
 
     def replaced(self, loss: MarginLoss, shifts: np.ndarray) -> BinaryObjective:
         return BinaryObjective(
@@ -127,7 +125,7 @@ class BinaryObjective(Objective):
         gradient = np.empty(len(in_w) + 1)
         gradient[:-1] = in_w
         if self.penalty:
-            gradient[:-1] += w
+            gradient[:-1] += self.penalty.gradient(w)
         gradient[-1] = slope if self.fit_intercept else 0.0
         return gradient
 
@@ -140,7 +138,7 @@ class BinaryObjective(Objective):
         else:
             value, in_w, slope, curvature = self.matrix.evaluate(self.compiled, self.v, w, b)
         if self.penalty:
-            value += 0.5 * float(w @ w)
+            value += self.penalty.value(w)
         gradient = self.gradient(in_w, slope, w)
         settled = not self.fit_intercept
         return BinaryPoint(self, theta, settled=settled, value=value, gradient=gradient, curvature=curvature)
@@ -206,7 +204,8 @@ class BinaryObjective(Objective):
             start += change
             w = w + dw
         dw_unit = dw / unit
-        linear, quadratic = self.penalty * float(w @ dw_unit), self.penalty * float(dw_unit @ dw_unit)
+        pull = self.penalty.gradient(dw_unit)
+        linear, quadratic = float(w @ pull), float(dw_unit @ pull)
         t = self._minimise(start, change / unit, self.v, linear, quadratic, 0.0) / unit
         return 1.0 + t if beyond else t
 

@@ -54,8 +54,7 @@ class BinaryPoint(Point):
 
     @kept
     def value(self) -> float:
-        w = self.w
-        return self.loss_value + (0.5 * float(w @ w) if self._objective.penalty else 0.0)
+        return self.loss_value + self._objective.penalty.value(self.w)
 
     @kept
     def curvature(self) -> float:

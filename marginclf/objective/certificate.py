@@ -27,19 +27,19 @@ def gain(at_zero: float, value: float, by_convexity: float) -> float:
     return max(at_zero - value - _ROUNDING * abs(at_zero), by_convexity, 0.0)
 
 
-def by_duality(w: np.ndarray, miss: float, gap: float) -> float:
+def by_duality(value: float, miss: float, gap: float) -> float:
     """What convexity says of the gain where dual variables make w but for a gradient g: ½(‖w‖ − ‖g‖)² less their gap.
 
     Parameters
     ----------
-    w : ndarray
-        Coefficients, of any shape.
+    value : float
+        ½‖w‖².
     miss : float
         ½‖g‖².
     gap : float
         The duality gap.
     """
-    return 0.5 * max(float(np.linalg.norm(w)) - math.sqrt(2.0 * miss), 0.0) ** 2 - gap
+    return max(math.sqrt(value) - math.sqrt(miss), 0.0) ** 2 - gap
 
 
 def above(value: float, lower: float) -> float:

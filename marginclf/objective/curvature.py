@@ -97,7 +97,7 @@ class BinaryCurvature:
         if not np.isfinite(hessian).all():
             raise OverflowError("the Hessian overflows")
         d = matrix.shape[1]
-        hessian.flat[: d * (len(hessian) + 1) : len(hessian) + 1] += self._objective.penalty
+        hessian.flat[: d * (len(hessian) + 1) : len(hessian) + 1] += self._objective.penalty.diagonal
         return hessian
 
     def product(self, p: np.ndarray) -> np.ndarray:
@@ -105,7 +105,7 @@ class BinaryCurvature:
         shift = float(p[-1] - centre @ p[:-1]) if centre is not None else 0.0
         product = np.empty_like(p)
         product[:-1], total = self._matrix.hessian_product(self._c, p[:-1], shift)
-        product[:-1] += self._objective.penalty * p[:-1]
+        product[:-1] += self._objective.penalty.gradient(p[:-1])
         if centre is not None:
             product[:-1] -= centre * total
         product[-1] = total if free else 0.0
@@ -116,7 +116,7 @@ class BinaryCurvature:
         squares = self._matrix.squared_product(self._c)
         if not np.isfinite(squares).all():
             raise OverflowError("the Hessian overflows")
-        diagonal[:-1] = squares + self._objective.penalty
+        diagonal[:-1] = squares + self._objective.penalty.diagonal
         if self.centre is not None:
             diagonal[:-1] -= self._total * self.centre**2
         diagonal[-1] = self._total if self.centre is not None else 0.0
@@ -156,7 +156,7 @@ class JointCurvature:
         objective = self._objective
         centre = np.zeros(objective.matrix.shape[1]) if self.centre is None else self.centre
         hessian = joint_hessian(objective, self._point.theta, centre)
-        return with_penalty(hessian, objective.n_outputs, objective.penalty)
+        return with_penalty(hessian, objective.n_outputs, objective.penalty.weights)
 
     def product(self, p: np.ndarray) -> np.ndarray:
         objective, passes = self._objective, self._objective.passes
@@ -169,7 +169,7 @@ class JointCurvature:
             objective.b(product)[...] = 0.0
         self._centred(product)
         in_w = objective.w(product)
-        in_w += objective.penalty * objective.w(p)
+        in_w += objective.penalty.gradient(objective.w(p))
         return product
 
     def _centred(self, gradient: np.ndarray) -> None:
@@ -184,7 +184,7 @@ class JointCurvature:
             by_class = objective.by_class(diagonal)
             by_class -= objective.b(diagonal)[:, None] * self.centre**2
         in_w = objective.w(diagonal)
-        in_w += objective.penalty
+        in_w += objective.penalty.diagonal
         if not objective.fit_intercept:
             objective.b(diagonal)[...] = 0.0
         return diagonal
@@ -230,8 +230,8 @@ def joint_hessian(objective: Any, theta: np.ndarray, centre: np.ndarray) -> np.n
     return hessian
 
 
-def with_penalty(hessian: np.ndarray, k: int, penalty: float) -> np.ndarray:
-    """A Hessian of the losses with the penalty and, of several classes, a curvature for what changes no margin.
+def with_penalty(hessian: np.ndarray, k: int, penalty: float | np.ndarray) -> np.ndarray:
+    """A Hessian with the weights of a penalty and, of several classes, a curvature for what changes no margin.
 
     A number added to the coefficients or intercepts of all classes is such a direction; no step uses it.
     """
@@ -239,8 +239,8 @@ def with_penalty(hessian: np.ndarray, k: int, penalty: float) -> np.ndarray:
     hessian = hessian.reshape(k, d + 1, k, d + 1).copy()
     if k > 1:
         together = np.einsum("kikj->ij", hessian) / k
-        if penalty:
-            together[:d] = together[:, :d] = 0.0
+        held = np.flatnonzero(np.broadcast_to(penalty, d))
+        together[held] = together[:, held] = 0.0
         hessian += together[None, :, None, :] / k
     columns = np.arange(d)
     for i in range(k):

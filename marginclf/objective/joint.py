@@ -20,6 +20,7 @@ from .base import Objective, Reach
 from .curvature import JointCurvature, joint_hessian
 from .endless import separated
 from .intercepts import minimised
+from .penalty import L2
 from .point import Point, kept
 
 _PART = 1 << 12
@@ -53,8 +54,8 @@ class JointObjective(Objective):
         C s, or s without a penalty.
     n_classes : int
         K, at least 3.
-    penalty : float
-        1 for the penalty ½‖W‖², 0 for none.
+    penalty : L2
+        With weights of 0, none.
     fit_intercept : bool
         Whether b is free; otherwise it is 0.
     shifts : ndarray of shape (n,), optional
@@ -69,7 +70,7 @@ class JointObjective(Objective):
         weights: np.ndarray,
         n_classes: int,
         *,
-        penalty: float,
+        penalty: L2,
         fit_intercept: bool,
         shifts: np.ndarray | None = None,
     ) -> None:
@@ -144,8 +145,8 @@ class JointObjective(Objective):
         value, gradient = self.passes.evaluate(self.compiled, *self.split(theta))
         if self.penalty:
             w, in_w = self.w(theta), self.w(gradient)
-            value += 0.5 * float(w @ w)
-            in_w += w
+            value += self.penalty.value(w)
+            in_w += self.penalty.gradient(w)
         if not self.fit_intercept:
             self.b(gradient)[...] = 0.0
         return JointPoint(self, theta, settled=not self.fit_intercept, value=value, gradient=gradient)
@@ -206,7 +207,7 @@ class JointObjective(Objective):
 
     def adopted(self, point: Point, margins: np.ndarray, value: float) -> Point:
         w = point.w
-        value += 0.5 * float(w @ w) if self.penalty else 0.0
+        value += self.penalty.value(w)
         return JointPoint(self, point.theta, settled=True, value=value, gradient=point.gradient)
 
     def slopes(self, point: Point) -> np.ndarray:

@@ -125,9 +125,10 @@ class Point(Measured):
 
     @kept
     def half_square(self) -> float:
-        """½‖∂F/∂w‖²: how far F is from its minimum at most, with a 1-strongly convex penalty and b at its minimum."""
-        in_w = self._objective.w(self.gradient)
-        return 0.5 * float(in_w @ in_w)
+        """½‖∂F/∂w‖², by the weights of the penalty: F is that far from its minimum at most, with b at its own."""
+        objective = self._objective
+        in_w = objective.w(self.gradient)
+        return objective.penalty.conjugate(in_w) if objective.provable else 0.5 * float(in_w @ in_w)
 
     @kept
     def bound(self) -> float:
@@ -140,7 +141,7 @@ class Point(Measured):
         if not self._objective.provable:
             return math.inf
         w = self.w
-        by_convexity = 0.5 * float(w @ w) - float(self._objective.w(self.gradient) @ w)
+        by_convexity = self._objective.penalty.value(w) - float(self._objective.w(self.gradient) @ w)
         return gain(self._objective.at_zero, self.value, by_convexity)
 
     def certified(self, bound: float, gain: float | None = None) -> Self:

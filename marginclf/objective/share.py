@@ -21,6 +21,7 @@ from .base import Objective
 from .binary import BinaryObjective
 from .joint import JointObjective
 from .labels import signed_weights
+from .penalty import L2
 from .point import Point
 
 
@@ -87,15 +88,15 @@ class Problem:
     def of_part(self, part: Part) -> Iterator[Objective]:
         """What a part adds to F, without the penalty; what overflows shows in the sums."""
         with np.errstate(over="ignore", invalid="ignore"), design_matrix(part.X, self.n_jobs) as matrix:
-            yield self.objective(part, matrix, 0.0)
+            yield self.objective(part, matrix, L2(0.0))
 
     @contextmanager
     def in_memory(self, part: Part) -> Iterator[Objective]:
         """F of a part alone, as if it was all."""
         with design_matrix(part.X, self.n_jobs) as matrix:
-            yield self.objective(part, matrix, self.penalty)
+            yield self.objective(part, matrix, L2(self.penalty))
 
-    def objective(self, part: Part, matrix: DesignMatrix, penalty: float) -> Objective:
+    def objective(self, part: Part, matrix: DesignMatrix, penalty: L2) -> Objective:
         """F of a part, whose rows have been made a matrix."""
         weights, a = part.weights, part.multipliers
         if self.class_weights is not None:

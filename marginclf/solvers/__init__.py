@@ -74,7 +74,9 @@ def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_i
     entries, loss = objective.matrix.entries, objective.loss
     if loss.affine:
         return closed_form(objective, start)
-    if solver == "dual" or (solver == "auto" and objective.provable and dual_suits(n, d, entries, k)):
+    _require_weights(objective, solver)
+    suits = objective.provable and objective.penalty.uniform and dual_suits(n, d, entries, k)
+    if solver == "dual" or (solver == "auto" and suits):
         first = dual(objective, start, tol=tol, max_iter=max(1, int(SWEEPS * max_iter)), seed=seed)
         if first.status.converged and not _worth_sharpening(objective, first, tol):
             return first
@@ -90,6 +92,27 @@ def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_i
     if not _can_be_finished(objective, first):
         return first
     return _finished(objective, start, first, tol=tol, max_iter=max_iter)
+
+
+def _require_weights(objective: Objective, solver: str) -> None:
+    """Say which weights of the penalty a solver needs.
+
+    Raises
+    ------
+    ValueError
+        If it has others.
+    """
+    penalty = objective.penalty
+    if solver == "dual" and not penalty.uniform:
+        raise ValueError(
+            "solver='dual' needs a penalty that weighs all features alike, and its weights are from "
+            f"{np.min(penalty.weights):g} to {np.max(penalty.weights):g}; use solver='auto'"
+        )
+    if not (objective.loss.smooth or penalty.strong_convexity):
+        raise ValueError(
+            f"loss={objective.loss!r} has a kink, and its fit needs a penalty of every feature; the least weight is "
+            f"{np.min(penalty.weights):g}. Give every feature a positive weight, or use a smooth loss"
+        )
 
 
 def _finished(

@@ -131,7 +131,7 @@ class BinaryAscent:
             abs(shift) + abs(float(point.b[0])) + float(np.abs(point.z).max())
         ) * float(pull.sum())
         gap = max(point.value - maximum, 0.0) + _ROUNDING * rounding
-        return point.certified(gap, gain(objective.at_zero, point.value, 0.5 * float(w @ w) - gap))
+        return point.certified(gap, gain(objective.at_zero, point.value, objective.penalty.value(w) - gap))
 
     @property
     def theta(self) -> np.ndarray:

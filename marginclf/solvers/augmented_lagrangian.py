@@ -129,7 +129,7 @@ class Round:
         rounding = _ULP * float(np.abs(slopes) @ (np.abs(margins) + 2.0 * offset))
         gap = max(slack, 0.0) + rest + rounding
         found = objective.adopted(point, margins, value)
-        by_convexity = by_duality(point.w, miss, gap)
+        by_convexity = by_duality(objective.penalty.value(point.w), miss, gap)
         found = found.certified(gap, gain(objective.at_zero, found.value, by_convexity))
         return _Answer(found, after, found.relative(max(slack, 0.0)) if rest > slack else np.inf)
 

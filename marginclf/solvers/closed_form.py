@@ -19,7 +19,7 @@ def closed_form(objective: BinaryObjective, start: Point) -> Solution[Point]:
         Any point.
     """
     start.require_finite()
-    w = start.w - objective.w(start.gradient)
+    w = start.w - objective.w(start.gradient) / objective.penalty.diagonal
     point = objective.at(objective.theta(w, 0.0))
     if objective.fit_intercept:
         weights, positive = objective.row_weights, objective.v > 0.0

@@ -62,10 +62,10 @@ class ConjugateGradients:
         Without a penalty there is not even that.
         """
         objective = self._objective
-        if not objective.penalty:
+        if not objective.penalty.strong_convexity:
             return 0.0
         if not objective.provable:
-            return float(r @ r) / objective.penalty
+            return float(r @ r) / objective.penalty.strong_convexity
         found, left, last = 0.0, self._bound(r), math.inf
         while known + found < left <= _PAYS * last:
             step, rest = self.solve(r.copy())
@@ -92,4 +92,4 @@ class ConjugateGradients:
             amount = max(float(r_b @ delta), 0.0)
             r = r - self._curvature.product(objective.theta(0.0, delta))
         in_w = objective.w(r)
-        return amount + float(in_w @ in_w) / objective.penalty
+        return amount + 2.0 * objective.penalty.conjugate(in_w)

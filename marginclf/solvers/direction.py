@@ -59,7 +59,7 @@ def direct(objective: Objective) -> bool:
 
 def newton_direction(objective: Objective, point: Point) -> Direction:
     """−H⁻¹g at a point; where H is not positive definite, with H's curvatures made positive."""
-    if objective.provable and objective.keeps_decisions:
+    if objective.provable and objective.keeps_decisions and objective.penalty.uniform:
         found = row_space_step(objective, point, limit=DIRECT_LIMIT)
         if found is not None:
             step, missing = found
@@ -137,7 +137,8 @@ def _by_cholesky(objective: Objective, point: Point, curvature: Curvature) -> np
         # Without mixed derivatives, b is by itself.
         solution[-1] = right[-1] / curvature.decoupled if curvature.decoupled > 0.0 else 0.0
         right = right[:-1]
-    if objective.penalty and objective.fit_intercept | (objective.n_outputs == 1):
+    held = objective.penalty.strong_convexity > 0.0
+    if held and objective.fit_intercept | (objective.n_outputs == 1):
         _, solution[: len(right)], info = lapack.dposv(hessian, right, lower=True)
         return solution if info == 0 else None
     free = _free(objective, len(right))
@@ -151,7 +152,7 @@ def _by_cholesky(objective: Objective, point: Point, curvature: Curvature) -> np
         return None
     scale = np.sqrt(spread)
     factor, found, info = lapack.dposv(hessian / scale / scale[:, None], right / scale, lower=True)
-    if info != 0 or (not objective.penalty and not factor.diagonal().min() > _DEPENDENT):
+    if info != 0 or (not held and not factor.diagonal().min() > _DEPENDENT):
         return None
     solution[: len(free)][free] = found / scale
     return solution
@@ -162,15 +163,16 @@ def _free(objective: Objective, size: int) -> np.ndarray:
     k, d = objective.n_outputs, objective.matrix.shape[1]
     free = np.ones((k, d + 1), dtype=bool)
     free[:, d] = objective.fit_intercept
-    if objective.fit_intercept and not objective.penalty:
-        free[:, :d] = ~objective.constant_columns
+    if objective.fit_intercept and not objective.penalty.strong_convexity:
+        loose = np.broadcast_to(objective.penalty.weights, d) == 0.0
+        free[:, :d] = ~(objective.constant_columns & loose)
     return free.ravel()[:size]
 
 
 def _rounding(objective: Objective, curvature: Curvature, size: int) -> np.ndarray:
     """What of the diagonal may be rounding: the squared mean of a column that has been taken off."""
     found = np.zeros((objective.n_outputs, objective.matrix.shape[1] + 1))
-    if curvature.centre is not None and not objective.penalty:
+    if curvature.centre is not None and not objective.penalty.strong_convexity:
         in_b = np.abs(curvature.intercepts().diagonal())
         found[:, :-1] = CONSTANT * in_b[:, None] * curvature.centre**2
     return found.ravel()[:size]

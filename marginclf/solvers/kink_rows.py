@@ -83,10 +83,11 @@ def reconciled(this: Any, point: Point, margins: np.ndarray, after: np.ndarray) 
     left = in_w + excess * mean - rows.T @ correction
     if (corrected < least[kink]).any() or (corrected > most[kink]).any():
         return None
-    if not left @ left <= 2.0 * point.half_square:
+    miss = objective.penalty.conjugate(left)
+    if not miss <= point.half_square:
         return None
     multipliers = after.copy()
     multipliers[kink] += change
     slack = float((np.abs(v[kink]) * change) @ (margins - u)[kink])
     balance = np.array([excess + float(correction.sum())]) if objective.fit_intercept else np.zeros(1)
-    return Reconciled(multipliers, 0.5 * float(left @ left), slack, balance)
+    return Reconciled(multipliers, miss, slack, balance)

@@ -84,7 +84,7 @@ class OfTwo:
             # In the sample; a rare value elsewhere may well matter.
             hessian[constant] = hessian[:, constant] = 0.0
             hessian[constant, constant] = self._spread()[2][constant]
-        hessian.flat[:: d + 1] += objective.penalty
+        hessian.flat[:: d + 1] += objective.penalty.weights
         factor = cholesky(hessian)
         if factor is None:
             return self._by_diagonal(start)
@@ -92,7 +92,7 @@ class OfTwo:
 
     def _by_diagonal(self, start: Point) -> Coordinates:
         total, mean, spread = self._spread()
-        factor = usable_scale(spread + self._objective.penalty)
+        factor = usable_scale(spread + self._objective.penalty.weights)
         return Coordinates(self._objective, start, factor, np.ones(1), mean, total)
 
     def _spread(self) -> tuple[float, np.ndarray, np.ndarray]:
@@ -146,11 +146,13 @@ class OfMany:
             constant = spread <= CONSTANT * total * mean**2
             if constant.any():
                 hessian[constant] = hessian[:, constant] = 0.0
-            hessian.flat[:: d + 1] += objective.penalty or 1e-10 * max(float(spread.max()), 1e-300)
+            hessian.flat[:: d + 1] += objective.penalty.weights
+            if not objective.penalty.strong_convexity:
+                hessian.flat[:: d + 1] += 1e-10 * max(float(spread.max()), 1e-300)
             factor = cholesky(hessian)
         if factor is None:
             spread = sample.matrix.squared_product(c) - total * mean**2
-            factor = usable_scale(np.maximum(spread, 0.0) + objective.penalty)
+            factor = usable_scale(np.maximum(spread, 0.0) + objective.penalty.weights)
         return Coordinates(objective, start, factor, scales, mean, total)
 
     def _curvatures(self, point: Point) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from scipy import sparse
 from marginclf.losses import get_loss
 from marginclf.matrix import design_matrix
 from marginclf.matrix.joint import pairs
-from marginclf.objective import JointObjective
+from marginclf.objective import L2, JointObjective
 
 KINDS = {
     "C": np.asarray,
@@ -29,7 +29,7 @@ def problem(kind, n, d, k, loss="logistic", *, weighted=True, n_jobs=1, shifts=N
     y = rng.integers(0, k, n).astype(np.uint8)
     s = rng.uniform(0.1, 2.0, n) if weighted else np.full(1, 1.5)
     matrix = design_matrix(kind(X), n_jobs)
-    objective = JointObjective(matrix, get_loss(loss), y, s, k, penalty=1.0, fit_intercept=True, shifts=shifts)
+    objective = JointObjective(matrix, get_loss(loss), y, s, k, penalty=L2(), fit_intercept=True, shifts=shifts)
     theta = objective.theta(rng.normal(size=(k, d)) / np.sqrt(d), rng.normal(size=k))
     return X, y, np.broadcast_to(s, n), objective, theta
 

@@ -10,7 +10,7 @@ from references import mp, reference
 
 from marginclf.losses import DWD, Exponential, GeneralizedCrossEntropy, Logistic, Savage, Sigmoid, SquaredHinge
 from marginclf.matrix import design_matrix
-from marginclf.objective import JointObjective
+from marginclf.objective import L2, JointObjective
 from marginclf.objective.curvature import JointCurvature
 from marginclf.solvers import Status
 from marginclf.solvers.convergence import verdict
@@ -32,7 +32,9 @@ def draw(n=40, d=3, seed=0):
 
 
 def point_of(loss, X, codes, weights, W, fit_intercept, penalty=1.0):
-    objective = JointObjective(design_matrix(X), loss, codes, weights, K, penalty=penalty, fit_intercept=fit_intercept)
+    objective = JointObjective(
+        design_matrix(X), loss, codes, weights, K, penalty=L2(penalty), fit_intercept=fit_intercept
+    )
     b = np.zeros(K)
     if fit_intercept:  # near where the rows are
         b = np.array([0.3, -0.5, 0.4, -0.2]) - W @ np.asarray(X.mean(axis=0))

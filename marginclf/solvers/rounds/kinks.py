@@ -16,7 +16,7 @@ from scipy import sparse
 
 from ...matrix import design_matrix
 from ...matrix.parts import Part
-from ...objective import BinaryObjective, PartitionedObjective, PartitionedPoint, Zone, sides
+from ...objective import L2, BinaryObjective, PartitionedObjective, PartitionedPoint, Zone, sides
 
 _NUMBERS = 1 << 22
 """Of the rows that are asked for: 32 MB."""
@@ -128,7 +128,7 @@ class KinkRows:
         else:
             X = np.concatenate([zone.X, means])
         with design_matrix(X, problem.n_jobs) as matrix:
-            reduced = BinaryObjective(matrix, problem.loss, v, penalty=1.0, fit_intercept=problem.fit_intercept)
+            reduced = BinaryObjective(matrix, problem.loss, v, penalty=L2(), fit_intercept=problem.fit_intercept)
             start = reduced.theta(*problem.coefficients(theta))
             point = solve(reduced, start, solver="auto", tol=_EXACT, max_iter=1000).point
         lower = point.value - point.bound

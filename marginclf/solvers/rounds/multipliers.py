@@ -75,7 +75,9 @@ def multipliers_by_rounds(
         theta = point.theta
         gap = _gap(point)
         point.value = point.loss_value
-        point.gain = gain(objective.at_zero, point.value, by_duality(theta[:, :-1], _miss(point), gap))
+        point.gain = gain(
+            objective.at_zero, point.value, by_duality(0.5 * float((theta[:, :-1] ** 2).sum()), _miss(point), gap)
+        )
         bound = max(bound, point.value - gap)
         best = _better(objective, best, point, bound)
         objective.report(lambda: best)  # noqa: B023 (called at once)

@@ -1,0 +1,97 @@
+"""The penalty of the coefficients: what solvers and proofs may ask of it."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol, Self
+
+import numpy as np
+
+
+class Penalty(Protocol):
+    """A convex penalty of the coefficients w, a vector in the order of θ, least at 0.
+
+    Attributes
+    ----------
+    strong_convexity : float
+        The largest μ with which it is μ-strongly convex; 0 where a feature is not penalised.
+    smooth : bool
+        Whether it has a gradient everywhere.
+    """
+
+    strong_convexity: float
+    smooth: bool
+
+    def value(self, w: np.ndarray) -> float:
+        """What it adds to F."""
+
+    def gradient(self, w: np.ndarray) -> np.ndarray:
+        """Of its smooth part."""
+
+    def prox(self, w: np.ndarray, step: float) -> np.ndarray:
+        """argmin_u penalty(u) + ‖u − w‖²/(2 step)."""
+
+    def subgradient_distance(self, w: np.ndarray, g: np.ndarray) -> np.ndarray:
+        """How far −g is from the subdifferential at w, entry by entry."""
+
+    def conjugate(self, g: np.ndarray) -> float:
+        """sup_w g·w − penalty(w)."""
+
+
+class L2:
+    """½ Σ_j λ_j Σ_k w_kj².
+
+    Parameters
+    ----------
+    weights : float or ndarray of shape (n_features,), default=1.0
+        λ ≥ 0; one number for all features. 0 does not penalise a feature.
+    """
+
+    smooth = True
+
+    def __init__(self, weights: float | np.ndarray = 1.0) -> None:
+        self.weights = weights
+        self.diagonal = weights
+        least, most = float(np.min(weights, initial=math.inf)), float(np.max(weights, initial=0.0))
+        if not (least >= 0.0 and most < math.inf):
+            raise ValueError(f"weights of the penalty must be numbers of at least 0, and not infinite; got {weights!r}")
+        self.strong_convexity = least if least < math.inf else 1.0
+        self._any = most > 0.0
+
+    def __bool__(self) -> bool:
+        """Whether it penalises any feature."""
+        return self._any
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all features weigh the same; then the weight is 0 or 1, as C says how much."""
+        return np.ndim(self.weights) == 0
+
+    def laid_out(self, shape: tuple[int, int], *, by_column: bool) -> Self:
+        """For coefficients of a shape, (K, d) or, ``by_column``, (d, P)."""
+        if self.uniform:
+            return self
+        found = type(self)(self.weights)
+        weights = np.asarray(self.weights, dtype=float)
+        found.diagonal = np.repeat(weights, shape[1]) if by_column else np.tile(weights, shape[0])
+        return found
+
+    def value(self, w: np.ndarray) -> float:
+        return 0.5 * float(w @ (self.diagonal * w)) if self._any else 0.0
+
+    def gradient(self, w: np.ndarray) -> np.ndarray:
+        return self.diagonal * w
+
+    def prox(self, w: np.ndarray, step: float) -> np.ndarray:
+        return w / (1.0 + step * self.diagonal)
+
+    def subgradient_distance(self, w: np.ndarray, g: np.ndarray) -> np.ndarray:
+        return np.abs(g + self.diagonal * w)
+
+    def conjugate(self, g: np.ndarray) -> float:
+        if self.uniform:
+            return 0.5 * float(g @ g) / self.strong_convexity if self._any else (math.inf if g.any() else 0.0)
+        free = np.asarray(self.diagonal) == 0.0
+        if g[free].any():
+            return math.inf
+        return 0.5 * float((g[~free] ** 2 / np.asarray(self.diagonal)[~free]).sum())

@@ -1,0 +1,100 @@
+"""The L2 penalty with weights of its own for each feature, through the solvers."""
+
+import importlib
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from marginclf.losses import get_loss
+from marginclf.matrix import design_matrix
+from marginclf.objective import L2, BinaryObjective, JointObjective, signed_weights
+from marginclf.solvers import Status, solve
+
+N, D = 90, 4
+WEIGHTS = np.array([0.3, 1.0, 4.0, 20.0])
+RNG = np.random.default_rng(8)
+X = RNG.normal(size=(N, D)) + np.array([0.0, 1.0, -2.0, 0.0])
+CODES = (X @ RNG.normal(size=(D, 3)) + RNG.gumbel(size=(N, 3))).argmax(axis=1).astype(np.uint8)
+STORES = {"dense": np.asarray, "sparse": sp.csr_array}
+FORMS = {"binary": 1, "joint": 3}
+SOLVED = [(loss, "newton") for loss in ("logistic", "squared_hinge", "hinge")]
+SOLVED += [(loss, solver) for loss in ("logistic", "squared_hinge") for solver in ("lbfgs", "conjugate gradients")]
+
+
+def objective_of(loss, form, rows, penalty, *, fit_intercept=True):
+    matrix = design_matrix(rows)
+    how = {"penalty": penalty, "fit_intercept": fit_intercept}
+    if form == "binary":
+        return BinaryObjective(matrix, get_loss(loss), signed_weights(CODES, 0, 3, None, 2.0), **how)
+    return JointObjective(matrix, get_loss(loss), CODES, np.full(1, 2.0), 3, **how)
+
+
+def minimum(objective, solver, tol=1e-10):
+    return solve(objective, objective.zeros(), solver=solver, tol=tol, max_iter=1000)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False], ids=["intercept", "no-intercept"])
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("loss", "solver"), SOLVED)
+def test_weights_are_units_of_the_columns(loss, solver, form, store, fit_intercept, monkeypatch):
+    """½ λ w² is ½ v² for v = √λ w, which x / √λ has as its coefficient."""
+    weighted = objective_of(loss, form, STORES[store](X), L2(WEIGHTS), fit_intercept=fit_intercept)
+    plain = objective_of(loss, form, STORES[store](X / np.sqrt(WEIGHTS)), L2(), fit_intercept=fit_intercept)
+    expected = minimum(plain, "newton", 1e-12)
+    if solver == "conjugate gradients":
+        monkeypatch.setattr(importlib.import_module("marginclf.solvers.direction"), "DIRECT_LIMIT", 0)
+    found = minimum(weighted, "lbfgs" if solver == "lbfgs" else "newton")
+    assert found.status is Status.PROVEN
+    assert found.point.value == pytest.approx(expected.point.value, rel=1e-9)
+    units = expected.point.coefficients / np.sqrt(WEIGHTS)
+    np.testing.assert_allclose(found.point.coefficients, units, rtol=1e-4, atol=1e-4)  # tol leaves its root
+    # What is proven and what is gained are the same in either units.
+    there = weighted.at(weighted.theta(0.5 * units, expected.point.b))
+    same = plain.at(plain.theta(0.5 * expected.point.coefficients, expected.point.b))
+    if get_loss(loss).smooth:
+        assert there.bound == pytest.approx(same.bound, rel=1e-9)
+        assert there.bound >= there.value - expected.point.value
+    assert there.gain == pytest.approx(same.gain, rel=1e-9)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+def test_a_feature_that_is_not_penalised(solver, form):
+    """Nothing is proven by the gradient then; the optimum is where a tiny weight leads."""
+    weights = np.array([0.0, 1.0, 1.0, 1.0])
+    found = minimum(objective_of("logistic", form, X, L2(weights)), solver)
+    near = minimum(objective_of("logistic", form, X, L2(np.maximum(weights, 1e-9))), "newton", 1e-12)
+    assert np.isnan(found.point.bound)
+    assert found.status is Status.LIMIT_OF_PRECISION
+    assert found.point.value == pytest.approx(near.point.value, rel=1e-8)
+    spread = found.point.coefficients - found.point.coefficients[:, :1].mean(axis=0) * [1, 0, 0, 0] * (form == "joint")
+    wanted = near.point.coefficients - near.point.coefficients[:, :1].mean(axis=0) * [1, 0, 0, 0] * (form == "joint")
+    np.testing.assert_allclose(spread, wanted, atol=1e-3)
+
+
+def test_what_needs_other_weights_says_so():
+    with pytest.raises(ValueError, match=r"solver='dual' needs a penalty that weighs all features alike.*0.3 to 20"):
+        minimum(objective_of("logistic", "binary", X, L2(WEIGHTS)), "dual")
+    with pytest.raises(ValueError, match="needs a penalty of every feature; the least weight is 0"):
+        minimum(objective_of("hinge", "binary", X, L2(np.array([0.0, 1.0, 1.0, 1.0]))), "newton")
+    with pytest.raises(ValueError, match="numbers of at least 0"):
+        L2(np.array([1.0, -1.0]))
+    with pytest.raises(ValueError, match="numbers of at least 0"):
+        L2(np.array([1.0, np.nan]))
+
+
+def test_the_functions_of_the_penalty():
+    penalty = L2(WEIGHTS).laid_out((2, D), by_column=False)
+    rng = np.random.default_rng(0)
+    w, g, u = rng.normal(size=(3, 2 * D))
+    assert penalty.value(w) == pytest.approx(0.5 * (np.tile(WEIGHTS, 2) * w**2).sum())
+    # Fenchel and Young: equal where g is the gradient.
+    assert penalty.value(w) + penalty.conjugate(g) >= w @ g
+    assert penalty.value(w) + penalty.conjugate(penalty.gradient(w)) == pytest.approx(w @ penalty.gradient(w))
+    near = penalty.prox(w, 0.7)
+    np.testing.assert_allclose(penalty.gradient(near) + (near - w) / 0.7, 0.0, atol=1e-14)
+    np.testing.assert_allclose(penalty.subgradient_distance(u, -penalty.gradient(u)), 0.0, atol=1e-14)
+    assert L2(np.array([0.0, 1.0])).conjugate(np.array([1.0, 0.0])) == np.inf
+    assert L2(np.array([0.0, 2.0])).conjugate(np.array([0.0, 2.0])) == 1.0
