@@ -106,7 +106,7 @@ class Objective(Monitored):
         w = theta[: self._size].reshape(self._shape)
         return w.T[: self.n_outputs] if self._by_column else w
 
-    def theta(self, W: np.ndarray, b: Any) -> np.ndarray:
+    def theta(self, W: np.ndarray | float, b: Any) -> np.ndarray:
         """θ of coefficients (K, d) or (d,) and intercepts."""
         theta = self.zeros()
         self.by_class(theta)[...] = W

@@ -92,8 +92,8 @@ class BinaryCurvature:
 
     def dense(self) -> np.ndarray:
         matrix, c, centre = self._matrix, self._c, self.centre
-        apart = centre is None or not math.isnan(self.decoupled)
-        hessian = matrix.gram(c, centre) if apart else binary_hessian(matrix, c, centre)
+        coupled = centre is not None and math.isnan(self.decoupled)
+        hessian = binary_hessian(matrix, c, np.asarray(centre)) if coupled else matrix.gram(c, centre)
         if not np.isfinite(hessian).all():
             raise OverflowError("the Hessian overflows")
         d = matrix.shape[1]

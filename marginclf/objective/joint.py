@@ -9,6 +9,7 @@ loss that never increases. For the logistic loss it is softmax regression.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -217,7 +218,7 @@ class JointObjective(Objective):
         """The largest magnitude of a decision value."""
         return max(float(np.abs(z).max()) for _, z in self._decisions(theta))
 
-    def _decisions(self, theta: np.ndarray):
+    def _decisions(self, theta: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
         """Part of the rows and their decision values (K, m)."""
         n = self.matrix.shape[0]
         for start in range(0, n, _PART):

@@ -62,7 +62,8 @@ def dual(objective: Objective, start: Point, *, tol: float, max_iter: int, seed:
     smooth, joint = objective.loss.smooth, objective.n_outputs > 1
     if smooth and start.w.any() and start.excess <= tol:
         return Solution(start, Status.PROVEN, 0)
-    ascent = (JointAscent if joint else BinaryAscent)(objective, start, seed)
+    of_rows: Any = objective
+    ascent: Any = (JointAscent if joint else BinaryAscent)(of_rows, start, seed)
 
     def certify() -> Point:
         return ascent.point() if smooth else certified(objective, ascent.theta, ascent.multipliers)

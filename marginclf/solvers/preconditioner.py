@@ -48,7 +48,7 @@ _PART = 1 << 11
 _RAREST = 1e-6
 
 
-def preconditioners(objective: Objective) -> Any:
+def preconditioners(objective: Any) -> Any:
     """What makes coordinates around one point after another, from the same sample of the rows."""
     return OfTwo(objective) if objective.n_outputs == 1 else OfMany(objective)
 
