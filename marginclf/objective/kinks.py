@@ -8,7 +8,6 @@ import numpy as np
 
 from ..losses import MarginLoss
 from ..matrix.parts import Part, Sums
-from .binary import BinaryObjective
 from .share import Problem
 
 _FAR = 1e6
@@ -59,8 +58,8 @@ def around_kinks(part: Part, problem: Problem, theta: np.ndarray, reach: float, 
         More rows than these are counted only.
     """
     with problem.of_part(part) as objective:
-        assert isinstance(objective, BinaryObjective)
-        v, point = objective.v, objective.point(objective.theta(*problem.coefficients(theta)))
+        of_two: Any = objective
+        v, point = of_two.v, objective.point(objective.theta(*problem.coefficients(theta)))
         m = objective.margins(point)
         side = sides(problem.loss, m, reach)
         rows = np.flatnonzero((side == 0) & (v != 0.0))

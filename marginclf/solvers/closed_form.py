@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ..objective import BinaryObjective, BinaryPoint, Objective, Point
+from ..objective import BinaryPoint, Point
 from .solution import Solution, Status
 
 
-def closed_form(objective: Objective, start: Point) -> Solution[Point]:
+def closed_form(objective: Any, start: Point) -> Solution[Point]:
     """w = −∇(Σ C s φ), which does not depend on w; b midway between the class means along w.
 
     Parameters
     ----------
-    objective : Objective
-        F of two classes, with an affine loss, a penalty and, with an intercept, the same weight on both classes.
+    objective : BinaryObjective
+        F, with an affine loss, a penalty and, with an intercept, the same weight on both classes.
     start : Point
         Any point.
     """
-    assert isinstance(objective, BinaryObjective)
     start.require_finite()
     w = start.w - objective.w(start.gradient) / objective.penalty.diagonal
     point = objective.at(objective.theta(w, 0.0))

@@ -10,6 +10,7 @@ from scipy.linalg import lapack
 
 from ..losses import MarginLoss
 from ..matrix.joint import pairs
+from ..matrix.parts import stratified
 from ..objective import CONSTANT, BinaryObjective, BinaryPoint, JointObjective, Objective, Point
 from .coordinates import Coordinates
 from .direction import direct
@@ -39,9 +40,6 @@ _SEED = 0
 
 _WHOLE_LIMIT = 600
 """Coefficients and intercepts up to which the factor of a whole Hessian of the sample is used."""
-
-_LEAST_SHARE = 0.25
-"""Part of the sample that classes share equally, whatever their size."""
 
 _SMALL = 1 << 18
 _PART = 1 << 11
@@ -119,7 +117,9 @@ class OfMany:
         size = min(sample_rows(n, d, objective.matrix.entries), max(n // 25, LEAST_SAMPLES * d))
         # Data that is not tall is its own sample, and small data as well; its diagonal is all that is taken of others.
         self._dense = size > 0 or n * d <= _SMALL
-        rows, scale = _stratified(objective, size or min(n, max(_SMALL // d, 20 * math.isqrt(n))))
+        codes, weights = objective.passes.codes, objective.passes.weights
+        size = size or min(n, max(_SMALL // d, 20 * math.isqrt(n)))
+        rows, scale = stratified(codes, weights if weights.size > 1 else None, size, _SEED)
         self._sample = objective.sample(rows, scale)
         self.whole = objective.loss.convex and direct(objective) and objective.n_parameters <= _WHOLE_LIMIT
 
@@ -179,24 +179,6 @@ def _lower(objective: Objective, sample: Objective, start: Point) -> Point:
     found = newton(sample, sample.origin(), tol=_SAMPLE_TOL, max_iter=_SAMPLE_ITERATIONS, to_rounding=False)
     there = objective.evaluate(found.point.theta)
     return there if there.value < start.value else start
-
-
-def _stratified(objective: JointObjective, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of every class, and what each of them stands for."""
-    codes, k = objective.passes.codes, objective.n_outputs
-    rng = np.random.default_rng(_SEED)
-    counts = np.bincount(codes, minlength=k)
-    order = np.argsort(codes, kind="stable")
-    ends = np.cumsum(counts)
-    rows, scale = [], []
-    for count, end in zip(counts, ends, strict=True):
-        share = (1.0 - _LEAST_SHARE) * count / len(codes) + _LEAST_SHARE / k
-        m = min(int(count), max(1, round(size * share)))
-        # One in each stretch of the rows, whatever order they are in.
-        places = ((np.arange(m) + rng.random(m)) * (count / m)).astype(np.intp)
-        rows.append(order[end - count : end][places])
-        scale.append(np.full(m, count / m))
-    return np.concatenate(rows), np.concatenate(scale)
 
 
 def sample_rows(n: int, d: int, entries: int) -> int:
