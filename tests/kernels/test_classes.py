@@ -15,7 +15,9 @@ STORAGES = {
     "csr": sp.csr_array,
     "csc": sp.csc_array,
 }
-EVERY_STORAGE = pytest.mark.parametrize("storage", STORAGES)
+EVERY_STORAGE = pytest.mark.parametrize(
+    "storage", [pytest.param(name, marks=[pytest.mark.slow] * (name == "C-float32")) for name in STORAGES]
+)
 
 
 @EVERY_STORAGE

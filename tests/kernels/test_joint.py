@@ -18,7 +18,10 @@ KINDS = {
     "CSC": sparse.csc_matrix,
     "CSR32": lambda X: sparse.csr_matrix(X.astype(np.float32)),
 }
-STORAGE = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+# Each compiles its functions anew; fits of float32 are in test_joint.py of the folder above and in test_onnx.py.
+STORAGE = pytest.mark.parametrize(
+    "kind", [pytest.param(kind, id=name, marks=[pytest.mark.slow] * ("32" in name)) for name, kind in KINDS.items()]
+)
 # Fewer and more classes than lanes, more rows than a block and than a chunk, short rows and long ones.
 SHAPES = pytest.mark.parametrize(("n", "d", "k"), [(50, 3, 3), (300, 7, 5), (1500, 40, 4), (700, 33, 9)])
 

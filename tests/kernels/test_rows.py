@@ -24,7 +24,11 @@ STORAGES = {
     "csc-int32-float32": lambda X: _sparse(X, np.int32, np.float32, sp.csc_array),
     "csc-int64-float64": lambda X: _sparse(X, np.int64, np.float64, sp.csc_array),
 }
-EVERY_STORAGE = pytest.mark.parametrize("storage", STORAGES)
+# Each compiles its functions anew: those that differ from another in one type only are for the slow tests.
+SLOW = "dense-F-float32", "csr-int32-float32", "csr-int64-float64", "csc-int32-float32", "csc-int64-float64"
+EVERY_STORAGE = pytest.mark.parametrize(
+    "storage", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in STORAGES]
+)
 
 # Around what is unrolled (4 rows), the block (256 rows) and the chunks below.
 SIZES = [(n, d) for n in (1, 3, 4, 5, 255, 256, 257, 1000) for d in (1, 2, 7, 30)]
@@ -144,7 +148,10 @@ def test_products(storage):
             assert (np.abs(difference) <= 1e-14 * scale).all(), (kernel.__name__, n, d)
 
 
-@pytest.mark.parametrize("storage", ["dense-C-float32", "dense-F-float32", "csr-int32-float32", "csc-int32-float32"])
+@pytest.mark.parametrize(
+    "storage",
+    ["dense-C-float32", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW if name.endswith("32"))],
+)
 def test_squares_of_float32_do_not_overflow(storage):
     X = np.array([[1e30, 1e-30], [0.0, 3e38]])
     rows, gradients = stored(storage, X), np.empty((1, 2))
@@ -227,7 +234,7 @@ def test_pointwise():
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(
-    storage=st.sampled_from(list(STORAGES)),
+    storage=st.sampled_from([name for name in STORAGES if name not in SLOW]),
     n=st.integers(1, 40),
     d=st.integers(1, 9),
     chunk_rows=st.integers(1, 50),

@@ -41,8 +41,11 @@ ROWS = {
 }
 IN_PARTS = "in a file", "Dask"
 LOSSES = ("logistic", "squared_hinge", "dwd")
+# What a solver does is the same for all storages in memory: all of them with each are for the slow tests.
 CASES = [
-    (margin, rows, solver)
+    pytest.param(
+        margin, rows, solver, marks=[pytest.mark.slow] * (solver != "auto" and rows not in ("dense", *IN_PARTS))
+    )
     for margin in MARGINS
     for rows in ROWS
     for solver in ("auto", *SOLVERS)
