@@ -182,7 +182,9 @@ def test_a_folder_that_is_deleted_while_a_process_runs(cold, cache):
 
 def test_every_entry_is_damaged(cold, cache, tried):
     package, _, first = cold
-    paths = sorted(entries(cache).values())
+    some = ("linear", "hinge", "savage", "logistic", "squared_hinge")
+    others = {f"{cls.__name__}.block" for name, cls in catalogue().items() if name not in some}
+    paths = sorted(set(entries(cache).values()) - {entry(cache, name) for name in others})
     rng = np.random.default_rng(0)
     originals = [path.read_bytes() for path in paths]
     for k, path in enumerate(paths):
@@ -199,9 +201,9 @@ def test_every_entry_is_damaged(cold, cache, tried):
             path.mkdir()
         else:
             path.write_bytes(damaged)
-    report = run("everything()", package, cache)
+    report = run(f"everything{some}", package, cache)
     assert report["numbers"] == first["numbers"]
-    assert report["losses"] == first["losses"]
+    assert report["losses"] == {name: first["losses"][name] for name in some}
     assert len(report["warnings at the end"]) == 1
     tried(len(paths))
 
