@@ -84,6 +84,7 @@ def _fitted(model):
     return model.fit(X, y)
 
 
+@pytest.mark.slow  # a pool of processes
 @pytest.mark.parametrize("loss", ["savage", SmoothHinge(gamma=0.5)])
 def test_joblib_workers(loss):
     models = [MarginLinearClassifier(loss, C=C) for C in (0.1, 1.0, 10.0)]

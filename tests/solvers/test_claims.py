@@ -40,7 +40,7 @@ ROWS = {
     "Dask": collection,
 }
 IN_PARTS = "in a file", "Dask"
-LOSSES = ("logistic", "squared_hinge", "dwd")
+LOSSES = ("logistic", "squared_hinge")
 # What a solver does is the same for all storages in memory: all of them with each are for the slow tests.
 CASES = [
     pytest.param(
