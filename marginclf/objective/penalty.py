@@ -57,15 +57,12 @@ class L2:
             raise ValueError(f"weights of the penalty must be numbers of at least 0, and not infinite; got {weights!r}")
         self.strong_convexity = least if least < math.inf else 1.0
         self._any = most > 0.0
+        # Whether all features weigh the same; then the weight is 0 or 1, as C says how much.
+        self.uniform = np.ndim(weights) == 0
 
     def __bool__(self) -> bool:
         """Whether it penalises any feature."""
         return self._any
-
-    @property
-    def uniform(self) -> bool:
-        """Whether all features weigh the same; then the weight is 0 or 1, as C says how much."""
-        return np.ndim(self.weights) == 0
 
     def laid_out(self, shape: tuple[int, int], *, by_column: bool) -> Self:
         """For coefficients of a shape, (K, d) or, ``by_column``, (d, P)."""
@@ -77,10 +74,12 @@ class L2:
         return found
 
     def value(self, w: np.ndarray) -> float:
-        return 0.5 * float(w @ (self.diagonal * w)) if self._any else 0.0
+        if self.uniform:
+            return 0.5 * self.strong_convexity * float(w @ w)
+        return 0.5 * float(w @ (self.diagonal * w))
 
     def gradient(self, w: np.ndarray) -> np.ndarray:
-        return self.diagonal * w
+        return w if self.strong_convexity == 1.0 and self.uniform else self.diagonal * w
 
     def prox(self, w: np.ndarray, step: float) -> np.ndarray:
         return w / (1.0 + step * self.diagonal)

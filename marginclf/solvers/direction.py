@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ _DEPENDENT = 1e-6
 """Root of the part of a column's variance that the columns before it leave unexplained, below which it is rounding."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Direction:
     """A descent direction.
 
@@ -42,13 +41,19 @@ class Direction:
     gain: float
     missing: Callable[[], float] | None = None
 
-    @cached_property
+    _decrement: float | None = None
+
+    @property
     def decrement(self) -> float:
         """At least ½ gᵀH⁻¹g: what a quadratic model says can be gained, where the gain may be too small a part of it.
 
         Only a status needs it, and only where the gain is small already.
         """
-        return self.gain if self.missing is None else self.gain + 0.5 * self.missing()
+        if self.missing is None:
+            return self.gain
+        if self._decrement is None:
+            self._decrement = self.gain + 0.5 * self.missing()
+        return self._decrement
 
 
 def direct(objective: Objective) -> bool:
@@ -85,21 +90,27 @@ def _direction(point: Point, step: np.ndarray, missing: Callable[[], float] | No
 
 def _centred(objective: Objective, curvature: Curvature, gradient: np.ndarray) -> np.ndarray:
     """A gradient in the coordinates of the curvature."""
-    if curvature.centre is None:
-        return gradient.copy()
     gradient = gradient.copy()
-    by_class = objective.by_class(gradient)
-    by_class -= objective.b(gradient)[:, None] * curvature.centre
+    if curvature.centre is None:
+        return gradient
+    if objective.n_outputs == 1:
+        gradient[:-1] -= gradient[-1] * curvature.centre
+    else:
+        by_class = objective.by_class(gradient)
+        by_class -= objective.b(gradient)[:, None] * curvature.centre
     return gradient
 
 
 def _uncentred(objective: Objective, curvature: Curvature, step: np.ndarray) -> np.ndarray:
     """A step, changed in place to (w, b) from the coordinates of the curvature."""
+    if objective.n_outputs == 1:
+        if curvature.centre is not None:
+            step[-1] -= step[:-1] @ curvature.centre
+        return step
     b = objective.b(step)
     if curvature.centre is not None:
         b -= objective.by_class(step) @ curvature.centre
-    if objective.n_outputs > 1:
-        b -= b.mean()
+    b -= b.mean()
     return step
 
 

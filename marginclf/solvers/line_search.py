@@ -16,7 +16,7 @@ _FLAT = 0.1
 
 def moved(objective: Objective, point: Point, direction: Direction, t: float, *, settled: bool) -> Point:
     """The point at t steps along a direction, with b at its minimum if ``settled``."""
-    theta = point.theta + t * direction.step
+    theta = point.theta + (direction.step if t == 1.0 else t * direction.step)
     return objective.at(theta) if settled else objective.evaluate(theta)
 
 

@@ -79,9 +79,10 @@ class _Run:
         objective, point = self._objective, self._point
         if n_iter:
             objective.report(lambda: point if point.settled else objective.at(point.theta))
-        point = self._point = self._proven_early()
-        if point.settled and not self._settled and self._is_enough():
-            return Solution(point, Status.PROVEN, n_iter)
+        if not self._settled:
+            point = self._point = self._proven_early()
+            if point.settled and self._is_enough():
+                return Solution(point, Status.PROVEN, n_iter)
         direction = newton_direction(objective, point)
         status = verdict(objective, point, direction, self._tol, rough=not self._to_rounding)
         ended = self._ended(direction, status, n_iter)
@@ -100,7 +101,7 @@ class _Run:
     def _proven_early(self) -> Point:
         """The point, with b at its minimum where it looks as if its bound was enough then."""
         objective, point = self._objective, self._point
-        looks = self._met is None and not self._settled and objective.provable and not point.settled
+        looks = self._met is None and objective.provable and not point.settled
         if looks and point.unreached(point.half_square) <= _PROMISING * self._tol:
             return objective.at(point.theta)
         return point

@@ -50,10 +50,10 @@ def row_space_step(objective: Objective, point: Point, *, limit: int) -> tuple[n
         Rows up to which the system is factored.
     """
     assert isinstance(point, BinaryPoint)
-    rows = np.flatnonzero(point.c)
-    direct = _direct(objective, len(rows), limit)
+    direct = _direct(objective, np.count_nonzero(point.c), limit)
     if direct is None:
         return None
+    rows = np.flatnonzero(point.c)
     matrix, g = objective.matrix, objective.w(point.gradient)
     c = point.c[rows]
     root = np.sqrt(c)
