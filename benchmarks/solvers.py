@@ -82,7 +82,7 @@ def has_loss(loss: str, *, kinks: bool = True) -> bool:
     """Whether marginclf has the loss, with kinks or only as a smooth one."""
     try:
         return get_loss(loss).smooth or kinks
-    except (TypeError, ValueError, NotImplementedError):
+    except (TypeError, ValueError, NotImplementedError):  # an earlier marginclf, measured beside this one, lacks it
         return False
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from ..kernels.block import BLOCK_ROWS
 from ..kernels.csc import CSC, copy_rows
 from ..kernels.storage import NARROW, StoredRows
-from .base import DesignMatrix, read_only
+from .base import DesignMatrix
 from .chunks import Chunks
 from .compact import CompactRows, SweepRows
-from .csr import CSRMatrix
+from .csr import CSRMatrix, canonical
 
 _PART = 1 << 12
 """Entries of a column, on average, for which it pays to look for a part of the column: that is a jump in memory."""
@@ -25,8 +25,6 @@ _MOST_ROWS = 1 << 20
 _WORK_NUMBERS = 1 << 20
 """Work space of a pass with many columns of coefficients, unless these are more numbers."""
 
-_UNSIGNED = {4: np.uint32, 8: np.uint64}
-
 
 class CSCMatrix(DesignMatrix):
     """A sparse design matrix by columns; its arrays are used as they are unless entries are duplicate or unsorted.
@@ -38,16 +36,13 @@ class CSCMatrix(DesignMatrix):
     sparse = True
 
     def __init__(self, X: Any, n_jobs: int) -> None:
-        if not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()
-        self._X = X
+        self._X, arrays = canonical(X)
+        X = self._X
         self._converted: list[CSRMatrix] = []
-        indices, indptr = (read_only(a).view(_UNSIGNED[a.itemsize]) for a in (X.indices, X.indptr))
         # What the chunks depend on: a block is a whole one, and most often that is all rows.
         self.shape, self.entries, self._n_jobs = X.shape, X.nnz, n_jobs
         block_rows = min(self.chunks(self.shape[1]).rows, _MOST_ROWS)
-        super().__init__(StoredRows(CSC, (read_only(X.data), indices, indptr), X.shape), X.nnz, block_rows, n_jobs)
+        super().__init__(StoredRows(CSC, arrays, X.shape), X.nnz, block_rows, n_jobs)
 
     def chunks(self, width: int) -> Chunks:
         # Fewer than of a storage by rows, for each of them has a part of every column.

@@ -20,19 +20,25 @@ _RUN = 64
 _UNSIGNED = {4: np.uint32, 8: np.uint64}
 
 
+def canonical(X: Any) -> tuple[Any, tuple[np.ndarray, ...]]:
+    """X, copied where entries are duplicate or unsorted, and its arrays as the kernels take them."""
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    indices, indptr = (read_only(a).view(_UNSIGNED[a.itemsize]) for a in (X.indices, X.indptr))
+    return X, (read_only(X.data), indices, indptr)
+
+
 class CSRMatrix(DesignMatrix):
     """A sparse design matrix; its arrays are used as they are unless entries are duplicate or unsorted."""
 
     sparse = True
 
     def __init__(self, X: Any, n_jobs: int) -> None:
-        if not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()
-        self._X = X
-        indices, indptr = (read_only(a).view(_UNSIGNED[a.itemsize]) for a in (X.indices, X.indptr))
+        self._X, arrays = canonical(X)
+        X = self._X
         block_rows = int(np.clip(_BLOCK_ENTRIES // max(1, X.nnz // max(1, X.shape[0])), 16, BLOCK_ROWS))
-        super().__init__(StoredRows(CSR, (read_only(X.data), indices, indptr), X.shape), X.nnz, block_rows, n_jobs)
+        super().__init__(StoredRows(CSR, arrays, X.shape), X.nnz, block_rows, n_jobs)
 
     def _make_sweep_rows(self, rng: np.random.RandomState) -> SweepRows:
         # Neighbours of a random order are visited in a row, which memory is good at; the rows converge as fast as if

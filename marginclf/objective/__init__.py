@@ -3,7 +3,7 @@
 from .base import CONSTANT, Objective, Reach
 from .binary import BinaryObjective
 from .binary_point import BinaryPoint
-from .certificate import above, by_duality, gain
+from .certificate import above, by_duality, fenchel_young, gain
 from .curvature import Curvature, with_penalty
 from .intercepts import intercept_step, shortened
 from .joint import JointObjective
@@ -34,6 +34,7 @@ __all__ = [
     "Zone",
     "above",
     "by_duality",
+    "fenchel_young",
     "gain",
     "intercept_step",
     "shortened",

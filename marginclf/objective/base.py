@@ -2,8 +2,8 @@
 
     F(θ) = Σ_i C s_i φ(m_i) + penalty(w),   θ = (w, b),
 
-with the intercepts b never penalised. θ is one vector: the coefficients
-in the order in which the storage reads them, and after them the K intercepts.
+with the intercepts b never penalised. θ is one vector: the coefficients in the order in which the storage reads them,
+and after them the K intercepts.
 """
 
 from __future__ import annotations
@@ -270,7 +270,7 @@ class Objective(Monitored):
 
     def slopes(self, point: Point) -> np.ndarray:
         """The magnitudes of C s φ' of each row."""
-        raise NotImplementedError
+        return np.abs(self.losses(point, self.margins(point))[1])
 
     def noise(self, point: Point) -> np.ndarray:
         """What is added up in each entry of the gradient, in magnitude, at most: its rounding is in proportion."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +41,34 @@ def by_duality(value: float, miss: float, gap: float) -> float:
         The duality gap.
     """
     return max(math.sqrt(value) - math.sqrt(miss), 0.0) ** 2 - gap
+
+
+def fenchel_young(
+    smooth: Any, loss: Any, point: Any, margins: np.ndarray, before: np.ndarray, gamma: float, weights: np.ndarray
+) -> tuple[float, float, np.ndarray, np.ndarray]:
+    """Σ C s (φ(m) + φ*(−a) + a m) of the multipliers a = −φ_γ'(m − γ a_before), Σ C s φ, C s φ_γ', and a.
+
+    With u where the envelope's minimum is, −a ∈ ∂φ(u), φ*(−a) = −a u − φ(u) and φ(u) = φ_γ − ½ γ a².
+
+    Parameters
+    ----------
+    smooth : Objective
+        Of the envelope φ_γ, −γ a_before added to its margins.
+    loss : CompiledLoss
+        φ.
+    point : Point
+        Where, with its ``margins``.
+    margins, before, weights : ndarray of shape (n,)
+        m, the multipliers before, and C s.
+    gamma : float
+        γ.
+    """
+    value, _ = smooth.pointwise(loss, margins, weights)
+    envelope, slopes = smooth.losses(point, margins)
+    after = np.divide(-slopes, weights, out=np.zeros_like(slopes), where=weights > 0.0)
+    # a (m − u) with u = m − γ a_before + γ a.
+    drift = gamma * float(slopes @ (before - 0.5 * after))
+    return value - envelope - drift, value, slopes, after
 
 
 def above(value: float, lower: float) -> float:

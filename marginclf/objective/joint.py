@@ -211,9 +211,6 @@ class JointObjective(Objective):
         value += self.penalty.value(w)
         return JointPoint(self, point.theta, settled=True, value=value, gradient=point.gradient)
 
-    def slopes(self, point: Point) -> np.ndarray:
-        return np.abs(self.pointwise(self.compiled, self.margins(point))[1])
-
     def largest_decision(self, theta: np.ndarray) -> float:
         """The largest magnitude of a decision value."""
         return max(float(np.abs(z).max()) for _, z in self._decisions(theta))

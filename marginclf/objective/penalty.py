@@ -57,8 +57,8 @@ class L2:
             raise ValueError(f"weights of the penalty must be numbers of at least 0, and not infinite; got {weights!r}")
         self.strong_convexity = least if least < math.inf else 1.0
         self._any = most > 0.0
-        # Whether all features weigh the same; then the weight is 0 or 1, as C says how much.
-        self.uniform = np.ndim(weights) == 0
+        # Whether it is ½‖w‖² or nothing, which ascent in the dual and steps in the space of the rows take it for.
+        self.uniform = np.ndim(weights) == 0 and weights in (0.0, 1.0)
 
     def __bool__(self) -> bool:
         """Whether it penalises any feature."""
@@ -68,8 +68,13 @@ class L2:
         """For coefficients of a shape, (K, d) or, ``by_column``, (d, P)."""
         if self.uniform:
             return self
-        found = type(self)(self.weights)
-        weights = np.asarray(self.weights, dtype=float)
+        d = shape[0] if by_column else shape[1]
+        if np.ndim(self.weights) and np.shape(self.weights) != (d,):
+            raise ValueError(
+                f"weights of the penalty have shape {np.shape(self.weights)}, and X has {d} features; give one for each"
+            )
+        found = type(self)(np.full(d, self.weights, dtype=float))
+        weights = np.asarray(found.weights)
         found.diagonal = np.repeat(weights, shape[1]) if by_column else np.tile(weights, shape[0])
         return found
 

@@ -19,6 +19,7 @@ from ..matrix import DesignMatrix, design_matrix
 from ..matrix.parts import Part, Sums
 from .base import Objective
 from .binary import BinaryObjective
+from .certificate import fenchel_young
 from .joint import JointObjective
 from .labels import signed_weights
 from .penalty import L2
@@ -184,10 +185,8 @@ class Problem:
         """Σ C s φ, the Fenchel–Young gap of the new multipliers, and the sum of squared margins; and these a."""
         margins, weights = objective.margins(point), objective.row_weights
         before = np.zeros_like(margins) if part.multipliers is None else part.multipliers
-        value, _ = objective.pointwise(self.loss.compiled(), margins)
-        envelope, slopes = objective.losses(point, margins)
-        after = np.divide(-slopes, weights, out=np.zeros_like(slopes), where=weights > 0.0)
-        gap = value - envelope - self.width * float(slopes @ (before - 0.5 * after))
+        loss = self.loss.compiled()
+        gap, value, _, after = fenchel_young(objective, loss, point, margins, before, self.width, weights)
         return (value, gap, float(margins @ margins)), after
 
     def multipliers(self, part: Part, theta: np.ndarray) -> np.ndarray:

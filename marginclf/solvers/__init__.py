@@ -72,9 +72,9 @@ def solve(
 def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_iter: int, seed: int) -> Solution[Point]:
     (n, d), k = objective.matrix.shape, objective.n_outputs
     entries, loss = objective.matrix.entries, objective.loss
+    _require_weights(objective, solver)
     if loss.affine:
         return closed_form(objective, start)
-    _require_weights(objective, solver)
     suits = objective.provable and objective.penalty.uniform and dual_suits(n, d, entries, k)
     if solver == "dual" or (solver == "auto" and suits):
         first = dual(objective, start, tol=tol, max_iter=max(1, int(SWEEPS * max_iter)), seed=seed)
@@ -108,9 +108,11 @@ def _require_weights(objective: Objective, solver: str) -> None:
             "solver='dual' needs a penalty that weighs all features alike, and its weights are from "
             f"{np.min(penalty.weights):g} to {np.max(penalty.weights):g}; use solver='auto'"
         )
-    if not (objective.loss.smooth or penalty.strong_convexity):
+    loss = objective.loss
+    if not penalty.strong_convexity and (loss.affine or not loss.smooth):
+        why = "is a straight line" if loss.affine else "has a kink"
         raise ValueError(
-            f"loss={objective.loss!r} has a kink, and its fit needs a penalty of every feature; the least weight is "
+            f"loss={loss!r} {why}, and its fit needs a penalty of every feature; the least weight is "
             f"{np.min(penalty.weights):g}. Give every feature a positive weight, or use a smooth loss"
         )
 

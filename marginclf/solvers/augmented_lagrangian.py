@@ -30,7 +30,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..objective import Objective, Point, by_duality, gain
+from ..objective import Objective, Point, by_duality, fenchel_young, gain
 from .convergence import UNSEEN, descends
 from .direction import direct, newton_direction
 from .kink_rows import reconciled
@@ -94,16 +94,9 @@ class Round:
         return self._slack(point, self.smooth.margins(point))[0]
 
     def _slack(self, point: Point, margins: np.ndarray) -> tuple[float, float, np.ndarray, np.ndarray]:
-        """The gap, Σ C s φ, C s φ_γ' and the new a.
-
-        With u where the envelope's minimum is, −a ∈ ∂φ(u), φ*(−a) = −a u − φ(u) and φ(u) = φ_γ − ½ γ a².
-        """
-        value, _ = self.objective.pointwise(self.objective.compiled, margins, self.weights)
-        envelope, slopes = self.smooth.losses(point, margins)
-        after = np.divide(-slopes, self.weights, out=np.zeros_like(slopes), where=self.weights > 0.0)
-        # a (m − u) with u = m − γ a_before + γ a.
-        drift = self.gamma * float(slopes @ (self.before - 0.5 * after))
-        return value - envelope - drift, value, slopes, after
+        """What :func:`fenchel_young` says of the new a."""
+        loss, before = self.objective.compiled, self.before
+        return fenchel_young(self.smooth, loss, point, margins, before, self.gamma, self.weights)
 
     def answer(self, point: Point, *, reconcile: bool = False) -> _Answer:
         """The point as one of F; ``reconcile`` corrects the multipliers of rows at the kink to combine to w."""

@@ -51,7 +51,7 @@ class Coordinates:
         origin.require_finite()
         self.origin = origin
         self._objective, self._factor, self._scale, self._mean = objective, factor, scale, mean
-        self.mean = float(np.linalg.norm(mean))
+        self.mean = math.sqrt(2.0 * self._miss(np.tile(mean, (objective.n_outputs, 1))))
         self._k, self._d = objective.n_outputs, objective.matrix.shape[1]
         self._whole = self._k > 1 and factor.ndim == 2 and len(factor) > self._d
         self._root = math.sqrt(total)
@@ -110,9 +110,15 @@ class Coordinates:
         return -gradient / self._unit**2
 
     def promise(self, point: Point) -> float:
-        """½‖∂F/∂w‖² with b following."""
-        centred = self._centred(point).ravel()
-        return 0.5 * float(centred @ centred)
+        """½‖∂F/∂w‖² with b following, as :attr:`Point.half_square` measures it."""
+        return self._miss(self._centred(point))
+
+    def _miss(self, in_w: np.ndarray) -> float:
+        """½‖·‖² of a gradient (K, d) or (d,), by the weights of the penalty where something can be proved by it."""
+        flat, objective = in_w.ravel(), self._objective
+        if objective.penalty.uniform or not objective.provable:
+            return 0.5 * float(flat @ flat)
+        return objective.penalty.conjugate(objective.w(objective.theta(in_w, 0.0)))
 
     def _centred(self, point: Point) -> np.ndarray:
         """∂F/∂W with b following, of shape (K, d), or (d,) of two classes."""

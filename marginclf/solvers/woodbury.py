@@ -50,7 +50,7 @@ def row_space_step(objective: Objective, point: Point, *, limit: int) -> tuple[n
         Rows up to which the system is factored.
     """
     assert isinstance(point, BinaryPoint)
-    direct = _direct(objective, np.count_nonzero(point.c), limit)
+    direct = _direct(objective, int(np.count_nonzero(point.c)), limit)
     if direct is None:
         return None
     rows = np.flatnonzero(point.c)

@@ -10,6 +10,7 @@ from marginclf.losses import get_loss
 from marginclf.matrix import design_matrix
 from marginclf.objective import L2, BinaryObjective, JointObjective, signed_weights
 from marginclf.solvers import Status, solve
+from marginclf.solvers.preconditioner import preconditioners
 
 N, D = 90, 4
 WEIGHTS = np.array([0.3, 1.0, 4.0, 20.0])
@@ -74,11 +75,52 @@ def test_a_feature_that_is_not_penalised(solver, form):
     np.testing.assert_allclose(spread, wanted, atol=1e-3)
 
 
+@pytest.mark.parametrize("kind", ["newton", "lbfgs"])
+def test_a_number_weighs_all_features(kind):
+    """Not 1: nothing may take it for that."""
+    found = minimum(objective_of("logistic", "binary", X, L2(5.0)), kind)
+    same = minimum(objective_of("logistic", "binary", X, L2(np.full(D, 5.0))), kind)
+    np.testing.assert_allclose(found.point.theta, same.point.theta)
+    with pytest.raises(ValueError, match="weighs all features alike"):
+        minimum(objective_of("logistic", "binary", X, L2(5.0)), "dual")
+
+
+def test_a_bound_with_b_off_its_minimum_goes_by_the_weights():
+    """What moving b changes of the gradient in a column far from zero is much where its weight is little."""
+    weights = np.array([1.0, 1e-6, 1.0, 1.0])
+    objective = objective_of("logistic", "binary", X, L2(weights))
+    coordinates = preconditioners(objective).around(objective.origin())
+    point = objective.evaluate(objective.theta(0.0, 0.01))
+    for _ in range(20):  # the gradient in w is zero then, and b is not where it should be
+        hessian = objective.matrix.gram(point.c, None) + np.diag(weights)
+        step = np.append(np.linalg.solve(hessian, point.gradient[:-1]), 0.0)
+        point = objective.evaluate(point.theta - step)
+    settled = objective.settle(point, np.inf, coordinates.mean)
+    assert settled.theta is point.theta, "this is what the test is for"
+    assert settled.bound >= 0.5 * objective.at(point.theta).bound
+    assert settled.bound >= settled.value - minimum(objective, "newton", 1e-13).point.value
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_nothing_is_proven_where_intercepts_are_off_their_minimum(form):
+    objective = objective_of("logistic", form, X, L2())
+    best = minimum(objective, "newton").point
+    off = objective.theta(best.coefficients, best.b + np.linspace(-0.3, 0.2, len(best.b)))
+    assert objective.evaluate(off).bound == objective.evaluate(off).excess == np.inf
+    assert objective.at(off).bound < np.inf
+    held = objective_of("logistic", form, X, L2(), fit_intercept=False)
+    assert held.evaluate(held.theta(best.coefficients, 0.0)).bound < np.inf
+
+
 def test_what_needs_other_weights_says_so():
     with pytest.raises(ValueError, match=r"solver='dual' needs a penalty that weighs all features alike.*0.3 to 20"):
         minimum(objective_of("logistic", "binary", X, L2(WEIGHTS)), "dual")
     with pytest.raises(ValueError, match="needs a penalty of every feature; the least weight is 0"):
         minimum(objective_of("hinge", "binary", X, L2(np.array([0.0, 1.0, 1.0, 1.0]))), "newton")
+    with pytest.raises(ValueError, match="is a straight line, and its fit needs a penalty of every feature"):
+        minimum(objective_of("linear", "binary", X, L2(np.array([0.0, 1.0, 1.0, 1.0]))), "auto")
+    with pytest.raises(ValueError, match=r"shape \(3,\), and X has 4 features"):
+        objective_of("logistic", "binary", X, L2(np.ones(3)))
     with pytest.raises(ValueError, match="numbers of at least 0"):
         L2(np.array([1.0, -1.0]))
     with pytest.raises(ValueError, match="numbers of at least 0"):
