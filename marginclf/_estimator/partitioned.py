@@ -11,9 +11,8 @@ import numpy as np
 
 from ..losses import MarginLoss
 from ..matrix.parts import Part, Parts
-from ..objective import PartitionedObjective, PartitionedPoint, Problem
+from ..objective import L2, PartitionedObjective, Point, Problem
 from ..solvers import Solution, Status, solve
-from ..solvers.rounds import solve_by_rounds
 from .one_vs_rest import COMPANION, Settings
 
 _LARGE_BYTES, _LARGE_ROWS = 1 << 26, 1 << 18
@@ -82,8 +81,9 @@ class PartitionedFit:
                 centre = np.asarray(sample.weights / total @ sample.X, dtype=float) if total > 0.0 else centre
             centre[~np.isfinite(centre)] = 0.0
         self._problem = Problem(
-            loss, n_classes, None, settings.C, class_weights, settings.fit_intercept, centre, settings.n_jobs
-        )
+            loss, n_classes, None, settings.C, class_weights, settings.fit_intercept, centre,
+            L2(float(np.isfinite(settings.C))), settings.n_jobs,
+        )  # fmt: skip
 
     def _stride(self, positive: int | None) -> int:
         """One row in how many makes a Hessian."""
@@ -106,37 +106,33 @@ class PartitionedFit:
             solution = self._solve(replace(self._problem, positive=k, stride=self._stride(k)), number, start)
             yield solution, time.perf_counter() - began
 
-    def _solve(self, problem: Problem, number: int, start: tuple | None) -> Solution[PartitionedPoint]:
+    def _solve(self, problem: Problem, number: int, start: tuple | None) -> Solution[Point]:
         how: dict[str, Any] = {key: getattr(self._settings, key) for key in ("solver", "tol", "max_iter")}
         loss, spent = self._loss, 0
+        objective = PartitionedObjective(self._parts, problem, self._totals, self._sample)
+        theta = objective.zeros()
         if start is not None:
-            theta = problem.theta(np.atleast_2d(start[0]), np.atleast_1d(start[1]))
-        elif loss.affine:
-            theta = np.zeros(problem.shape)
-        elif loss.convex:
-            theta = self._optimum_of_sample(problem)
-        else:
-            companion = replace(problem, loss=COMPANION)
-            found = solve_by_rounds(
-                PartitionedObjective(self._parts, companion, self._totals), self._optimum_of_sample(companion), **how
-            )
+            theta = objective.theta(*start)
+        elif loss.convex and not loss.affine:
+            theta = self._optimum_of_sample(objective)
+        elif not loss.affine:
+            convex = PartitionedObjective(self._parts, replace(problem, loss=COMPANION), self._totals, self._sample)
+            found = solve(convex, self._optimum_of_sample(convex), **how)
             theta, spent = found.point.theta, found.n_iter
-        objective = PartitionedObjective(self._parts, problem, self._totals)
         if self._settings.progress is not None:
             objective.watch = self._settings.progress.watch(number, self._parts)
-        solution = solve_by_rounds(objective, theta, self._sample, **how)
+        solution = solve(objective, theta, **how)
         return Solution(solution.point, solution.status, spent + solution.n_iter)
 
-    def _optimum_of_sample(self, problem: Problem) -> np.ndarray:
+    def _optimum_of_sample(self, problem: PartitionedObjective) -> np.ndarray:
         """Where F of the sample, whose rows stand for all, is least, about; zero where there is no such point."""
-        k, size = problem.shape
-        zero = np.zeros((k, size))
+        zero = problem.zeros()
         present = np.unique(self._sample.codes)
-        if len(present) < (self._n_classes if problem.positive is None else 2):
+        if len(present) < (self._n_classes if problem.n_outputs > 1 else 2):
             return zero
         how: dict[str, Any] = {"solver": "auto", "tol": _SAMPLE_TOL, "max_iter": _SAMPLE_ITERATIONS}
         try:
-            with problem.in_memory(self._sample) as objective:
+            with problem.problem.in_memory(self._sample) as objective:
                 found = solve(objective, objective.zeros(), **how)
                 w, b, status = found.point.coefficients, found.point.b, found.status
         except OverflowError:

@@ -1,26 +1,32 @@
 """What is minimised: design matrix, loss, penalty and intercept, of two classes or of many with one joint margin."""
 
-from .base import CONSTANT, Objective, Reach
+from .base import DIRECT_LIMIT, Objective, Reach
 from .binary import BinaryObjective
 from .binary_point import BinaryPoint
 from .certificate import above, by_duality, fenchel_young, gain
-from .curvature import Curvature, with_penalty
+from .curvature import Curvature
+from .envelope import Answer
+from .in_memory import CONSTANT, InMemoryObjective
 from .intercepts import intercept_step, shortened
 from .joint import JointObjective
 from .kinks import Zone, sides
 from .labels import signed_weights
 from .monitored import Monitored, StopFit
-from .partitioned import PartitionedObjective, PartitionedPoint
+from .partitioned import PartitionedObjective
+from .partitioned_point import PartitionedPoint
 from .penalty import L2, Penalty
 from .point import Point
 from .share import Problem
 
 __all__ = [
     "CONSTANT",
+    "DIRECT_LIMIT",
     "L2",
+    "Answer",
     "BinaryObjective",
     "BinaryPoint",
     "Curvature",
+    "InMemoryObjective",
     "JointObjective",
     "Monitored",
     "Objective",
@@ -40,5 +46,4 @@ __all__ = [
     "shortened",
     "sides",
     "signed_weights",
-    "with_penalty",
 ]

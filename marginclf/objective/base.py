@@ -1,4 +1,4 @@
-"""What objectives of rows in memory have in common, whatever the margin.
+"""What a solver may ask of an objective, whatever the margin and wherever the rows are.
 
     F(θ) = Σ_i C s_i φ(m_i) + penalty(w),   θ = (w, b),
 
@@ -9,38 +9,43 @@ and after them the K intercepts.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from ..losses import MarginLoss
-from ..matrix import DesignMatrix
 from .curvature import Curvature
 from .monitored import Monitored
 from .penalty import L2
 from .point import Point
 
-CONSTANT = 1e-20
-"""Variance of a column, relative to its squared mean, that is rounding."""
+DIRECT_LIMIT = 1000
+"""Coefficients up to which the Hessian is formed and factored."""
 
 FAR_MARGIN = 30.0
 """Where a loss that goes on falling still has a slope to show."""
 
 
+def _one() -> float:
+    return 1.0
+
+
 class Reach(NamedTuple):
-    """Where a step leads.
+    """Where a step leads; each answer may cost a pass over the rows.
 
     Attributes
     ----------
-    separates : bool
-        Whether the point, or going on along the step, lowers F for ever, so that it has no minimum.
+    separates : function
+        Returns whether the point, or going on along the step, lowers F for ever, so that it has no minimum.
     change : function
         Returns the largest change of a decision value, relative to those that are larger than 1.
+    steps : function
+        Returns how many such steps lead to where the classes are separated, about.
     """
 
-    separates: bool
+    separates: Callable[[], bool]
     change: Callable[[], float]
+    steps: Callable[[], float] = _one
 
 
 class Objective(Monitored):
@@ -48,8 +53,8 @@ class Objective(Monitored):
 
     Parameters
     ----------
-    matrix : DesignMatrix
-        The rows x_i.
+    n_features : int
+        d.
     loss : MarginLoss
         φ.
     n_outputs : int
@@ -58,16 +63,30 @@ class Objective(Monitored):
         With weights of 0, none.
     fit_intercept : bool
         Whether the intercepts are free; otherwise they are 0.
+    shape : tuple of int
+        Of the coefficients in θ.
     by_column : bool
         Whether the coefficients of all outputs lie beside each other for each column, as (d, P).
     """
 
+    in_memory = True
+    """Whether a look at the rows is a pass over memory. Elsewhere it is a round, and solvers ask for as few as may be:
+    value, gradient and second derivatives come from one, and b is at its minimum only where that is proven."""
+
     keeps_decisions = False
     """Whether points keep decision values, one number a row, so that b and steps along a line cost no pass over X."""
 
+    last_decrement = 1e-14
+    """Relative decrement whose step is the last: what it leaves is, by quadratic convergence, the square of this."""
+
+    direct_limit = DIRECT_LIMIT
+
+    drawn: Any = None
+    """Of rows in parts, a sample, whose weights say what its rows stand for."""
+
     def __init__(
         self,
-        matrix: DesignMatrix,
+        n_features: int,
         loss: MarginLoss,
         n_outputs: int,
         *,
@@ -76,7 +95,7 @@ class Objective(Monitored):
         shape: tuple[int, int],
         by_column: bool,
     ) -> None:
-        self.matrix, self.loss, self.n_outputs = matrix, loss, n_outputs
+        self.n_features, self.loss, self.n_outputs = n_features, loss, n_outputs
         self.penalty, self.fit_intercept = penalty.laid_out(shape, by_column=by_column), fit_intercept
         self.compiled = loss.compiled()
         # Whether the gradient at a point bounds its suboptimality: F is then strongly convex in w.
@@ -87,7 +106,12 @@ class Objective(Monitored):
     @property
     def n_parameters(self) -> int:
         """Coefficients and intercepts."""
-        return self.n_outputs * (self.matrix.shape[1] + 1)
+        return self.n_outputs * (self.n_features + 1)
+
+    @property
+    def direct(self) -> bool:
+        """Whether the Hessian is small enough to be factored."""
+        return self.n_outputs * (self.n_features + (self.n_outputs > 1)) <= self.direct_limit
 
     def zeros(self) -> np.ndarray:
         """θ = 0."""
@@ -114,34 +138,23 @@ class Objective(Monitored):
         return theta
 
     @property
-    def row_weights(self) -> np.ndarray:
-        """C s, of shape (n,)."""
-        raise NotImplementedError
-
-    @cached_property
     def total(self) -> float:
         """Σ C s."""
-        return float(self.row_weights.sum())
+        raise NotImplementedError
 
-    @cached_property
+    @property
     def at_zero(self) -> float:
         """F at w = 0 and the best b."""
-        return self.origin().value
+        raise NotImplementedError
 
-    @cached_property
-    def centre(self) -> np.ndarray:
-        """The mean of the rows, weighted; zero without intercepts."""
-        if not self.fit_intercept:
-            return np.zeros(self.matrix.shape[1])
-        weights = self.row_weights / self.row_weights.max()
-        return self.matrix.transposed_product(weights) / weights.sum()
-
-    @cached_property
+    @property
     def constant_columns(self) -> np.ndarray:
-        """Which columns are second intercepts, of shape (d,): centred, they are zero but for rounding."""
-        weights = self.row_weights / self.row_weights.max()
-        spread = self.matrix.gram(weights, self.centre).diagonal()
-        return spread <= CONSTANT * weights.sum() * self.centre**2
+        """Which columns are second intercepts, of shape (d,), as far as that is known."""
+        return np.zeros(self.n_features, dtype=bool)
+
+    def known(self, theta: np.ndarray, **known: Any) -> Point:
+        """The point θ, with b at its minimum and with what is known of it."""
+        return Point(self, theta, settled=True, **known)
 
     def origin(self) -> Point:
         """The point w = 0, for a convex loss with b at its minimum."""
@@ -151,8 +164,8 @@ class Objective(Monitored):
         """The point θ with its value and gradient, from one pass over the rows."""
         raise NotImplementedError
 
-    def point(self, theta: np.ndarray) -> Point:
-        """The point θ; where decision values are kept, all else follows from these."""
+    def visit(self, theta: np.ndarray, *, last: Point | None = None) -> Point:
+        """The point θ, whose second derivatives are asked for next; not if ``last`` is the point before it."""
         return self.evaluate(theta)
 
     def at(self, theta: np.ndarray) -> Point:
@@ -173,10 +186,18 @@ class Objective(Monitored):
         """
         return self.at(point.theta)
 
+    def refined(self) -> Self:
+        """The same with second derivatives that say more, where those of the last steps said too little."""
+        return self
+
+    def class_sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """Σ C s and Σ C s x of the rows with y = 1 and with y = −1, of two classes: of shape (2,) and (2, d)."""
+        raise NotImplementedError
+
     def length_to_minimum(
         self, point: Point, step: np.ndarray, *, full: Point | None = None, beyond: bool = False
     ) -> float | None:
-        """Where F is least along a step, if decision values are kept that tell.
+        """Where F is least along a step, if that costs no pass for each length.
 
         ``full`` is the end of the whole step, where that is known; ``beyond`` starts the search there.
         """
@@ -186,67 +207,8 @@ class Objective(Monitored):
         """The point where F is least along a step, with b at its minimum, where decision values are kept."""
         raise NotImplementedError
 
-    def margins(self, point: Point) -> np.ndarray:
-        """m of every row, without what is added to it."""
-        raise NotImplementedError
-
-    def pointwise(self, loss: Any, margins: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, np.ndarray]:
-        """Σ C s φ and C s φ' at margins, for the compiled loss; no pass over X. ``weights`` are C s, if at hand."""
-        weights = self.row_weights if weights is None else weights
-        value, _, slopes, _ = self.matrix.pointwise(loss, weights, margins, 0.0)
-        return value, slopes
-
-    def losses(self, point: Point, margins: np.ndarray) -> tuple[float, np.ndarray]:
-        """Σ C s φ and C s φ' at a point whose margins are given, with what is added to these."""
-        raise NotImplementedError
-
-    def adopted(self, point: Point, margins: np.ndarray, value: float) -> Point:
-        """A point of another loss on the same rows as one of this objective.
-
-        Parameters
-        ----------
-        point : Point
-            With b at its minimum there.
-        margins : ndarray of shape (n,)
-            Its margins, without what is added to them there.
-        value : float
-            Σ C s φ of this objective's loss.
-        """
-        raise NotImplementedError
-
-    def replaced(self, loss: MarginLoss, shifts: np.ndarray) -> Self:
-        """The same data with another loss, and with numbers added to the margins."""
-        raise NotImplementedError
-
-    def sample(self, rows: np.ndarray, scale: np.ndarray) -> Self:
-        """F with some of the rows, their weights multiplied by ``scale`` to stand for all."""
-        raise NotImplementedError
-
-    def decision_values(self, theta: np.ndarray) -> np.ndarray:
-        """W x + b of all rows, of shape (K, n), without what is added to them."""
-        raise NotImplementedError
-
-    def class_margins(self, z: np.ndarray) -> np.ndarray:
-        """How far the own class of each row is above the best of the others, from decision values (K, n)."""
-        raise NotImplementedError
-
-    def along(self, theta: np.ndarray, step: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """Σ C s φ and its slope at θ + t·step for each length t, of shape (2, len(lengths))."""
-        raise NotImplementedError
-
-    def intercept_hessian(self, point: Point) -> np.ndarray:
-        """∂²F/∂b², of shape (K, K)."""
-        raise NotImplementedError
-
-    def hessian(self, point: Point, centre: np.ndarray, drawn: tuple[np.ndarray, float] | None = None) -> np.ndarray:
-        """The Hessian of the losses in (w_1, b_1, w_2, b_2, …), for rows less a centre.
-
-        Where rows are ``drawn``, they stand for so many each, at least for what is between coefficients.
-        """
-        raise NotImplementedError
-
-    def diagonal(self, point: Point, centre: np.ndarray) -> np.ndarray:
-        """Its diagonal, and the mixed derivatives with the intercept of the same class: of shape (2, K, d + 1)."""
+    def envelope(self, gamma: float, multipliers: Any) -> Any:
+        """The smooth problem of a loss with a kink, with the Moreau parameter γ; see :mod:`.envelope`."""
         raise NotImplementedError
 
     def curvature(self, point: Point, *, robust: bool = False) -> Curvature:
@@ -268,20 +230,9 @@ class Objective(Monitored):
         """About what rounding the decision values may change of F."""
         raise NotImplementedError
 
-    def slopes(self, point: Point) -> np.ndarray:
-        """The magnitudes of C s φ' of each row."""
-        return np.abs(self.losses(point, self.margins(point))[1])
-
     def noise(self, point: Point) -> np.ndarray:
         """What is added up in each entry of the gradient, in magnitude, at most: its rounding is in proportion."""
-        slopes = self.slopes(point)
-        # Of a row, all classes together have twice the slope of its margin at most.
-        factor = 1.0 if self.n_outputs == 1 else 2.0
-        noise = self.zeros()
-        self.by_class(noise)[...] = factor * np.sqrt(self.matrix.squared_product(slopes) * slopes.sum())
-        self.w(noise)[...] += np.abs(self.penalty.gradient(point.w))
-        self.b(noise)[...] = factor * slopes.sum()
-        return noise
+        raise NotImplementedError
 
     @property
     def endless(self) -> bool:

@@ -13,24 +13,22 @@ from ..kernels import line
 from ..kernels.block import scratch
 from ..losses import MarginLoss
 from ..matrix import DesignMatrix
-from .base import Objective, Reach
+from .base import Reach
 from .binary_point import BinaryPoint
 from .curvature import BinaryCurvature, binary_hessian
 from .endless import separated, with_rows_at_rest
-from .labels import half_each
+from .in_memory import InMemoryObjective
+from .labels import class_totals, half_each
 from .penalty import L2
 from .point import Point
 
 _ONES = np.empty(0)
 """Stands for the direction of the intercept, 1 for every row."""
 
-_PART = 1 << 16
-"""Rows at a time where a sum over rows needs a vector of its own."""
-
 _EPS = float(np.finfo(float).eps)
 
 
-class BinaryObjective(Objective):
+class BinaryObjective(InMemoryObjective):
     """F for one design matrix, one loss and one binary labelling.
 
     Parameters
@@ -100,10 +98,7 @@ class BinaryObjective(Objective):
     def origin(self) -> Point:
         """The point w = 0, for a convex loss with b at its minimum; without a pass over X."""
         # Every row of a class has the same margin there: one row of the whole weight stands for it.
-        v, classes = self.v, np.zeros(2)
-        for start in range(0, len(v), _PART):
-            part = v[start : start + _PART]
-            classes += np.maximum(part, 0.0).sum(), np.minimum(part, 0.0).sum()
+        classes = class_totals(self.v)
         b = self.best_intercept(np.zeros(2), 0.0, classes)
         values, slopes, _ = self.loss.evaluate([b, -b])
         value = float(values @ np.abs(classes))
@@ -128,6 +123,10 @@ class BinaryObjective(Objective):
             gradient[:-1] += self.penalty.gradient(w)
         gradient[-1] = slope if self.fit_intercept else 0.0
         return gradient
+
+    def class_sums(self) -> tuple[np.ndarray, np.ndarray]:
+        sums = [self.matrix.transposed_product(np.maximum(sign * self.v, 0.0)) for sign in (1.0, -1.0)]
+        return np.abs(class_totals(self.v)), np.array(sums)
 
     def evaluate(self, theta: np.ndarray) -> BinaryPoint:
         if self.offset is not None:
@@ -273,7 +272,7 @@ class BinaryObjective(Objective):
             relative = np.abs(change / np.maximum(np.abs(point.z + point.b), 1.0))
             return float(relative.max(where=self.v != 0.0, initial=0.0))
 
-        return Reach(self.separates(point.z + point.b) or self.separates(change), relative_change)
+        return Reach(lambda: self.separates(point.z + point.b) or self.separates(change), relative_change)
 
     def separates(self, change: np.ndarray) -> bool:
         """Whether moving the decision values along ``change`` lowers F for ever, so that it has no minimum.

@@ -38,12 +38,15 @@ class Curvature(Protocol):
         The curvature in b where there are no mixed derivatives with it; 0 where b is not free, NaN where there are.
     residual : float
         Part of the gradient at which conjugate gradients stop.
+    hidden : float
+        How many times more than a step by the diagonal says may be gained, where that is all there is.
     """
 
     centre: np.ndarray | None
     definite: bool
     decoupled: float
     residual: float
+    hidden: float
 
     def dense(self) -> np.ndarray:
         """Of shape (K (d + 1), K (d + 1)), in the order (w_1, b_1, w_2, b_2, …); without b where that is decoupled."""
@@ -62,6 +65,7 @@ class BinaryCurvature:
     """Σ c (x − centre, 1)(x − centre, 1)ᵀ and the penalty, for the curvatures c of the rows."""
 
     residual = 1e-2
+    hidden = 1.0
 
     def __init__(self, objective: Any, point: Any, *, robust: bool = False) -> None:
         self._objective = objective
@@ -146,6 +150,7 @@ class JointCurvature:
     """By passes over the rows; the centre is the weighted mean of the rows."""
 
     residual = 0.03
+    hidden = 1.0
     definite = True
     decoupled = float("nan")
 

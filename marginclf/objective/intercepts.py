@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -61,3 +62,14 @@ def intercept_step(slope: np.ndarray, hessian: np.ndarray) -> np.ndarray:
     padded.flat[:: k + 1] += 1e-12
     step = -np.linalg.solve(padded, slope / scale)
     return step - step.mean()
+
+
+def intercept_gain(slope: np.ndarray, hessian: np.ndarray) -> tuple[np.ndarray, float]:
+    """The step of the intercepts, one or many, to their minimum, and about what it gains; NaN where there is none."""
+    if not slope.any():
+        return np.zeros_like(slope), 0.0
+    if len(slope) > 1:
+        step = intercept_step(slope, hessian)
+    else:
+        step = -slope / hessian[0, 0] if hessian[0, 0] > 0.0 else np.full(1, math.nan)
+    return step, -0.5 * float(slope @ step)

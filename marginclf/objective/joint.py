@@ -17,9 +17,10 @@ import numpy as np
 from ..losses import MarginLoss
 from ..matrix import DesignMatrix
 from ..matrix.joint import JointPasses, pairs, second_derivatives
-from .base import Objective, Reach
+from .base import Reach
 from .curvature import JointCurvature, joint_hessian
 from .endless import separated
+from .in_memory import InMemoryObjective
 from .intercepts import minimised
 from .penalty import L2
 from .point import Point, kept
@@ -40,7 +41,7 @@ class JointPoint(Point):
         return self._objective.evaluate(self.theta).gradient
 
 
-class JointObjective(Objective):
+class JointObjective(InMemoryObjective):
     """F for one design matrix, one loss and one labelling with K classes.
 
     Parameters
@@ -234,7 +235,7 @@ class JointObjective(Objective):
                 largest = max(largest, float(relative[:, self._counted(rows)].max(initial=0.0)))
             return largest
 
-        return Reach(self.separates(point.theta) or self.separates(step), relative_change)
+        return Reach(lambda: self.separates(point.theta) or self.separates(step), relative_change)
 
     def separates(self, theta: np.ndarray) -> bool:
         """Whether going on along θ lowers F for ever, so that it has no minimum.

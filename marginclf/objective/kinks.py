@@ -50,7 +50,7 @@ def around_kinks(part: Part, problem: Problem, theta: np.ndarray, reach: float, 
         The rows.
     problem : Problem
         What F is, of two classes.
-    theta : ndarray of shape (1, d + 1)
+    theta : ndarray of shape (d + 1,)
         Where.
     reach : float
         Change of a margin.

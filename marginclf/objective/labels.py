@@ -6,6 +6,9 @@ import math
 
 import numpy as np
 
+_PART = 1 << 16
+"""Rows at a time where a sum over rows needs a vector of its own."""
+
 
 def signed_weights(codes: np.ndarray, k: int, n_classes: int, weights: np.ndarray | None, C: float) -> np.ndarray:
     """v = C s y of each row, and s y for an infinite C, with y = 1 for class k and −1 for the others.
@@ -34,3 +37,12 @@ def half_each(v: np.ndarray) -> np.ndarray:
     positive = v > 0.0
     total, heavy = np.abs(v).sum(), v[positive].sum()
     return v * np.where(positive, 0.5 * total / heavy, 0.5 * total / (total - heavy))
+
+
+def class_totals(v: np.ndarray) -> np.ndarray:
+    """Σ v over its positive entries, and over its negative ones."""
+    totals = np.zeros(2)
+    for start in range(0, len(v), _PART):
+        part = v[start : start + _PART]
+        totals += np.maximum(part, 0.0).sum(), np.minimum(part, 0.0).sum()
+    return totals

@@ -1,80 +1,43 @@
-"""The regularised objective of rows in parts: one round for each evaluation, and nothing of the length of the rows.
+"""The objective of rows in parts: one round for each evaluation, and nothing of the length of the rows.
 
 It is the same F as in :mod:`.binary` or, for many classes at once, in :mod:`.joint`; :mod:`.share` has what each part
-adds to it, and says what θ is; :mod:`.kinks` and :mod:`.separation` have what is asked of the rows beside.
+adds to it; :mod:`.kinks` and :mod:`.separation` have what is asked of the rows beside.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from functools import cached_property
-from typing import Any
+from functools import cache, cached_property
+from typing import Self
 
 import numpy as np
 from scipy import sparse
 
-from ..matrix.parts import Part, Parts, Sums, added, combined
-from .base import FAR_MARGIN
-from .certificate import gain
+from ..matrix.parts import Part, Parts, added, combined
+from .base import Objective, Reach
 from .endless import separated
+from .intercepts import intercept_gain
 from .kinks import Zone, around_kinks
-from .monitored import Monitored
-from .point import Measured
+from .partitioned_envelope import PartitionedEnvelope
+from .partitioned_point import PartitionedCurvature, PartitionedPoint, Seconds
+from .penalty import L2
+from .point import Point
 from .separation import separation
 from .share import Problem
 
+_SETTLES = 8
+"""Rounds that bring b to its minimum, at most."""
 
-class PartitionedPoint(Measured):
-    """A point θ with what one round tells of it.
+_SUFFICIENT = 1e-4
+_SEARCHES = 8
+_LENGTHS = 0.6 ** np.arange(1, 13)
+"""Of shorter steps that one round looks at."""
 
-    Attributes
-    ----------
-    theta, gradient : ndarray of shape (K, d + 1)
-        θ and ∂F/∂θ.
-    hessian : ndarray or None
-        Second derivatives without the penalty, if they were asked for.
-    coefficients, b : ndarray of shape (K, d) and (K,)
-        Coefficients and intercepts.
-    value : float
-        F; with a width, that of the smooth problem.
-    bound, gain : float
-        As of :class:`~.point.Measured`, for intercepts at their minimum.
-    loss_value, slack, reach : float
-        With a width: F of the loss itself, what the multipliers leave of the duality gap, and no less than the largest
-        margin.
-    """
-
-    def __init__(self, problem: Problem, theta: np.ndarray, found: Sums) -> None:
-        values, gradient, hessian = found
-        # What comes from elsewhere may be read-only.
-        gradient = np.array(gradient)
-        self.theta, self.gradient = theta, gradient
-        self.hessian = np.array(hessian) if hessian.size else None
-        w, self.b = problem.coefficients(theta)
-        self.coefficients = w
-        self.value = float(values[0])
-        quadratic = 0.0
-        if problem.penalty:
-            flat = w.ravel()
-            quadratic = 0.5 * float(flat @ flat)
-            self.value += quadratic
-            gradient[:, :-1] += w
-        if not problem.fit_intercept:
-            gradient[:, -1] = 0.0
-        if problem.width:
-            _, loss_value, self.slack, squares = map(float, values)
-            self.loss_value, self.reach = loss_value + quadratic, math.sqrt(squares)
-        self.bound = math.nan
-        self.gain = math.inf
-
-    @property
-    def finite(self) -> bool:
-        flat = self.gradient.ravel()
-        return math.isfinite(self.value) and math.isfinite(flat @ flat)
+_LONGEST = 1e3
+_ROUNDING = 1e-14
 
 
-class PartitionedObjective(Monitored):
+class PartitionedObjective(Objective):
     """F over rows in parts.
 
     Parameters
@@ -85,72 +48,209 @@ class PartitionedObjective(Monitored):
         What F is.
     totals : ndarray of shape (n_classes,)
         Σ s of each class, without class weights.
+    sample : Part, optional
+        Some of the rows, whose weights say what they stand for.
     """
 
-    def __init__(self, parts: Parts, problem: Problem, totals: np.ndarray) -> None:
-        self.parts, self.problem, self.totals = parts, problem, totals
+    in_memory = False
+
+    def __init__(self, parts: Parts, problem: Problem, totals: np.ndarray, sample: Part | None = None) -> None:
+        k, size = problem.shape
+        super().__init__(
+            size - 1, problem.loss, k,
+            penalty=problem.penalty, fit_intercept=problem.fit_intercept, shape=(k, size - 1), by_column=False,
+        )  # fmt: skip
+        self.parts, self.problem, self.totals, self.drawn = parts, problem, totals, sample
+
+    @property
+    def last_decrement(self) -> float:  # type: ignore[override]
+        """Larger than in memory, where a step costs no round; sampled rows leave about a hundredth of a step."""
+        return 1e-10 if self.problem.stride > 1 else 1e-12
+
+    @property
+    def _seconds(self) -> str:
+        """The second derivatives that steps take."""
+        return "all" if self.direct else "diagonal"
+
+    @property
+    def centre(self) -> np.ndarray:
+        """A point amid the rows; zero without intercepts."""
+        return self.problem.centre
 
     @cached_property
-    def at_zero(self) -> float:
-        """F at W = 0 and the best b, where every row of a class has the same margin; without a round."""
+    def _zero(self) -> tuple[float, np.ndarray]:
+        """F at W = 0 and the best b, where every row of a class has the same margin, and that b; without a round."""
         k = len(self.totals)
         one_of_each = Part(np.zeros((k, 1)), np.arange(k), self.totals, None)
-        with self.problem.in_memory(one_of_each) as objective:
-            return objective.at_zero
+        alone = replace(self.problem, penalty=L2(self.problem.penalty.strong_convexity), centre=np.zeros(1))
+        with alone.in_memory(one_of_each) as objective:
+            origin = objective.origin()
+            return objective.at_zero, origin.b
+
+    @property
+    def at_zero(self) -> float:
+        return self._zero[0]
 
     @cached_property
     def total(self) -> float:
-        """Σ C s."""
         weights = self.totals if self.problem.class_weights is None else self.totals * self.problem.class_weights
-        return float(weights.sum()) * (self.problem.C if self.problem.penalty else 1.0)
+        return float(weights.sum()) * self.problem.factor
 
-    @property
-    def provable(self) -> bool:
-        """Whether the gradient at a point bounds its suboptimality: F is then 1-strongly convex in W."""
-        return self.problem.loss.convex and self.problem.penalty > 0.0
-
-    def with_width(self, width: float) -> PartitionedObjective:
-        """The smooth problem of this width, with the multipliers that the parts have.
-
-        All rows make its Hessians: few of them are curved.
-        """
-        return PartitionedObjective(self.parts, replace(self.problem, width=width, stride=1), self.totals)
-
-    def with_stride(self, stride: int) -> PartitionedObjective:
-        """The same, with more rows or fewer in its Hessians."""
-        other = PartitionedObjective(self.parts, replace(self.problem, stride=stride), self.totals)
+    def changed(self, **changes: object) -> Self:
+        """The same with another width or stride of its :class:`Problem`."""
+        other = type(self)(self.parts, replace(self.problem, **changes), self.totals, self.drawn)  # type: ignore[arg-type]
         other.watch = self.watch
         return other
 
-    def evaluate(self, theta: np.ndarray, curvature: str = "") -> PartitionedPoint:
-        """The point θ, from one round; see :meth:`Problem.share` for ``curvature``."""
-        point = PartitionedPoint(self.problem, theta, self.parts.sum(self.problem.share, theta, curvature))
-        if self.provable and not self.problem.width:
-            w = theta[:, :-1].ravel()
-            by_convexity = 0.5 * float(w @ w) - float(point.gradient[:, :-1].ravel() @ w)
-            point.gain = gain(self.at_zero, point.value, by_convexity)
-        return point
+    def refined(self) -> Self:
+        stride = self.problem.stride
+        return self.changed(stride=max(1, stride // 4)) if stride > 1 else self
+
+    def sums(self, theta: np.ndarray, seconds: str, near: Seconds | None = None) -> dict:
+        """What one round tells of a point θ; see :meth:`Problem.share` for ``seconds``."""
+        values, gradient, second = self.parts.sum(self.problem.share, theta, seconds)
+        # What comes from elsewhere may be read-only.
+        gradient, w = np.array(gradient), self.w(theta)
+        pull = self.penalty.value(w)
+        self.w(gradient)[...] += self.penalty.gradient(w)
+        if not self.fit_intercept:
+            self.b(gradient)[...] = 0.0
+        known = {"value": float(values[0]) + pull, "gradient": gradient, "seconds": near}
+        if seconds:
+            known["seconds"] = Seconds(seconds, np.array(second), theta)
+        if self.problem.width:
+            _, loss_value, slack, squares = map(float, values)
+            known |= {"loss_value": loss_value + pull, "slack": slack, "farthest": np.sqrt(squares), "gain": np.inf}
+        return known
+
+    def _point(self, theta: np.ndarray, **known: object) -> PartitionedPoint:
+        return PartitionedPoint(self, theta, settled=not self.fit_intercept, **known)
+
+    def known(self, theta: np.ndarray, **known: object) -> Point:
+        return PartitionedPoint(self, theta, settled=True, **known)
+
+    def unseen(self, theta: np.ndarray) -> PartitionedPoint:
+        """The point θ, of which nothing is known before it is asked for."""
+        return self._point(theta)
+
+    def origin(self) -> Point:
+        b = self._zero[1] if self.loss.convex and not self.problem.width else 0.0
+        return self.at(self.theta(0.0, b if self.fit_intercept else 0.0))
+
+    def evaluate(self, theta: np.ndarray, seconds: str = "", near: Seconds | None = None) -> PartitionedPoint:
+        return self._point(theta, **self.sums(theta, seconds, near))
+
+    def visit(self, theta: np.ndarray, *, last: Point | None = None) -> Point:
+        if last is not None:
+            return self.evaluate(theta, near=getattr(last, "seconds", None))
+        return self.evaluate(theta, self._seconds)
+
+    def at(self, theta: np.ndarray) -> Point:
+        return self.visit(theta)
+
+    def settle(self, point: Point, enough: float, mean: float) -> Point:
+        """By its second derivatives, or those of a point near it, if these were of all rows; else by a few rounds."""
+        assert isinstance(point, PartitionedPoint)
+        if point.settled:
+            return point
+        if point.seconds is not None and point.seconds.kind == "all":
+            found = self._settled_by_model(point, enough)
+            if found is not None:
+                return found
+            if self.problem.stride == 1:
+                return point  # the next step will do it
+        mean = self.curvature(point).mean if point.seconds is not None else mean
+        theta, near, gain = point.theta, point.seconds, np.inf
+        for _ in range(_SETTLES):
+            point = self.evaluate(theta, "intercepts")
+            step, gain = intercept_gain(point.slope, self.curvature(point).intercepts())
+            point.seconds = near
+            if not np.isfinite(gain) or point.unreached(gain) <= enough:
+                break
+            theta = theta.copy()
+            self.b(theta)[...] += step
+        if not self.provable:
+            return point
+        length = np.sqrt(2.0 * point.half_square) + mean * float(np.linalg.norm(point.slope))
+        found = point.certified(0.5 * length**2 + (max(gain, 0.0) if np.isfinite(gain) else np.inf))
+        found.settled = True
+        return found
+
+    def _settled_by_model(self, point: PartitionedPoint, enough: float) -> Point | None:
+        """With the bound that it would have with b at its minimum, if what is left there cannot be seen."""
+        assert point.seconds is not None
+        k, d = self.n_outputs, self.n_features
+        blocks = point.seconds.array.reshape(k, d + 1, k, d + 1)
+        step, gain = intercept_gain(point.slope, blocks[:, d, :, d])
+        if not point.unreached(gain) <= enough:
+            return None
+        in_w = point.centred + blocks[:, :d, :, d] @ step
+        found = point.certified(self.penalty.conjugate(in_w.ravel()) + gain) if self.provable else point
+        found.settled = True
+        return found
+
+    def length_to_minimum(
+        self, point: Point, step: np.ndarray, *, full: Point | None = None, beyond: bool = False
+    ) -> float | None:
+        """One round looks at many shorter steps; the best of them, with what their slopes say of the minimum."""
+        slope, longest = float(point.gradient @ step), 1.0
+        for _ in range(_SEARCHES):
+            t = longest * _LENGTHS
+            values, slopes = self.along(point.theta, step, t)
+            lower = np.isfinite(values) & (values <= point.value + _SUFFICIENT * t * slope)
+            if lower.any():
+                return _lowest(t, values, slopes, lower)
+            longest = float(t[-1])
+            if longest * abs(slope) <= _ROUNDING * abs(point.value):
+                break
+        return longest
 
     def along(self, theta: np.ndarray, step: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """F and its slopes at θ + t·step for each length t, from one round."""
         ((values, slopes),) = self.parts.sum(self.problem.along, theta, step, lengths)
-        if not self.problem.penalty:
-            return values, slopes
-        w, dw = theta[:, :-1].ravel(), step[:, :-1].ravel()
-        linear, quadratic = float(w @ dw), float(dw @ dw)
-        values = values + 0.5 * float(w @ w) + lengths * linear + 0.5 * lengths**2 * quadratic
+        w, dw = self.w(theta), self.w(step)
+        pull = self.penalty.gradient(dw)
+        linear, quadratic = float(w @ pull), float(dw @ pull)
+        values = values + self.penalty.value(w) + lengths * linear + 0.5 * lengths**2 * quadratic
         return values, slopes + linear + lengths * quadratic
 
-    def class_sums(self) -> Sums:
-        """Σ C s and Σ C s x of each class, from one round."""
-        return self.parts.sum(self.problem.class_sums)
+    def curvature(self, point: Point, *, robust: bool = False) -> PartitionedCurvature:
+        assert isinstance(point, PartitionedPoint)
+        if point.seconds is None:
+            point.seconds = self.sums(point.theta, self._seconds)["seconds"]
+        return PartitionedCurvature(self, point.seconds)
 
-    def set_multipliers(self, theta: np.ndarray | None) -> None:
-        """Let the parts have the multipliers of a point, or none."""
-        if theta is None:
-            self.parts.set_multipliers(None)
-        else:
-            self.parts.set_multipliers(self.problem.multipliers, theta)
+    def reach(self, point: Point, step: np.ndarray) -> Reach:
+        @cache
+        def found() -> np.ndarray:
+            return self.parts.largest(separation, self.problem, point.theta, step)
+
+        def separates() -> bool:
+            return self.endless and any(separated(-found()[k], *found()[k + 1 : k + 3]) for k in (0, 3))
+
+        def steps() -> float:
+            steps = float(found()[7])
+            return 1.5 * max(1.0, steps) if np.isfinite(steps) and steps < _LONGEST else 1.0
+
+        return Reach(separates, lambda: float(found()[6]), steps)
+
+    def rounding(self, point: Point) -> float:
+        return _ROUNDING * abs(point.value)
+
+    def noise(self, point: Point) -> np.ndarray:
+        (noise,) = self.parts.sum(self.problem.noise, point.theta)
+        noise = np.array(noise)
+        self.w(noise)[...] += np.abs(self.penalty.gradient(point.w))
+        return noise
+
+    def class_sums(self) -> tuple[np.ndarray, np.ndarray]:
+        totals, sums = self.parts.sum(self.problem.class_sums)
+        own = np.arange(len(totals)) == self.problem.positive
+        plus, minus = ([a[side].sum(axis=0) for a in (totals, sums)] for side in (own, ~own))
+        return np.array([plus[0], minus[0]]), np.array([plus[1], minus[1]])
+
+    def envelope(self, gamma: float, multipliers: object) -> PartitionedEnvelope:
+        return PartitionedEnvelope(self, gamma, first=multipliers is None)
 
     def around_kinks(self, theta: np.ndarray, reach: float, most: int) -> Zone:
         """Of all parts together, from one round; see :func:`.kinks.around_kinks`."""
@@ -161,19 +261,13 @@ class PartitionedObjective(Monitored):
         X, v = stack([zone.X for zone in kept]), np.concatenate([zone.v for zone in kept])
         return Zone(combined([zone.sums for zone in zones], added), n_rows, X, v)
 
-    def reach(self, theta: np.ndarray, step: np.ndarray) -> dict[str, Any]:
-        """Whether θ, or going on along a step, separates the classes for ever, after how many steps it does so, and how
-        far one moves a decision value.
-        """
-        found = self.parts.largest(separation, self.problem, theta, step)
-        _, (far_slope,), _ = self.problem.loss.evaluate([FAR_MARGIN])
-        endless = not self.problem.penalty and far_slope < 0.0
 
-        def separates(least: float, largest: float, scale: float) -> bool:
-            return bool(endless) and separated(-least, largest, scale)
-
-        return {
-            "separates": separates(*found[:3]) or separates(*found[3:6]),
-            "change": float(found[6]),
-            "steps": float(found[7]),
-        }
+def _lowest(t: np.ndarray, values: np.ndarray, slopes: np.ndarray, lower: np.ndarray) -> float:
+    """Where F is lowest along a step, from its values and slopes at decreasing lengths."""
+    best = int(np.where(lower, values, np.inf).argmin())
+    # The zero of the slope is between the best one and its neighbour on the side to which F falls.
+    other = best - 1 if slopes[best] < 0.0 else best + 1
+    if not 0 <= other < len(t) or not slopes[best] * slopes[other] < 0.0:
+        return float(t[best])
+    part = slopes[best] / (slopes[best] - slopes[other])
+    return float(t[best] + part * (t[other] - t[best]))

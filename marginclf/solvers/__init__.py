@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 
-from ..objective import Objective, Point, StopFit, above
+from ..objective import InMemoryObjective, Objective, Point, StopFit, above
 from .augmented_lagrangian import augmented_lagrangian
 from .closed_form import closed_form
 from .convergence import LITTLE, proves_coefficients
-from .direction import direct
 from .dual import dual
 from .lbfgs import lbfgs
 from .newton import newton
@@ -54,11 +55,20 @@ def solve(
     OverflowError
         If the gradient at zero, its square, the Hessian or the solution overflows.
     """
-    start = _start(objective, theta)
+    _require_weights(objective, solver)
+    how: dict[str, Any] = {"tol": tol, "max_iter": max_iter}
     try:
-        if objective.loss.smooth:  # elsewhere nothing is proven of it
+        # Over rows in parts the closed form takes one round, and a loss with a kink is seen by its envelope first.
+        looks = objective.in_memory or (objective.loss.smooth and not objective.loss.affine)
+        start = _start(objective, theta) if looks else objective.known(theta)
+        if looks and objective.loss.smooth:  # elsewhere nothing is proven of it
             objective.report(lambda: start)
-        solution = _solve(objective, start, solver=solver, tol=tol, max_iter=max_iter, seed=seed)
+        if objective.loss.affine:
+            solution = closed_form(objective)
+        elif objective.in_memory:
+            solution = _in_memory(cast("InMemoryObjective", objective), start, solver=solver, seed=seed, **how)
+        else:
+            solution = _by_parts(objective, start, solver=solver, **how)
         objective.report(lambda: solution.point)
     except StopFit as stop:
         solution = Solution(stop.point, Status.STOPPED, stop.n_iter)
@@ -69,19 +79,25 @@ def solve(
     return solution
 
 
-def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_iter: int, seed: int) -> Solution[Point]:
-    (n, d), k = objective.matrix.shape, objective.n_outputs
-    entries, loss = objective.matrix.entries, objective.loss
-    _require_weights(objective, solver)
-    if loss.affine:
-        return closed_form(objective, start)
+def _by_parts(objective: Objective, start: Point, *, solver: str, tol: float, max_iter: int) -> Solution[Point]:
+    """Where a look at the rows is a round: second derivatives that come with it double the correct digits."""
+    if not objective.loss.smooth:
+        return augmented_lagrangian(objective, start, tol=tol, max_iter=max_iter, solve=solve)
+    method = newton if objective.direct and solver != "lbfgs" else lbfgs
+    return method(objective, start, tol=tol, max_iter=max_iter)
+
+
+def _in_memory(
+    objective: InMemoryObjective, start: Point, *, solver: str, tol: float, max_iter: int, seed: int
+) -> Solution[Point]:
+    (n, d), k, entries = objective.matrix.shape, objective.n_outputs, objective.matrix.entries
     suits = objective.provable and objective.penalty.uniform and dual_suits(n, d, entries, k)
     if solver == "dual" or (solver == "auto" and suits):
         first = dual(objective, start, tol=tol, max_iter=max(1, int(SWEEPS * max_iter)), seed=seed)
         if first.status.converged and not _worth_sharpening(objective, first, tol):
             return first
         return _finished(objective, start, first, tol=tol, max_iter=max_iter)
-    if not loss.smooth:
+    if not objective.loss.smooth:
         return augmented_lagrangian(objective, start, tol=tol, max_iter=max_iter)
     if solver == "newton" or (solver == "auto" and newton_suits(n, d, entries, k)):
         return newton(objective, start, tol=tol, max_iter=max_iter)
@@ -118,7 +134,7 @@ def _require_weights(objective: Objective, solver: str) -> None:
 
 
 def _finished(
-    objective: Objective, start: Point, first: Solution[Point], *, tol: float, max_iter: int
+    objective: InMemoryObjective, start: Point, first: Solution[Point], *, tol: float, max_iter: int
 ) -> Solution[Point]:
     """What another solver left, taken on by Newton's method or the augmented Lagrangian."""
     point, multipliers = first.point, first.multipliers
@@ -138,7 +154,7 @@ def _finished(
     return Solution(second.point, second.status, first.n_iter + second.n_iter)
 
 
-def _worth_sharpening(objective: Objective, first: Solution[Point], tol: float) -> bool:
+def _worth_sharpening(objective: InMemoryObjective, first: Solution[Point], tol: float) -> bool:
     """Whether the coefficients that ascent has proven may be far less exact than F, and Newton's step costs little."""
     point = first.point
     if not objective.loss.smooth or proves_coefficients(point, tol):
@@ -146,12 +162,12 @@ def _worth_sharpening(objective: Objective, first: Solution[Point], tol: float) 
     # Beside so many sweeps a Hessian is cheap; where the penalty is most of it, conjugate gradients are few.
     cheap = objective.n_outputs * min(objective.matrix.shape) <= _SWEEPS * first.n_iter
     if objective.n_outputs > 1:
-        cheap = cheap and direct(objective)
+        cheap = cheap and objective.direct
     return cheap or point.gain <= LITTLE * abs(point.value)
 
 
 def _can_be_finished(objective: Objective, solution: Solution) -> bool:
-    if solution.status is Status.LIMIT_OF_PRECISION and objective.provable and direct(objective):
+    if solution.status is Status.LIMIT_OF_PRECISION and objective.provable and objective.direct:
         # A step or two may still prove what L-BFGS could only estimate.
         return True
     return not solution.status.converged and solution.status is not Status.SEPARABLE
@@ -159,10 +175,13 @@ def _can_be_finished(objective: Objective, solution: Solution) -> bool:
 
 def _start(objective: Objective, theta: np.ndarray) -> Point:
     if not objective.w(theta).any():
-        return objective.origin()
-    point = objective.at(theta)
-    # A warm start may lie where the loss overflows; zero does not.
-    return point if point.finite else objective.origin()
+        start = objective.origin()
+    else:
+        start = objective.at(theta)
+        # A warm start may lie where the loss overflows; zero does not.
+        start = start if start.finite else objective.origin()
+    start.require_finite()
+    return start
 
 
 __all__ = ["SOLVERS", "Solution", "Status", "dual_suits", "newton_suits", "solve"]

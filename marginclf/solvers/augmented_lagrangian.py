@@ -1,6 +1,6 @@
 """The augmented Lagrangian for losses with a kink: a sequence of smooth problems with the same optimum.
 
-With multipliers a, a width γ and the Moreau envelope φ_γ(m) = min_u φ(u) + (u − m)²/(2γ), which is smooth,
+With multipliers a, a Moreau parameter γ and the Moreau envelope φ_γ(m) = min_u φ(u) + (u − m)²/(2γ), which is smooth,
 
     θ ← argmin Σ C s φ_γ(m − γ a) + ½ ‖w‖²,    a ← −φ_γ'(m − γ a),
 
@@ -9,14 +9,8 @@ lie in the zone of width γ for Newton's method to go by; here the zone follows 
 solved as accurately as the multipliers are wrong, and γ is narrowed only while that takes few steps. Once the rows of
 the zone are the right ones, a round or two end at rounding.
 
-The kink is one of φ, a function of one number a row: the multipliers are as many as there are rows, whatever K is. With
-b at its minimum the dual variables C s a ∂m/∂z add up to zero, and
-
-    F − D = Σ C s (φ(m) + φ*(−a) + a m) + ½ ‖∂F_γ/∂w‖²
-
-is the duality gap; the first part is the Fenchel–Young gap of the multipliers. For the joint margin,
-α·z = C s a (m + H) and the conjugate of φ(m(z)) at −α is φ*(−a) − a H, with H the entropy of the softmax over the other
-classes.
+The kink is one of φ, a function of one number a row: the multipliers are as many as there are rows, whatever K is.
+:mod:`marginclf.objective.envelope` has the duality gap.
 
 References
 ----------
@@ -26,14 +20,16 @@ Li, Sun, Toh (2018), A highly efficient semismooth Newton augmented Lagrangian m
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from ..objective import Objective, Point, by_duality, fenchel_young, gain
+from ..objective import Objective, Point
+from .active_rows import ActiveRows
 from .convergence import UNSEEN, descends
-from .direction import direct, newton_direction
-from .kink_rows import reconciled
+from .direction import newton_direction
+from .lbfgs import lbfgs
 from .line_search import line_search
 from .solution import Solution, Status
 
@@ -55,76 +51,21 @@ ENOUGH = 0.1
 SEEN_LESS = 0.25
 """Part of the squared gradient that a step leaves which shows progress where F does not."""
 
-_SUFFICIENT = 1e-4
-_ULP = float(np.finfo(float).eps)
+_SUFFICIENT, _HALF = 1e-4, 0.5
+
+_BEYOND = 1e-10
+"""Relative gap to which it goes on after tol where steps are rounds over parts; objectives are those of memory then."""
+
+_NARROWEST_LONG = 1e-2
+"""Where L-BFGS solves the smooth problems: what a narrow zone gains, it loses by its curvature."""
+
+_INNER, _LOOSE, _SOME = 100, 0.1, 0.9
+"""Iterations of L-BFGS for one smooth problem, its tolerance as a part of the gap, and the part of the gap that counts
+as progress then."""
 
 _ROUNDS, _ROUNDS_LONG, _ROUNDING = 3, 10, 1e-15
 """Rounds without progress that end it; the same for many classes whose Hessian is not factored; and the relative gap
 that does."""
-
-
-class _Answer(NamedTuple):
-    """Where a round ended.
-
-    Attributes
-    ----------
-    point : Point
-        As one of F itself, with the duality gap as its bound.
-    multipliers : ndarray of shape (n,)
-        The new a.
-    slack : float
-        The part of the gap that these leave, relative to F, where rounding makes up most of it, or infinity.
-    """
-
-    point: Point
-    multipliers: np.ndarray
-    slack: float
-
-
-class Round:
-    """One smooth problem: multipliers and Moreau parameter."""
-
-    def __init__(self, objective: Objective, multipliers: np.ndarray, gamma: float) -> None:
-        self.objective, self.gamma, self.before = objective, gamma, multipliers
-        self.smooth = objective.replaced(objective.loss.smoothed(gamma), -gamma * multipliers)
-        self.weights = objective.row_weights
-
-    def slack(self, point: Point) -> float:
-        """The Fenchel–Young gap Σ C s (φ(m) + φ*(−a) + a m) of the new a."""
-        return self._slack(point, self.smooth.margins(point))[0]
-
-    def _slack(self, point: Point, margins: np.ndarray) -> tuple[float, float, np.ndarray, np.ndarray]:
-        """What :func:`fenchel_young` says of the new a."""
-        loss, before = self.objective.compiled, self.before
-        return fenchel_young(self.smooth, loss, point, margins, before, self.gamma, self.weights)
-
-    def answer(self, point: Point, *, reconcile: bool = False) -> _Answer:
-        """The point as one of F; ``reconcile`` corrects the multipliers of rows at the kink to combine to w."""
-        objective, margins = self.objective, self.smooth.margins(point)
-        slack, value, slopes, after = self._slack(point, margins)
-        miss, farthest = point.half_square, float(np.abs(margins).max(initial=0.0))
-        offset = float(np.abs(point.b).max())
-
-        def imbalance(slopes_in_b: np.ndarray) -> float:
-            # What the gap may hide because Σ α is not quite zero, where b is too large to be more exact.
-            return float(np.abs(slopes_in_b).sum()) * (offset + farthest)
-
-        rest = miss + imbalance(point.slope)
-        if reconcile and objective.keeps_decisions and rest > ENOUGH * slack:
-            better = reconciled(self, point, margins, after)
-            if better is not None:
-                other_rest = better.miss + imbalance(better.balance)
-                if other_rest < rest:
-                    after, slack, rest = better.multipliers, slack + better.slack, other_rest
-        if not np.isfinite(slack + rest):
-            slack = np.inf
-        # What the kink's slopes make of the rounding of decision values, in which offsets of the columns cancel.
-        rounding = _ULP * float(np.abs(slopes) @ (np.abs(margins) + 2.0 * offset))
-        gap = max(slack, 0.0) + rest + rounding
-        found = objective.adopted(point, margins, value)
-        by_convexity = by_duality(objective.penalty.value(point.w), miss, gap)
-        found = found.certified(gap, gain(objective.at_zero, found.value, by_convexity))
-        return _Answer(found, after, found.relative(max(slack, 0.0)) if rest > slack else np.inf)
 
 
 def certified(objective: Objective, theta: np.ndarray, multipliers: np.ndarray) -> Point:
@@ -133,12 +74,19 @@ def certified(objective: Objective, theta: np.ndarray, multipliers: np.ndarray) 
     No step is taken but that of b: the dual bounds F only where Σ α = 0, and what the multipliers of one round would
     become satisfies that.
     """
-    this = Round(objective, multipliers, WIDEST)
-    return this.answer(this.smooth.at(theta)).point
+    this = objective.envelope(WIDEST, multipliers)
+    found: Point = this.answer(this.smooth.at(theta)).point
+    return found
 
 
 def augmented_lagrangian(
-    objective: Objective, start: Point, *, tol: float, max_iter: int, multipliers: np.ndarray | None = None
+    objective: Objective,
+    start: Point,
+    *,
+    tol: float,
+    max_iter: int,
+    multipliers: np.ndarray | None = None,
+    solve: Callable[..., Any] | None = None,
 ) -> Solution[Point]:
     """Minimise an objective whose loss has a kink.
 
@@ -155,43 +103,125 @@ def augmented_lagrangian(
         Largest number of Newton steps.
     multipliers : ndarray of shape (n,), optional
         a to start from.
+    solve : callable, optional
+        What minimises a problem of few rows in memory. With it, and with a sample of rows in parts, the rows near the
+        kink end it as soon as they are few enough.
     """
-    start.require_finite()
-    a = np.zeros(objective.matrix.shape[0]) if multipliers is None else multipliers
-    gamma, theta, best = WIDEST, start.theta, None
-    least = last = np.inf
-    lower, n_iter, idle = -np.inf, 0, 0
-    to_rounding = direct(objective)
-    patience = _ROUNDS if to_rounding or objective.keeps_decisions else _ROUNDS_LONG
+    run = _Run(objective, start.theta, tol, max_iter, multipliers)
+    if solve is not None and objective.drawn is not None and objective.n_outputs == 1:
+        run.near = ActiveRows(objective, solve)
+        run.moved = run.near.first_reach
     while True:
-        this = Round(objective, a, gamma)
-        point, steps = _solved(this, theta, max_iter - n_iter)
-        n_iter += steps
-        answer, a, slack = this.answer(point, reconcile=to_rounding)
-        theta, left, spoilt = point.theta, answer.suboptimality, np.isfinite(slack)
-        if spoilt and to_rounding:
+        found = run.end_by_active_rows() or run.go_on()
+        if found is not None:
+            return found
+
+
+class _Run:
+    """What one run remembers between the smooth problems."""
+
+    near: ActiveRows | None = None
+    moved = np.inf
+
+    def __init__(self, objective: Objective, theta: np.ndarray, tol: float, max_iter: int, multipliers: Any) -> None:
+        self._objective, self._tol, self._max_iter = objective, tol, max_iter
+        self._theta, self._multipliers, self._gamma = theta, multipliers, WIDEST
+        self._best: Point | None = None
+        self._least = self._last = np.inf
+        self._lower, self._n_iter, self._idle = -np.inf, 0, 0
+        self._direct = objective.direct
+        self._goal = _ROUNDING if objective.in_memory else min(tol, _BEYOND)
+        self._patience = _ROUNDS if self._direct or objective.keeps_decisions else _ROUNDS_LONG
+        # Whether L-BFGS solves the smooth problems: conjugate gradients take a look at the rows for each product.
+        self._long = not (self._direct or objective.in_memory)
+
+    def end_by_active_rows(self) -> Solution[Point] | None:
+        """Let the rows near the kink end it, where few enough margins may still cross it."""
+        near, left = self.near, self._max_iter - self._n_iter
+        if near is None or not self.moved <= near.reach(self._theta) or left <= 0:
+            return None
+        end = near.attempt(self._theta, self.moved, self._goal, left)
+        self._n_iter += end.rounds
+        best = self._improve(end.point, end.bound, end.point.relative(end.point.value - end.bound))
+        self._theta = best.theta
+        return Solution(best, Status.PROVEN, self._n_iter) if best.excess <= self._tol else None
+
+    def _improve(self, point: Point, lower: float, left: float) -> Point:
+        """The best point so far, with what the dual variables of all smooth problems prove of it."""
+        self._lower = max(self._lower, lower)
+        if self._best is None or not left > self._least:
+            self._best, self._least = point, left
+        best = self._best
+        gap = max(best.value - self._lower, _ROUNDING * abs(best.value))
+        self._best = best = best.certified(min(best.bound, gap))
+        self._objective.report(lambda: best)
+        return best
+
+    def go_on(self) -> Solution[Point] | None:
+        """One smooth problem, or what there is to return."""
+        objective, direct, tol, before = self._objective, self._direct, self._tol, self._theta
+        this = objective.envelope(self._gamma, self._multipliers)
+        point, steps = self._minimise(this)
+        self._n_iter += steps
+        answer, a, slack = this.answer(point, reconcile=direct)
+        self._theta, left, spoilt = point.theta, answer.suboptimality, np.isfinite(slack)
+        if spoilt and direct:
             # In the units of badly scaled columns, or of large weights that cancel, the bound is far above what
             # Newton's method says is left.
             left = min(left, slack + answer.relative(abs(newton_direction(this.smooth, point).decrement)))
-        better = best is None or left <= 0.5 * least
+        better = self._best is None or left <= (_SOME if self._long else _HALF) * self._least
         # Margins that lie close together are told apart by a narrow zone only: no progress before is no sign.
-        idle = 0 if better else idle + int(spoilt or gamma == NARROWEST or not to_rounding)
-        # What the dual variables of any round prove of the optimum holds for the points of all.
-        lower = max(lower, answer.value - answer.bound)
-        if best is None or not left > least:
-            best, least = answer, left
-        best = best.certified(min(best.bound, max(best.value - lower, _ROUNDING * abs(best.value))))
-        objective.report(lambda: best)  # noqa: B023 (called at once)
+        narrowest = _NARROWEST_LONG if self._long else NARROWEST
+        self._idle = 0 if better else self._idle + int(spoilt or self._gamma == narrowest or not direct)
+        best = self._improve(answer, answer.value - answer.bound, left)
         met = best.excess <= tol
-        if best.excess <= _ROUNDING or (met and (not better or not to_rounding)):
-            return Solution(best, Status.PROVEN, n_iter, a)
-        if n_iter >= max_iter or idle >= patience:
-            return Solution(best, _how(met=met, near=least <= tol, stuck=idle >= patience), n_iter, a)
-        slow = to_rounding or objective.keeps_decisions or left > _SLOW * last
-        last = left
-        few_long = _FEW_LONG if objective.keeps_decisions else _FEW_LONG_JOINT
-        if slow and steps <= (_FEW if to_rounding else few_long):
-            gamma = max(gamma * NARROWER, NARROWEST)
+        # A step more is cheap where few were needed; where many were, the end is near.
+        enough = not better or not direct or (steps > _FEW and not objective.in_memory)
+        if best.excess <= self._goal or (met and enough):
+            return Solution(best, Status.PROVEN, self._n_iter, a)
+        stuck = self._idle >= self._patience
+        if self._n_iter >= self._max_iter or stuck:
+            return Solution(best, _how(met=met, near=self._least <= tol, stuck=stuck), self._n_iter, a)
+        self._multipliers = this.keep(answer, a)
+        if self.near is not None:
+            self.moved = self.near.moved(before, self._theta)
+        slow = direct or objective.keeps_decisions or self._long or left > _SLOW * self._last
+        self._last = left
+        if slow and steps <= self._few():
+            self._gamma = max(self._gamma * NARROWER, narrowest)
+        return None
+
+    def _few(self) -> int:
+        """Steps up to which the next smooth problem is narrower."""
+        if self._direct:
+            return _FEW
+        if self._long:
+            return _INNER // 2
+        return _FEW_LONG if self._objective.keeps_decisions else _FEW_LONG_JOINT
+
+    def _minimise(self, this: Any) -> tuple[Point, int]:
+        """The smooth problem, as accurately as its multipliers are wrong, and the steps that it took."""
+        smooth, max_iter = this.smooth, self._max_iter - self._n_iter
+        point, steps = smooth.at(self._theta), 0
+        if not point.finite and self._theta.any():
+            point = smooth.at(smooth.zeros())
+        point.require_finite()
+        if self._long:
+            enough = _LOOSE * min(self._least, _LOOSE)
+            found = lbfgs(smooth, point, tol=enough, max_iter=max(1, min(_INNER, max_iter)))
+            return found.point, found.n_iter
+        while steps < max_iter and not (steps and this.rest(point) <= ENOUGH * max(this.slack(point), 0.0)):
+            further = _newton_step(smooth, point)
+            steps += 1
+            if further is None:
+                break
+            fall, before = point.value - further.value, point.half_square
+            # The step ends where the slope along it is zero: what F shows of it may be rounding.
+            point = further if fall > -UNSEEN * abs(point.value) else point
+            if not fall > _ROUNDING * abs(point.value) and not point.half_square < SEEN_LESS * before:
+                break
+        # Steps may be added up on decision values: what is claimed is about those of w itself.
+        return smooth.at(point.theta) if smooth.keeps_decisions else point, steps
 
 
 def _how(*, met: bool, near: bool, stuck: bool) -> Status:
@@ -201,23 +231,6 @@ def _how(*, met: bool, near: bool, stuck: bool) -> Status:
     if near:
         return Status.LIMIT_OF_PRECISION
     return Status.LINE_SEARCH if stuck else Status.MAX_ITER
-
-
-def _solved(this: Round, theta: np.ndarray, max_iter: int) -> tuple[Point, int]:
-    """The smooth problem, as accurately as its multipliers are wrong, and the steps that it took."""
-    point, steps = this.smooth.at(theta), 0
-    while steps < max_iter and not (steps and point.half_square <= ENOUGH * max(this.slack(point), 0.0)):
-        further = _newton_step(this.smooth, point)
-        steps += 1
-        if further is None:
-            break
-        fall, before = point.value - further.value, point.half_square
-        # The step ends where the slope along it is zero: what F shows of it may be rounding.
-        point = further if fall > -UNSEEN * abs(point.value) else point
-        if not fall > _ROUNDING * abs(point.value) and not point.half_square < SEEN_LESS * before:
-            break
-    # Steps may be added up on decision values: what is claimed is about those of w itself.
-    return this.smooth.at(point.theta), steps
 
 
 def _newton_step(smooth: Objective, point: Point) -> Point | None:

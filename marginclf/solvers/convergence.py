@@ -66,6 +66,7 @@ def verdict(
     *,
     stalled: bool = False,
     rough: bool = False,
+    looks: bool = True,
 ) -> Status | None:
     """The status of a point where a solver may stop; None for one where it must go on.
 
@@ -84,6 +85,8 @@ def verdict(
         is not, for a convex loss: where few rows are curved, the decrement may be small by chance and grow again.
     rough : bool, default=False
         Whether a decrement of tol beside F alone will do, for a start.
+    looks : bool, default=True
+        Whether to look if the step separates the classes, where a point may still go on.
     """
     if point.excess <= tol:
         return Status.PROVEN
@@ -91,8 +94,10 @@ def verdict(
     small = _is_small(objective, point, direction, tol, enough, rough=rough)
     if objective.provable:
         return Status.LIMIT_OF_PRECISION if small else None
+    if not small and not looks:
+        return None
     reach = objective.reach(point, direction.step)
-    if reach.separates:
+    if reach.separates():
         return Status.SEPARABLE
     if not small:
         return None

@@ -29,14 +29,14 @@ class Coordinates:
     origin : Point
         θ₀, with its gradient.
     factor : ndarray
-        L of shape (d, d), lower triangular in Fortran order, or (d,) for a diagonal; or of the whole Hessian, of shape
-        (K(d + 1), K(d + 1)).
+        L of shape (d, d), lower triangular in Fortran order, or (d,) for a diagonal, or (K d,) for one of each class,
+        or of the whole Hessian, of shape (K(d + 1), K(d + 1)).
     scale : ndarray of shape (K,)
         τ; not used with the factor of a whole Hessian.
     mean : ndarray of shape (d,)
         x̄; not used where b is not free.
-    total : float
-        Σ c.
+    total : float or ndarray of shape (K,)
+        Σ c, or that of each class.
     """
 
     def __init__(
@@ -46,15 +46,15 @@ class Coordinates:
         factor: np.ndarray,
         scale: np.ndarray,
         mean: np.ndarray,
-        total: float,
+        total: float | np.ndarray,
     ) -> None:
         origin.require_finite()
         self.origin = origin
         self._objective, self._factor, self._scale, self._mean = objective, factor, scale, mean
         self.mean = math.sqrt(2.0 * self._miss(np.tile(mean, (objective.n_outputs, 1))))
-        self._k, self._d = objective.n_outputs, objective.matrix.shape[1]
+        self._k, self._d = objective.n_outputs, objective.n_features
         self._whole = self._k > 1 and factor.ndim == 2 and len(factor) > self._d
-        self._root = math.sqrt(total)
+        self._root = np.sqrt(total)
         self._unit = 1.0
         start = self.gradient(origin)
         # The first step of L-BFGS is as long as 1: it should be about the step to the optimum.
@@ -70,7 +70,7 @@ class Coordinates:
             change = self._unit * self._solve(u[:d], transposed=True)
             theta[:d] += change
             if objective.fit_intercept:
-                theta[d] += self._unit * float(u[d]) / self._root - float(self._mean @ change)
+                theta[d:] += self._unit * u[d] / self._root - float(self._mean @ change)
             return theta
         u = self._unit * u.reshape(k, d + 1)
         if self._whole:
@@ -93,7 +93,7 @@ class Coordinates:
         if k == 1:
             u = np.zeros(d + 1)
             u[:d] = self._solve(self._centred(point), transposed=False)
-            u[d] = point.gradient[d] / self._root
+            u[d:] = point.gradient[d] / self._root
             u *= self._unit
             return u
         g = np.empty((k, d + 1))
@@ -131,7 +131,7 @@ class Coordinates:
     def _solve(self, x: np.ndarray, *, transposed: bool) -> np.ndarray:
         """L⁻¹ or L⁻ᵀ times each row, or a vector."""
         if self._factor.ndim == 1:
-            return x / self._factor
+            return x / (self._factor if x.ndim == 1 else self._factor.reshape(-1, self._d))
         if x.ndim == 1:
             return blas.dtrsv(self._factor, x, lower=True, trans=transposed)
         return blas.dtrsm(1.0, self._factor, x.T, lower=True, trans_a=transposed).T

@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy.linalg import eigh, lapack
 
-from ..objective import CONSTANT, Curvature, Objective, Point, shortened
+from ..objective import CONSTANT, Curvature, InMemoryObjective, Objective, Point, shortened
 from .conjugate_gradients import ConjugateGradients
 from .woodbury import row_space_step
-
-DIRECT_LIMIT = 1000
-"""Coefficients up to which the Hessian is formed and factored."""
 
 _SMALLEST_EIGENVALUE = 1e-12
 _ROUNDING = 16.0 * np.finfo(float).eps
@@ -56,20 +53,14 @@ class Direction:
         return self._decrement
 
 
-def direct(objective: Objective) -> bool:
-    """Whether the Hessian is small enough to be factored."""
-    of_many = objective.n_outputs > 1
-    return objective.n_outputs * (objective.matrix.shape[1] + of_many) <= DIRECT_LIMIT
-
-
 def newton_direction(objective: Objective, point: Point) -> Direction:
     """−H⁻¹g at a point; where H is not positive definite, with H's curvatures made positive."""
     if objective.provable and objective.keeps_decisions and objective.penalty.uniform:
-        found = row_space_step(objective, point, limit=DIRECT_LIMIT)
+        found = row_space_step(cast("InMemoryObjective", objective), point, limit=objective.direct_limit)
         if found is not None:
             step, missing = found
             return _direction(point, step, lambda: missing)
-    factored = direct(objective)
+    factored = objective.direct
     curvature = objective.curvature(point, robust=factored and objective.n_outputs > 1)
     if factored:
         return _direction(point, _factored(objective, point, curvature))
@@ -120,7 +111,7 @@ def _factored(objective: Objective, point: Point, curvature: Curvature) -> np.nd
         curvature = objective.curvature(point, robust=True)
         solution = _by_eigenvalues(objective, point, curvature)
     if objective.n_outputs > 1:
-        d = objective.matrix.shape[1]
+        d = objective.n_features
         solution = solution.reshape(-1, d + 1)
         longest, in_b = float(np.abs(solution[:, d]).max()), shortened(solution[:, d], point.b)
         if objective.loss.convex and longest > 0.0:
@@ -171,7 +162,7 @@ def _by_cholesky(objective: Objective, point: Point, curvature: Curvature) -> np
 
 def _free(objective: Objective, size: int) -> np.ndarray:
     """What may move, of so many coefficients and intercepts: no column that is another intercept, and b if it may."""
-    k, d = objective.n_outputs, objective.matrix.shape[1]
+    k, d = objective.n_outputs, objective.n_features
     free = np.ones((k, d + 1), dtype=bool)
     free[:, d] = objective.fit_intercept
     if objective.fit_intercept and not objective.penalty.strong_convexity:
@@ -182,7 +173,7 @@ def _free(objective: Objective, size: int) -> np.ndarray:
 
 def _rounding(objective: Objective, curvature: Curvature, size: int) -> np.ndarray:
     """What of the diagonal may be rounding: the squared mean of a column that has been taken off."""
-    found = np.zeros((objective.n_outputs, objective.matrix.shape[1] + 1))
+    found = np.zeros((objective.n_outputs, objective.n_features + 1))
     if curvature.centre is not None and not objective.penalty.strong_convexity:
         in_b = np.abs(curvature.intercepts().diagonal())
         found[:, :-1] = CONSTANT * in_b[:, None] * curvature.centre**2
@@ -192,20 +183,26 @@ def _rounding(objective: Objective, curvature: Curvature, size: int) -> np.ndarr
 def _by_eigenvalues(objective: Objective, point: Point, curvature: Curvature) -> np.ndarray:
     """With the magnitudes of the Hessian's eigenvalues: a descent direction, saddle or not."""
     gradient = _in_order(objective, _centred(objective, curvature, point.gradient))
-    noise = objective.noise(point)
-    if curvature.centre is not None:
-        by_class = objective.by_class(noise)
-        by_class += objective.b(noise)[:, None] * np.abs(curvature.centre)
     hessian = curvature.dense()
     free = _free(objective, len(hessian))
+
+    def noise() -> np.ndarray:
+        found = objective.noise(point)
+        if curvature.centre is not None:
+            by_class = objective.by_class(found)
+            by_class += objective.b(found)[:, None] * np.abs(curvature.centre)
+        return _in_order(objective, found)[: len(free)][free]
+
     step = np.zeros_like(gradient)
-    step[: len(free)] = _by_magnitudes(hessian, gradient[: len(free)], _in_order(objective, noise)[: len(free)], free)
+    step[: len(free)] = _by_magnitudes(hessian, gradient[: len(free)], noise, free)
     return step
 
 
-def _by_magnitudes(hessian: np.ndarray, gradient: np.ndarray, noise: np.ndarray, free: np.ndarray) -> np.ndarray:
+def _by_magnitudes(
+    hessian: np.ndarray, gradient: np.ndarray, noise: Callable[[], np.ndarray], free: np.ndarray
+) -> np.ndarray:
     """−|H|⁻¹g where it is free."""
-    hessian, right, noise = hessian[np.ix_(free, free)], -gradient[free], noise[free]
+    hessian, right = hessian[np.ix_(free, free)], -gradient[free]
     # Scaled to a unit diagonal first: eigenvalues, unlike Cholesky factors, mix columns of different units.
     scale = np.sqrt(np.abs(hessian.diagonal()))
     scale[scale == 0.0] = 1.0
@@ -216,7 +213,8 @@ def _by_magnitudes(hessian: np.ndarray, gradient: np.ndarray, noise: np.ndarray,
     # Without curvature to speak of, a true slope leads far, until the line search stops it; one that is rounding leads
     # nowhere.
     flat = magnitudes < least
-    part[flat & (np.abs(part) <= _ROUNDING * (np.abs(vectors.T) @ (noise / scale)))] = 0.0
+    if flat.any():
+        part[flat & (np.abs(part) <= _ROUNDING * (np.abs(vectors.T) @ (noise() / scale)))] = 0.0
     magnitudes[flat] = least
     step = np.zeros_like(gradient)
     step[free] = (vectors @ (part / magnitudes)) / scale
@@ -228,7 +226,10 @@ def _by_diagonal(objective: Objective, point: Point, curvature: Curvature) -> Di
     g = _centred(objective, curvature, point.gradient)
     diagonal = np.abs(curvature.diagonal())
     diagonal[diagonal == 0.0] = float(diagonal.max()) or 1.0
-    return _direction(point, _uncentred(objective, curvature, -g / diagonal))
+    found = _direction(point, _uncentred(objective, curvature, -g / diagonal))
+    if curvature.hidden > 1.0:
+        return _direction(point, found.step, lambda: 2.0 * (curvature.hidden - 1.0) * found.gain)
+    return found
 
 
 def _conjugate_gradients(objective: Objective, point: Point, curvature: Curvature) -> Direction:

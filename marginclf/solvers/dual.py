@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..objective import Objective, Point
+from ..objective import InMemoryObjective, Point
 from .ascent import BinaryAscent, JointAscent
 from .augmented_lagrangian import certified
 from .solution import Solution, Status
@@ -37,7 +37,7 @@ _ROUNDING = 1e-14
 """The same forecast, below which sweeps add up rounding, of float32 values for sparse data."""
 
 
-def dual(objective: Objective, start: Point, *, tol: float, max_iter: int, seed: int = 0) -> Solution[Point]:
+def dual(objective: InMemoryObjective, start: Point, *, tol: float, max_iter: int, seed: int = 0) -> Solution[Point]:
     """Maximise the dual of an objective.
 
     Parameters

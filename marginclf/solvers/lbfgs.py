@@ -95,6 +95,8 @@ def lbfgs(objective: Objective, start: Point, *, tol: float, max_iter: int) -> S
         point = objective.evaluate(theta)
         stage *= _LONGER
     point = objective.at(theta)
+    if objective.provable and not point.settled:
+        point = objective.settle(point, _SETTLED * tol, run.preconditioner.mean)
     status = verdict(objective, point, newton_direction(objective, point), tol, stalled=True)
     if status is None:
         status = Status.MAX_ITER if n_iter >= max_iter else Status.LINE_SEARCH
@@ -168,7 +170,7 @@ class _Run:
             self._conclude(point)
             self._next_check = 0.25 * amount
         if self.solution is None:
-            self.objective.report(lambda: self.objective.at(self._last.theta))
+            self.objective.report(lambda: self.objective.settle(self._last, _SETTLED * tol, self.preconditioner.mean))
 
     def _improves(self) -> bool:
         """Whether F is good enough, but not the coefficients, and a few more iterations are spent on these."""

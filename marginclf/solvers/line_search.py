@@ -9,15 +9,19 @@ import numpy as np
 from ..objective import Objective, Point
 from .direction import Direction
 
-_BACKTRACKS = 40
+_BACKTRACKS, _FEW_BACKTRACKS = 40, 3
+"""Halvings of a step, and where each of them is a round over the rows."""
+
 _FLAT = 0.1
 """Slope along a direction, relative to the first, at which a point is near enough to the minimum there."""
 
 
-def moved(objective: Objective, point: Point, direction: Direction, t: float, *, settled: bool) -> Point:
-    """The point at t steps along a direction, with b at its minimum if ``settled``."""
+def moved(
+    objective: Objective, point: Point, direction: Direction, t: float, *, settled: bool, last: bool = False
+) -> Point:
+    """The point at t steps along a direction, with b at its minimum if ``settled``; ``last`` asks for no step there."""
     theta = point.theta + (direction.step if t == 1.0 else t * direction.step)
-    return objective.at(theta) if settled else objective.evaluate(theta)
+    return objective.at(theta) if settled else objective.visit(theta, last=point if last else None)
 
 
 def line_search(
@@ -43,7 +47,7 @@ def line_search(
     if t is None:
         return _by_secants(objective, point, direction, full, settled=settled)
     t = t if np.isfinite(t) and t > 0.0 else 1.0
-    for _ in range(_BACKTRACKS):
+    for _ in range(_BACKTRACKS if objective.in_memory else _FEW_BACKTRACKS):
         trial = moved(objective, point, direction, t, settled=settled)
         if trial.value < point.value:
             return trial

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..objective import Objective, Point
 from .convergence import LITTLE, UNREPRESENTABLE, descends, precise, proves_coefficients, stuck, verdict
-from .direction import Direction, direct, newton_direction
+from .direction import Direction, newton_direction
 from .line_search import line_search, moved
 from .solution import Solution, Status
 
@@ -22,8 +22,14 @@ _LONGEST = 1e3
 _PROGRESS = 0.25
 """Beyond tol, steps are taken while each cuts the decrement to this fraction: quadratic convergence, then rounding."""
 
-_LAST = 1e-14
-"""Relative decrement whose step is the last: what it leaves is, by quadratic convergence, the square of this."""
+_TOO_LITTLE = 0.1
+"""Part of a decrement that a step should leave at most, where the second derivatives can be refined."""
+
+_SETTLED = 1e-6
+"""What b may leave to gain, as a fraction of tol, where it is not at its minimum: it cannot be seen then."""
+
+_PATIENCE = 4
+"""Iterations after which it is asked whether the classes are separated, where that is a round over the rows."""
 
 _PROMISING = 2.0
 """½‖∂F/∂w‖², relative to tol, from which on b is moved to its minimum: the bound may then spare a direction."""
@@ -58,9 +64,9 @@ class _Run:
 
     def __init__(self, objective: Objective, start: Point, tol: float, max_iter: int, to_rounding: bool) -> None:
         self._objective, self._tol, self._max_iter = objective, tol, max_iter
-        self._to_rounding, self._factored = to_rounding, direct(objective)
+        self._to_rounding, self._factored = to_rounding, objective.direct
         # Where b costs passes of its own, it is moved to its minimum only where that is asked for.
-        self._settled = self._factored or objective.keeps_decisions
+        self._settled = objective.in_memory and (self._factored or objective.keeps_decisions)
         self._first = objective.keeps_decisions and objective.loss.convex and not start.w.any()
         self._point = self._previous = start
         self._met: Status | None = None
@@ -78,32 +84,38 @@ class _Run:
         """One step, or what there is to return."""
         objective, point = self._objective, self._point
         if n_iter:
-            objective.report(lambda: point if point.settled else objective.at(point.theta))
-        if not self._settled:
-            point = self._point = self._proven_early()
-            if point.settled and self._is_enough():
+            objective.report(lambda: point if point.settled else objective.settle(point, _SETTLED * self._tol, 0.0))
+        if not self._settled and (self._factored or self._met is None):
+            point = self._point = self._proven(point)
+            if point.settled and not self._factored and self._is_enough():
                 return Solution(point, Status.PROVEN, n_iter)
         direction = newton_direction(objective, point)
-        status = verdict(objective, point, direction, self._tol, rough=not self._to_rounding)
+        looks = objective.in_memory or n_iter >= _PATIENCE
+        status = verdict(objective, point, direction, self._tol, rough=not self._to_rounding, looks=looks)
         ended = self._ended(direction, status, n_iter)
         if ended is not None:
             return ended
-        trial, seen = self._step(direction, status)
+        last = status is not None and point.unreached(direction.gain) <= objective.last_decrement
+        if n_iter and direction.gain > _TOO_LITTLE * self._last:
+            self._objective = objective.refined()
+        trial, seen = self._step(direction, status, last=last)
         if trial is None:
             return Solution(point, stuck(objective, point, direction, self._tol), n_iter)
-        if status is not None and point.unreached(direction.gain) <= _LAST and not trial.excess > self._tol:
-            return self._solution(trial, status, n_iter + 1)
+        if last and status is not None:
+            trial = self._proven(trial)
+            if not trial.excess > self._tol:
+                return self._solution(trial, status, n_iter + 1)
         point.release()
         self._previous, self._point, self._met, self._last = point, trial, status, direction.gain
         self._seen, self._first = seen, False
         return None
 
-    def _proven_early(self) -> Point:
+    def _proven(self, point: Point) -> Point:
         """The point, with b at its minimum where it looks as if its bound was enough then."""
-        objective, point = self._objective, self._point
-        looks = self._met is None and objective.provable and not point.settled
+        objective = self._objective
+        looks = objective.provable and not point.settled
         if looks and point.unreached(point.half_square) <= _PROMISING * self._tol:
-            return objective.at(point.theta)
+            return objective.settle(point, _SETTLED * self._tol, 0.0)
         return point
 
     def _is_enough(self) -> bool:
@@ -126,8 +138,13 @@ class _Run:
             return Solution(point, status, n_iter)
         if status is Status.SEPARABLE:
             # Leave the coefficients where they separate: at the start they are still zero.
-            further = moved(objective, point, direction, 1.0, settled=self._settled)
+            steps = objective.reach(point, direction.step).steps()
+            further = moved(objective, point, direction, steps, settled=self._settled, last=True)
             return Solution(further if further.value < point.value else point, status, n_iter + 1)
+        if not objective.in_memory and status is not None and point.unreached(gain) <= objective.last_decrement:
+            # A step more is a round more, for what nobody sees; but it may prove what is not proven yet.
+            if status is Status.PROVEN or not objective.provable:
+                return Solution(point, status, n_iter)
         final = not self._to_rounding or not gain > 0.0 or not self._factored
         if status is Status.PROVEN and not self._factored and self._to_rounding:
             return self._sharpened(direction, n_iter)
@@ -149,13 +166,13 @@ class _Run:
             point = trial if trial.excess < point.excess else point
         return Solution(point, Status.PROVEN, n_iter)
 
-    def _step(self, direction: Direction, status: Status | None) -> tuple[Point | None, bool]:
+    def _step(self, direction: Direction, status: Status | None, *, last: bool) -> tuple[Point | None, bool]:
         """The next point, and whether F shows that it is lower."""
         objective, point, settled = self._objective, self._point, self._settled
         point.release(keep_z=True)
         trial = self._first_step(direction) if self._first and status is None else None
         if trial is None:
-            trial = moved(objective, point, direction, 1.0, settled=settled)
+            trial = moved(objective, point, direction, 1.0, settled=settled, last=last)
         seen = trial.value <= point.value - _SUFFICIENT * direction.gain
         if status is None and not (seen or descends(point, trial, direction.step, direction.gain)):
             return line_search(objective, point, direction, trial, settled=settled), True

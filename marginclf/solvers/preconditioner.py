@@ -11,9 +11,8 @@ from scipy.linalg import lapack
 from ..losses import MarginLoss
 from ..matrix.joint import pairs
 from ..matrix.parts import stratified
-from ..objective import CONSTANT, BinaryObjective, BinaryPoint, JointObjective, Objective, Point
+from ..objective import CONSTANT, BinaryObjective, BinaryPoint, InMemoryObjective, JointObjective, Point
 from .coordinates import Coordinates
-from .direction import direct
 from .newton import newton
 
 _MOST_SAMPLES, LEAST_SAMPLES = 100, 3
@@ -35,6 +34,9 @@ _LOST = 1e-13
 """Variance of a column, relative to its squared mean, that is rounding where that is taken off last."""
 
 _AT_REST = 1e300
+_LEAST = 1e-12
+"""Of the largest entry of a diagonal, what a smaller one is taken for."""
+
 _SEED = 0
 
 
@@ -48,6 +50,8 @@ _RAREST = 1e-6
 
 def preconditioners(objective: Any) -> Any:
     """What makes coordinates around one point after another, from the same sample of the rows."""
+    if not objective.in_memory:
+        return OfParts(objective)
     return OfTwo(objective) if objective.n_outputs == 1 else OfMany(objective)
 
 
@@ -107,6 +111,27 @@ class OfTwo:
         return total, mean, spread
 
 
+class OfParts:
+    """For rows in parts: by the diagonal that the round at the start has brought."""
+
+    whole = True
+
+    def __init__(self, objective: InMemoryObjective) -> None:
+        self._objective = objective
+
+    def around(self, start: Point) -> Coordinates:
+        """Coordinates around a start."""
+        objective = self._objective
+        diagonal = np.abs(objective.curvature(start).diagonal())
+        diagonal = np.column_stack([objective.by_class(diagonal), objective.b(diagonal)])
+        largest = float(diagonal.max()) if np.isfinite(diagonal).all() else 0.0
+        diagonal = np.maximum(diagonal, _LEAST * largest) if largest > 0.0 else np.ones_like(diagonal)
+        centre = objective.curvature(start).centre
+        mean = np.zeros(objective.n_features) if centre is None else centre
+        factor = np.sqrt(diagonal[:, :-1]).ravel()
+        return Coordinates(objective, start, factor, np.ones(objective.n_outputs), mean, diagonal[:, -1])
+
+
 class OfMany:
     """For many classes with one joint margin: coordinates are made anew on the way."""
 
@@ -121,7 +146,7 @@ class OfMany:
         size = size or min(n, max(_SMALL // d, 20 * math.isqrt(n)))
         rows, scale = stratified(codes, weights if weights.size > 1 else None, size, _SEED)
         self._sample = objective.sample(rows, scale)
-        self.whole = objective.loss.convex and direct(objective) and objective.n_parameters <= _WHOLE_LIMIT
+        self.whole = objective.loss.convex and objective.direct and objective.n_parameters <= _WHOLE_LIMIT
 
     def around(self, start: Point) -> Coordinates:
         """Coordinates around a start, or around the optimum of the sample where that is lower and cheap to find."""
@@ -174,7 +199,7 @@ class OfMany:
         return by_class, c
 
 
-def _lower(objective: Objective, sample: Objective, start: Point) -> Point:
+def _lower(objective: InMemoryObjective, sample: InMemoryObjective, start: Point) -> Point:
     """The optimum of a sample, where that is lower than the start."""
     found = newton(sample, sample.origin(), tol=_SAMPLE_TOL, max_iter=_SAMPLE_ITERATIONS, to_rounding=False)
     there = objective.evaluate(found.point.theta)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .direction import DIRECT_LIMIT
+from ..objective import DIRECT_LIMIT
 
 SPARSE = 0.1
 """Part of the entries that are stored, below which data counts as sparse."""

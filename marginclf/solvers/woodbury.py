@@ -15,14 +15,14 @@ from collections.abc import Callable
 import numpy as np
 from scipy.linalg import lapack
 
-from ..objective import BinaryPoint, Objective, Point
+from ..objective import BinaryPoint, InMemoryObjective, Point
 
 _MAX_PRODUCTS = 500
 _RESIDUAL = 1e-2
 """Norm of the residual at which conjugate gradients stop, relative to the first."""
 
 
-def _direct(objective: Objective, m: int, limit: int) -> bool | None:
+def _direct(objective: InMemoryObjective, m: int, limit: int) -> bool | None:
     """Whether to factor for m curved rows, rather than conjugate gradients; None where the columns are less work."""
     n, d = objective.matrix.shape
     if m == 0 or m >= d:
@@ -35,7 +35,7 @@ def _direct(objective: Objective, m: int, limit: int) -> bool | None:
     return False if objective.matrix.sparse and 2 * m <= n else None
 
 
-def row_space_step(objective: Objective, point: Point, *, limit: int) -> tuple[np.ndarray, float] | None:
+def row_space_step(objective: InMemoryObjective, point: Point, *, limit: int) -> tuple[np.ndarray, float] | None:
     """The Newton step, and what truncation may hide of gᵀH⁻¹g.
 
     None where it is less work by way of the columns, or the system cannot be factored.

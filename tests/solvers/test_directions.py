@@ -9,7 +9,7 @@ from problems import Exact, draw, fit, objective_of
 from references import CONVEX, LOSSES, mp, usually
 
 from marginclf.losses import DWD, Exponential, Logistic, Savage, Sigmoid, SmoothHinge, Squared, Tangent
-from marginclf.objective import shortened
+from marginclf.objective import Objective, shortened
 from marginclf.objective.curvature import BinaryCurvature
 
 direction = importlib.import_module("marginclf.solvers.direction")
@@ -34,7 +34,7 @@ def expected(loss, rows, point, fit_intercept, C=2.0):
 
 
 def by_conjugate_gradients(monkeypatch, residual=1e-2):
-    monkeypatch.setattr(direction, "DIRECT_LIMIT", 0)
+    monkeypatch.setattr(Objective, "direct_limit", 0)
     monkeypatch.setattr(BinaryCurvature, "residual", residual)
     monkeypatch.setattr(direction, "_factored", None)
 

@@ -10,7 +10,7 @@ from references import mp, reference
 
 from marginclf.losses import DWD, Exponential, GeneralizedCrossEntropy, Logistic, Savage, Sigmoid, SquaredHinge
 from marginclf.matrix import design_matrix
-from marginclf.objective import L2, JointObjective
+from marginclf.objective import L2, JointObjective, Objective
 from marginclf.objective.curvature import JointCurvature
 from marginclf.solvers import Status
 from marginclf.solvers.convergence import verdict
@@ -98,7 +98,7 @@ def test_solves_the_linear_system(loss, road, store, fit_intercept, penalty, mon
     X = X + (10.0 if fit_intercept and store == "dense" else 0.0)  # sparse columns lie around zero
     objective, point = point_of(loss, STORES[store](X), codes, 2.0 * s, W, fit_intercept, penalty)
     if road != "factored":
-        monkeypatch.setattr(module, "DIRECT_LIMIT", 0)
+        monkeypatch.setattr(Objective, "direct_limit", 0)
         monkeypatch.setattr(JointCurvature, "residual", 1e-10)
     found = module.newton_direction(objective, point)
     change, decrement = expected(loss, X, codes, 2.0 * s, W, point.b, fit_intercept, penalty)
@@ -122,7 +122,7 @@ def test_conjugate_gradients_never_understate_the_decrement(loss, C, store, fit_
     X = np.where(rng.random(X.shape) < 0.3, X * np.geomspace(1e-2, 3.0, d), 0.0)
     W = rng.normal(size=(K, d)) / np.sqrt(d)
     objective, point = point_of(loss, STORES[store](X), codes, C * s, W, fit_intercept)
-    assert not module.direct(objective)
+    assert not objective.direct
     found = module.newton_direction(objective, point)
     _, decrement = expected(loss, X, codes, C * s, W, point.b, fit_intercept)
     # Conjugate gradients know a part of it, and go on until what they bound is no more than that.
@@ -140,7 +140,7 @@ def test_conjugate_gradients_never_understate_the_decrement(loss, C, store, fit_
 @pytest.mark.parametrize("loss", [Savage(), Sigmoid(), GeneralizedCrossEntropy(1.0)], ids=repr)
 def test_goes_down_where_the_hessian_is_indefinite(loss, road, fit_intercept, monkeypatch):
     if road != "factored":
-        monkeypatch.setattr(module, "DIRECT_LIMIT", 0)
+        monkeypatch.setattr(Objective, "direct_limit", 0)
     indefinite = 0
     for seed in range(8):
         X, codes, s, W = draw(seed=seed)

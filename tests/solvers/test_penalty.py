@@ -1,14 +1,12 @@
 """The L2 penalty with weights of its own for each feature, through the solvers."""
 
-import importlib
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
 from marginclf.losses import get_loss
 from marginclf.matrix import design_matrix
-from marginclf.objective import L2, BinaryObjective, JointObjective, signed_weights
+from marginclf.objective import L2, BinaryObjective, JointObjective, Objective, signed_weights
 from marginclf.solvers import Status, solve
 from marginclf.solvers.preconditioner import preconditioners
 
@@ -45,7 +43,7 @@ def test_weights_are_units_of_the_columns(loss, solver, form, store, fit_interce
     plain = objective_of(loss, form, STORES[store](X / np.sqrt(WEIGHTS)), L2(), fit_intercept=fit_intercept)
     expected = minimum(plain, "newton", 1e-12)
     if solver == "conjugate gradients":
-        monkeypatch.setattr(importlib.import_module("marginclf.solvers.direction"), "DIRECT_LIMIT", 0)
+        monkeypatch.setattr(Objective, "direct_limit", 0)
     found = minimum(weighted, "lbfgs" if solver == "lbfgs" else "newton")
     assert found.status is Status.PROVEN
     assert found.point.value == pytest.approx(expected.point.value, rel=1e-9)

@@ -1,6 +1,5 @@
 """Rows in parts: the same optimum as in memory for every loss, proven alike, from few rounds."""
 
-import importlib
 import warnings
 
 import numpy as np
@@ -18,12 +17,10 @@ import marginclf.matrix.parts as parts
 from marginclf import MarginLinearClassifier
 from marginclf.losses import Hinge, Logistic, Savage, SmoothHinge, SquaredHinge
 from marginclf.matrix.parts import LocalParts, Part, combined, stratified
-from marginclf.objective import PartitionedObjective, Problem
-
-newton = importlib.import_module("marginclf.solvers.rounds.newton")
-rounds = importlib.import_module("marginclf.solvers.rounds")
-kinks = importlib.import_module("marginclf.solvers.rounds.kinks")
-multipliers = importlib.import_module("marginclf.solvers.rounds.multipliers")
+from marginclf.objective import L2, Objective, PartitionedObjective, Problem
+from marginclf.solvers import solve
+from marginclf.solvers.active_rows import ActiveRows
+from marginclf.solvers.direction import newton_direction
 
 X, Y, S = draw(n=900, d=6, seed=11)
 MANY, THREE = load_digits(return_X_y=True)
@@ -136,7 +133,7 @@ def test_offsets_cost_no_digits(by_parts):
 @pytest.mark.parametrize("loss", ["logistic", "savage", "squared_hinge"])
 @pytest.mark.parametrize(("rows", "y"), [(X, Y), (MANY, THREE)], ids=["two", "three"])
 def test_more_coefficients_than_a_hessian_may_have(by_parts, monkeypatch, loss, rows, y):
-    monkeypatch.setattr(rounds, "DIRECT_LIMIT", 5)
+    monkeypatch.setattr(Objective, "direct_limit", 5)
     found, messages = by_parts(rows, y, loss=loss, C=0.1)
     assert not messages
     # Stopped by a bound of 1e-8, not at rounding as Newton's method is.
@@ -144,7 +141,7 @@ def test_more_coefficients_than_a_hessian_may_have(by_parts, monkeypatch, loss, 
 
 
 def test_a_kink_with_more_coefficients_than_a_hessian_may_have(by_parts, monkeypatch):
-    monkeypatch.setattr(rounds, "DIRECT_LIMIT", 5)
+    monkeypatch.setattr(Objective, "direct_limit", 5)
     found, messages = by_parts(MANY, THREE, loss="hinge", C=0.01, tol=1e-3)
     assert not messages
     assert found.suboptimality_[0] <= 1e-3
@@ -179,7 +176,7 @@ def test_the_rows_at_the_kink_end_it_in_three_rounds(by_parts, monkeypatch):
     assert found.history_[0]["passes"][-1] <= 5
     assert_allclose(found.objective_, expected.objective_, rtol=1e-12)
     assert found.suboptimality_[0] <= 1e-12
-    monkeypatch.setattr(multipliers.KinkRows, "reach", lambda self, theta: -1.0)
+    monkeypatch.setattr(ActiveRows, "reach", lambda self, theta: -1.0)
     slow, messages = by_parts(X, Y, S, loss="hinge")
     assert not messages
     assert slow.history_[0]["passes"][-1] > 20
@@ -192,9 +189,10 @@ def test_rows_at_the_kink_bound_the_optimum_from_below_wherever_they_start(moved
     """However many rows cross that were not asked for, what is claimed of F* holds."""
     this = problem(loss=Hinge(), C=0.5)
     best = MarginLinearClassifier("hinge", C=0.5, tol=1e-12).fit(X, Y).objective_[0]
-    objective = PartitionedObjective(_Alone(Part(X, Y, None)), this, np.bincount(Y))
-    near = kinks.KinkRows(objective, Part(X[::2], Y[::2], np.full(450, 2.0)))
-    theta = np.random.default_rng(5).normal(size=this.shape)
+    sample = Part(X[::2], Y[::2], np.full(450, 2.0))
+    objective = PartitionedObjective(_Alone(Part(X, Y, None)), this, np.bincount(Y), sample)
+    near = ActiveRows(objective, solve)
+    theta = np.random.default_rng(5).normal(size=7)
     for rounds_allowed in (1, 2, 8):
         end = near.attempt(theta, moved, 1e-12, rounds_allowed)
         assert end.rounds <= rounds_allowed
@@ -251,7 +249,7 @@ def test_losses_at_the_start_may_overflow(by_parts):
 def problem(**changes):
     given = {
         "loss": Logistic(), "n_classes": 2, "positive": 1, "C": 2.0, "class_weights": None, "fit_intercept": True,
-        "centre": X.mean(axis=0),
+        "centre": X.mean(axis=0), "penalty": L2(float(np.isfinite(changes.get("C", 2.0)))),
     }  # fmt: skip
     return Problem(**{**given, **changes})
 
@@ -265,8 +263,9 @@ def problem(**changes):
         {"positive": None, "n_classes": 3},
         {"class_weights": np.array([0.5, 2.0])},
         {"C": np.inf},
+        {"penalty": L2(np.array([0.0, 1.0, 0.5, 2.0, 1.0, 3.0]))},
     ],
-    ids=["logistic", "savage", "joint", "class weights", "no penalty"],
+    ids=["logistic", "savage", "joint", "class weights", "no penalty", "weights of features"],
 )
 def test_derivatives_are_those_of_the_value(storage, changes):
     this = problem(**changes)
@@ -274,27 +273,30 @@ def test_derivatives_are_those_of_the_value(storage, changes):
     rows = LocalParts(X[:300], codes[:300], S[:300])
     rows._X, rows._rows = storage(X[:300]), 300
     part = Part(storage(X[:300]), codes[:300], S[:300])
-    theta = np.random.default_rng(0).normal(size=this.shape) * 0.3
     objective = PartitionedObjective(_Alone(part), this, np.bincount(part.codes, part.weights))
+    k, size = this.shape
+    theta = np.random.default_rng(0).normal(size=k * size) * 0.3
     point = objective.evaluate(theta, "all")
-    step = np.random.default_rng(1).normal(size=this.shape)
+    step = np.random.default_rng(1).normal(size=k * size)
     h = 1e-5
     there, back = objective.evaluate(theta + h * step), objective.evaluate(theta - h * step)
     slope = float((point.gradient * step).sum())
     assert (there.value - back.value) / (2 * h) == pytest.approx(slope, rel=1e-7)
-    change = ((there.gradient - back.gradient) / (2 * h)).ravel()
-    hessian = point.hessian.copy()
-    columns = np.arange(len(hessian)) % theta.shape[1] < theta.shape[1] - 1
-    hessian[columns, columns] += this.penalty
-    assert_allclose(hessian @ step.ravel(), change, rtol=1e-6, atol=1e-6 * np.abs(change).max())
+    change = (there.gradient - back.gradient) / (2 * h)
+    # Second derivatives are those of rows less their centre, where the intercept is b + w·centre.
+    in_w, in_b = objective.by_class(step), objective.b(step)
+    moved = np.column_stack([in_w, in_b + in_w @ this.centre])
+    found = (point.seconds.array @ moved.ravel()).reshape(k, size)
+    hessian_step = objective.theta(found[:, :-1] + found[:, -1:] * this.centre, found[:, -1])
+    objective.w(hessian_step)[...] += objective.penalty.gradient(objective.w(step))
+    assert_allclose(hessian_step, change, rtol=1e-6, atol=1e-6 * np.abs(change).max())
     # Along a line, the diagonal, and the intercepts alone are parts of the same.
     values, slopes = objective.along(theta, step, np.array([h, 0.0]))
     assert_allclose([values[0], values[1], slopes[1]], [there.value, point.value, slope], rtol=1e-12)
-    k, size = theta.shape
-    blocks = point.hessian.reshape(k, size, k, size)
-    assert_allclose(objective.evaluate(theta, "intercepts").hessian, blocks[:, -1, :, -1], rtol=1e-9, atol=1e-12)
+    blocks = point.seconds.array.reshape(k, size, k, size)
+    assert_allclose(objective.evaluate(theta, "intercepts").seconds.array, blocks[:, -1, :, -1], rtol=1e-9, atol=1e-12)
     own = np.einsum("kikj->kij", blocks)
-    diagonal, mixed = objective.evaluate(theta, "diagonal").hessian
+    diagonal, mixed = objective.evaluate(theta, "diagonal").seconds.array
     if this.positive is not None:
         assert_allclose(diagonal, np.einsum("kii->ki", own), rtol=1e-9)
         assert_allclose(mixed, own[:, :, -1], rtol=1e-9, atol=1e-9)
@@ -327,9 +329,10 @@ def test_the_gap_is_that_of_the_multipliers(many):
         centre=np.zeros(6),
     )  # fmt: skip
     part = Part(X, codes, S, a)
-    theta = np.zeros(this.shape)
-    theta[:, :-1] = rng.normal(size=(len(theta), 6)) * 0.3
-    z = X @ theta[:, :-1].T
+    k = this.shape[0]
+    w = rng.normal(size=(k, 6)) * 0.3
+    theta = np.concatenate([w.ravel(), np.zeros(k)])
+    z = X @ w.T
     if many:
         own = z[np.arange(len(X)), codes]
         z[np.arange(len(X)), codes] = -np.inf
@@ -378,10 +381,10 @@ def test_an_intercept_that_leads_nowhere_shortens_the_whole_step():
     """Where only the intercept has no curvature, a step that is cut there alone would not lead downhill."""
     y = (X[:, 0] > 0.2).astype(int)
     objective = PartitionedObjective(_Alone(Part(X, y, None)), problem(loss=SquaredHinge(), C=np.inf), np.bincount(y))
-    theta = np.zeros((1, 7))
-    theta[0, 0], theta[0, -1] = 3.0, 40.0
+    theta = np.zeros(7)
+    theta[0], theta[-1] = 3.0, 40.0 - 3.0 * X[:, 0].mean()
     point = objective.evaluate(theta, "all")
-    step, decrement = newton.newton_step(objective, point, point.hessian)
-    assert float((point.gradient * step).sum()) == pytest.approx(-2.0 * decrement)
-    assert decrement > 0.0
-    assert objective.evaluate(theta + 1e-6 * step).value < point.value
+    direction = newton_direction(objective, point)
+    assert float(point.gradient @ direction.step) == pytest.approx(-2.0 * direction.gain)
+    assert direction.gain > 0.0
+    assert objective.evaluate(theta + 1e-6 * direction.step).value < point.value

@@ -199,7 +199,7 @@ def test_sparse_wide_data_by_conjugate_gradients(loss, monkeypatch):
     y = (np.asarray(wide.sum(axis=1)).ravel() + rng.normal(size=60) > 1.0).astype(int)
     by_factoring, _ = fit(loss, wide, y, C=10.0, tol=1e-10)
     directions = importlib.import_module("marginclf.solvers.direction")
-    monkeypatch.setattr(directions, "DIRECT_LIMIT", 100)
+    monkeypatch.setattr(Objective, "direct_limit", 100)
     monkeypatch.setattr(directions, "_factored", None)
     model, messages = fit(loss, wide, y, C=10.0, tol=1e-10)
     assert not messages

@@ -1,4 +1,4 @@
-"""Losses of straight lines with a kink: the rows near it come to where the solver is, the others are four sums.
+"""Losses of straight lines with a kink over rows in parts: those near it come to the solver, the others are four sums.
 
 Where a row stays on one line, its loss is linear, and all rows of a label on one line weigh what a single row at their
 mean weighs. With the rows near the kink, that is a problem that fits in memory. Its objective is nowhere above F, since
@@ -9,14 +9,14 @@ has crossed the kink. From a good start two rounds end it, where smoothing the k
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
-from ...matrix import design_matrix
-from ...matrix.parts import Part
-from ...objective import L2, BinaryObjective, PartitionedObjective, PartitionedPoint, Zone, sides
+from ..matrix import design_matrix
+from ..objective import BinaryObjective, Point, Zone, gain, sides
 
 _NUMBERS = 1 << 22
 """Of the rows that are asked for: 32 MB."""
@@ -32,31 +32,33 @@ _ERROR = 4.0
 class Attempt(NamedTuple):
     """Where an attempt ended: its best point, what F cannot be below, and how many rounds it took."""
 
-    point: PartitionedPoint
+    point: Point
     bound: float
     rounds: int
 
 
-class KinkRows:
+class ActiveRows:
     """The rows near the kink of a binary problem, as far as a sample tells where they are.
 
     Parameters
     ----------
     objective : PartitionedObjective
-        F, of a convex loss with a kink and with a penalty.
-    sample : Part
-        Some of the rows, whose weights say what they stand for.
+        F, of a convex loss with a kink and with a penalty, with a sample of the rows whose weights say what they stand
+        for.
+    solve : callable
+        What minimises a problem of few rows.
     """
 
-    def __init__(self, objective: PartitionedObjective, sample: Part) -> None:
-        self._objective, self._sample = objective, sample
+    def __init__(self, objective: Any, solve: Callable[..., Any]) -> None:
+        self._objective, self._sample, self._solve = objective, objective.drawn, solve
+        sample = self._sample
         per_row = sample.X.nnz / max(1, sample.X.shape[0]) if sparse.issparse(sample.X) else sample.X.shape[1]
         self._most = int(_NUMBERS / max(1.0, per_row))
 
     @property
     def first_reach(self) -> float:
         """About how far the optimum of the sample is from that of all rows, in margins."""
-        return _ERROR * math.sqrt(self._objective.problem.shape[1] / max(1, len(self._sample.codes)))
+        return _ERROR * math.sqrt((self._objective.n_features + 1) / max(1, len(self._sample.codes)))
 
     def reach(self, theta: np.ndarray) -> float:
         """How far margins may move before more rows are concerned than may be asked for, as far as the sample shows."""
@@ -79,7 +81,7 @@ class KinkRows:
 
         Parameters
         ----------
-        theta : ndarray of shape (1, d + 1)
+        theta : ndarray of shape (d + 1,)
             Where to start.
         moved : float
             How far margins of the sample are from those of the optimum, about.
@@ -88,13 +90,14 @@ class KinkRows:
         max_rounds : int
             Largest number of rounds.
         """
-        problem, best, bound, last = self._objective.problem, None, -math.inf, math.inf
+        objective, best, bound, last = self._objective, None, -math.inf, math.inf
         rounds, longest = 0, math.inf
         while rounds < min(_ROUNDS, max_rounds):
             rounds += 1
             reach = min(_FARTHER * moved, self.reach(theta), longest)
-            zone = self._objective.around_kinks(theta, reach, self._most)
-            point = PartitionedPoint(problem, theta, (zone.sums[0], np.zeros_like(theta), np.empty((0, 0))))
+            zone = objective.around_kinks(theta, reach, self._most)
+            value = float(zone.sums[0][0]) + objective.penalty.value(objective.w(theta))
+            point = objective.known(theta, value=value, gain=gain(objective.at_zero, value, 0.0), bound=math.inf)
             best = point if best is None or point.value < best.value else best
             gap = best.relative(max(best.value - bound, 0.0)) if math.isfinite(bound) else math.inf
             if gap <= goal or (math.isfinite(last) and not gap <= 0.5 * last) or not math.isfinite(point.value):
@@ -116,8 +119,6 @@ class KinkRows:
 
     def _reduced(self, zone: Zone, theta: np.ndarray) -> tuple[np.ndarray, float]:
         """The optimum of the rows near the kink with the means of the others, and what F cannot be below."""
-        from .. import solve
-
         problem = self._objective.problem
         _, totals, sums = zone.sums
         some = totals > 0.0
@@ -128,8 +129,10 @@ class KinkRows:
         else:
             X = np.concatenate([zone.X, means])
         with design_matrix(X, problem.n_jobs) as matrix:
-            reduced = BinaryObjective(matrix, problem.loss, v, penalty=L2(), fit_intercept=problem.fit_intercept)
+            reduced = BinaryObjective(
+                matrix, problem.loss, v, penalty=problem.penalty, fit_intercept=problem.fit_intercept
+            )
             start = reduced.theta(*problem.coefficients(theta))
-            point = solve(reduced, start, solver="auto", tol=_EXACT, max_iter=1000).point
+            point = self._solve(reduced, start, solver="auto", tol=_EXACT, max_iter=1000).point
         lower = point.value - point.bound
-        return problem.theta(point.coefficients, point.b), lower if math.isfinite(lower) else -math.inf
+        return self._objective.theta(point.coefficients, point.b), lower if math.isfinite(lower) else -math.inf

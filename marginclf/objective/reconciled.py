@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..objective import BinaryPoint, Point
+from .binary_point import BinaryPoint
+from .point import Point
 
 _MOST = 1 << 22
 """Entries of the rows at the kink up to which their multipliers are corrected."""
@@ -44,8 +45,8 @@ def reconciled(this: Any, point: Point, margins: np.ndarray, after: np.ndarray) 
 
     Parameters
     ----------
-    this : Round
-        The round, of two classes.
+    this : Envelope
+        The smooth problem, of two classes.
     point : Point
         Its smooth optimum, about.
     margins, after : ndarray of shape (n,)
