@@ -93,12 +93,12 @@ def disk(arguments: argparse.Namespace) -> None:
     for gigabytes in arguments.gigabytes:
         file, y = write(arguments.folder, gigabytes)
         X = np.load(file, mmap_mode="r")
-        problem = Problem(Logistic(), 2, 1, 1.0, None, True, np.zeros(COLUMNS))
-        theta = np.zeros(problem.shape)
-        theta[0, 0] = 0.1
+        problem = Problem(Logistic(), 2, 1, 1.0, None, True, np.zeros(COLUMNS), L2())
+        theta = np.zeros(COLUMNS + 1)
+        theta[0] = 0.1
 
         def pass_over(rows: Any, problem: Any = problem, theta: np.ndarray = theta, y: np.ndarray = y) -> None:
-            LocalParts(rows, y.view(np.uint8), None).sum(problem.share, theta)
+            LocalParts(rows, y.view(np.uint8), None).sum(problem.partial_sums, theta)
 
         def cold(rows: Any = X, file: Path = file, pass_over: Any = pass_over) -> float:
             forget(file)
@@ -152,13 +152,14 @@ def plain_lbfgs(X: da.Array, y: np.ndarray, best: float) -> int:
     sizes, d = X.chunks[0], X.shape[1]
     codes = da.from_array(y.astype(np.uint8), chunks=(sizes,)).to_delayed().ravel().tolist()
     parts = DaskParts(X.to_delayed().ravel().tolist(), codes, None, X.shape)
-    objective = PartitionedObjective(parts, Problem(Logistic(), 2, 1, 1.0, None, True, np.zeros(d)), np.bincount(y))
+    problem = Problem(Logistic(), 2, 1, 1.0, None, True, np.zeros(d), L2())
+    objective = PartitionedObjective(parts, problem, np.bincount(y))
 
     def see(theta: np.ndarray) -> tuple[float, np.ndarray]:
-        point = objective.evaluate(theta[None])
+        point = objective.evaluate(theta)
         if (point.value - best) <= TARGET * best:
             raise StopIteration(parts.passes)
-        return point.value, point.gradient[0]
+        return point.value, point.gradient
 
     try:
         minimize(
@@ -270,12 +271,12 @@ def cluster(arguments: argparse.Namespace) -> None:
                 blocks, codes = (kept([delayed(np.copy, pure=False)(a) for _ in range(chunks)]) for a in one_row)
                 parts = DaskParts(blocks, codes, None, (chunks, 2))
                 objective = PartitionedObjective(
-                    parts, Problem(Logistic(), 2, 1, 1.0, None, True, np.zeros(2)), np.array([chunks, 0])
+                    parts, Problem(Logistic(), 2, 1, 1.0, None, True, np.zeros(2), L2()), np.array([chunks, 0])
                 )
                 times = []
                 for _ in range(9):
                     began = time.perf_counter()
-                    objective.evaluate(np.zeros((1, 3)))
+                    objective.evaluate(np.zeros(3))
                     times.append(time.perf_counter() - began)
                 overhead[chunks] = median(times[2:])
             rows.append(

@@ -49,7 +49,7 @@ TESTS = {
 }
 NEAR = {
     "kernels/ascent.py": "tests/solvers/test_sweeps.py tests/solvers/test_dual.py",
-    "kernels/compact.py": "tests/solvers/test_dual.py",
+    "kernels/packed.py": "tests/solvers/test_dual.py",
     "kernels/csr.py": "tests/kernels/test_rows.py tests/kernels/test_joint.py",
     "kernels/dense.py": "tests/kernels/test_rows.py",
     "kernels/dense_classes.py": "tests/kernels/test_classes.py tests/kernels/test_joint.py",

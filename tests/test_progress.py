@@ -93,7 +93,7 @@ def test_the_first_entry_is_the_start():
 def test_a_point_that_is_reported_again_is_no_further_entry(bound):
     """A solver reports its iterates, and who called it the end, which is the last of them."""
     with design_matrix(X, 1) as matrix:
-        watch = Progress(["class 1"], verbose=False, tasks=None).watch(0, matrix)
+        watch = Progress(["class 1"], verbose=False, tasks=None).monitor(0, matrix)
         point = SimpleNamespace(theta=np.zeros(3), value=1.0, suboptimality=bound)
         watch(lambda: point)
         watch(lambda: point)

@@ -81,6 +81,6 @@ def fit_jointly(
         found = solve(objective(COMPANION), theta, **how)
         theta, spent = found.point.theta, found.n_iter
     if settings.progress is not None:
-        problem.watch = settings.progress.watch(0, matrix)
+        problem.monitor = settings.progress.monitor(0, matrix)
     solution = solve(problem, theta, **how)
     return Solution(solution.point, solution.status, spent + solution.n_iter), time.perf_counter() - began

@@ -72,5 +72,5 @@ def fit_lone_class(loss: MarginLoss, lone: LoneClass, d: int, settings: Settings
         value = abs(v[present]) * float(loss.evaluate([np.sign(v[present]) * b])[0][0])
         point = Point(objective, objective.theta(0.0, b), settled=True, value=value, bound=math.nan)
         if settings.progress is not None:
-            settings.progress.watch(0, matrix)(lambda: point)
+            settings.progress.monitor(0, matrix)(lambda: point)
     return Solution(point, Status.LONE_CLASS, 0)

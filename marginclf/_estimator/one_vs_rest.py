@@ -164,7 +164,7 @@ class OneVsRest:
             found = solve(self._objective(matrix, COMPANION, k), theta, **how)
             theta, spent = found.point.theta, found.n_iter
         if self._settings.progress is not None:
-            objective.watch = self._settings.progress.watch(k if self._n_classes > 2 else 0, matrix)
+            objective.monitor = self._settings.progress.monitor(k if self._n_classes > 2 else 0, matrix)
         solution = solve(objective, theta, **how)
         solution.point.release()
         return Solution(solution.point, solution.status, spent + solution.n_iter)

@@ -120,7 +120,7 @@ class PartitionedFit:
             found = solve(convex, self._optimum_of_sample(convex), **how)
             theta, spent = found.point.theta, found.n_iter
         if self._settings.progress is not None:
-            objective.watch = self._settings.progress.watch(number, self._parts)
+            objective.monitor = self._settings.progress.monitor(number, self._parts)
         solution = solve(objective, theta, **how)
         return Solution(solution.point, solution.status, spent + solution.n_iter)
 

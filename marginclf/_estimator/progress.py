@@ -35,25 +35,25 @@ class Progress:
         self.labels, self.verbose, self.tasks = labels, verbose, tasks
         self.stopped = False
         self.lock = Lock()  # problems may run side by side
-        self._watches: dict[int, Watch] = {}
+        self._monitors: dict[int, Monitor] = {}
 
-    def watch(self, number: int, matrix: DesignMatrix | Parts) -> Watch:
+    def monitor(self, number: int, matrix: DesignMatrix | Parts) -> Monitor:
         """Who watches the problem of a number."""
-        if number not in self._watches:
-            self._watches[number] = Watch(self, number, matrix)
-        return self._watches[number]
+        if number not in self._monitors:
+            self._monitors[number] = Monitor(self, number, matrix)
+        return self._monitors[number]
 
     def history(self) -> list[dict[str, np.ndarray]]:
         """Of each problem, a column for each figure."""
         found = []
         for number in range(len(self.labels)):
-            rows = self._watches[number].rows if number in self._watches else []
+            rows = self._monitors[number].rows if number in self._monitors else []
             columns = np.array(rows, dtype=float).reshape(-1, len(COLUMNS)).T
             found.append(dict(zip(COLUMNS, columns, strict=True)))
         return found
 
 
-class Watch:
+class Monitor:
     """Who watches one problem. Neither its time nor its passes count."""
 
     def __init__(self, progress: Progress, number: int, matrix: DesignMatrix | Parts) -> None:

@@ -32,7 +32,7 @@ def _add(rows, i, t, w):
 
 
 @njit(**_OPTIONS)
-def _dot_compact(rows, i, w):
+def _dot_packed(rows, i, w):
     values, columns, starts, stops = rows
     total = 0.0
     for p in range(starts[i], stops[i]):
@@ -41,7 +41,7 @@ def _dot_compact(rows, i, w):
 
 
 @njit(**_OPTIONS)
-def _add_compact(rows, i, t, w):
+def _add_packed(rows, i, t, w):
     values, columns, starts, stops = rows
     for p in range(starts[i], stops[i]):
         w[columns[p]] += t * values[p]
@@ -63,13 +63,13 @@ def _add_dense(rows, i, t, w):
 
 @overload(_dot)
 def _choose_dot(rows, i, w):
-    chosen = _dot_compact if isinstance(rows, types.BaseTuple) else _dot_dense
+    chosen = _dot_packed if isinstance(rows, types.BaseTuple) else _dot_dense
     return lambda rows, i, w: chosen(rows, i, w)
 
 
 @overload(_add)
 def _choose_add(rows, i, t, w):
-    chosen = _add_compact if isinstance(rows, types.BaseTuple) else _add_dense
+    chosen = _add_packed if isinstance(rows, types.BaseTuple) else _add_dense
     return lambda rows, i, t, w: chosen(rows, i, t, w)
 
 

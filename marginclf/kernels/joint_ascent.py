@@ -43,26 +43,26 @@ def _add_all(rows, i, step, w):
 @overload(_dot_all)
 def _choose_dot_all(rows, i, w, z):
     if isinstance(rows, types.BaseTuple):
-        return lambda rows, i, w, z: _dot_all_compact(rows, i, w, z)
+        return lambda rows, i, w, z: _dot_all_packed(rows, i, w, z)
     return lambda rows, i, w, z: _dot_all_dense(rows, i, w, z)
 
 
 @overload(_add_all)
 def _choose_add_all(rows, i, step, w):
     if isinstance(rows, types.BaseTuple):
-        return lambda rows, i, step, w: _add_all_compact(rows, i, step, w)
+        return lambda rows, i, step, w: _add_all_packed(rows, i, step, w)
     return lambda rows, i, step, w: _add_all_dense(rows, i, step, w)
 
 
 @njit(**_OPTIONS)
-def _dot_all_compact(rows, i, w, z):
+def _dot_all_packed(rows, i, w, z):
     values, columns, starts, stops = rows
     for p in range(starts[i], stops[i]):
         add_multiple(1.0 * values[p], w[columns[p]], z)
 
 
 @njit(**_OPTIONS)
-def _add_all_compact(rows, i, step, w):
+def _add_all_packed(rows, i, step, w):
     values, columns, starts, stops = rows
     for p in range(starts[i], stops[i]):
         add_multiple(1.0 * values[p], step, w[columns[p]])

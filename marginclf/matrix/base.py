@@ -18,7 +18,7 @@ from ..kernels.storage import StoredRows
 from ..losses.base import CompiledLoss
 from .blas import add_square, mirrored
 from .chunks import Chunks, cut
-from .compact import SweepRows
+from .packed import SweepRows
 
 _GRAM_NUMBERS = 1 << 18
 
@@ -276,7 +276,7 @@ class DesignMatrix:
         """Y Yᵀ of shape (m, m) for m of the rows less their mean, whose weights are given; None for no mean."""
         raise NotImplementedError
 
-    def compact(self, rows: np.ndarray) -> Any:
+    def packed(self, rows: np.ndarray) -> Any:
         """Some of the rows, rewritten for many passes over them; of sparse matrices only."""
         raise NotImplementedError
 

@@ -11,8 +11,8 @@ from ..kernels.csc import CSC, copy_rows
 from ..kernels.storage import NARROW, StoredRows
 from .base import DesignMatrix
 from .chunks import Chunks
-from .compact import CompactRows, SweepRows
 from .csr import CSRMatrix, canonical
+from .packed import PackedRows, SweepRows
 
 _PART = 1 << 12
 """Entries of a column, on average, for which it pays to look for a part of the column: that is a jump in memory."""
@@ -60,8 +60,8 @@ class CSCMatrix(DesignMatrix):
     def _make_sweep_rows(self, rng: np.random.RandomState) -> SweepRows:
         return self._by_rows()._make_sweep_rows(rng)
 
-    def compact(self, rows: np.ndarray) -> CompactRows:
-        return self._by_rows().compact(rows)
+    def packed(self, rows: np.ndarray) -> PackedRows:
+        return self._by_rows().packed(rows)
 
     row_gram = CSRMatrix.row_gram
 

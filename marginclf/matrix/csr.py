@@ -10,7 +10,7 @@ from ..kernels.block import BLOCK_ROWS
 from ..kernels.csr import CSR
 from ..kernels.storage import StoredRows
 from .base import DesignMatrix, read_only
-from .compact import CompactRows, SweepRows
+from .packed import PackedRows, SweepRows
 
 _BLOCK_ENTRIES = 1 << 15
 """Half a megabyte at most: the second look at a block finds it in the second-level cache."""
@@ -44,12 +44,12 @@ class CSRMatrix(DesignMatrix):
         # Neighbours of a random order are visited in a row, which memory is good at; the rows converge as fast as if
         # each was drawn by itself (and in one fixed order they would not).
         order = rng.permutation(self.shape[0]).astype(np.uint32 if self.shape[0] < 1 << 32 else np.uint64)
-        c = CompactRows(self.rows.arrays, self.shape[1], order)
+        c = PackedRows(self.rows.arrays, self.shape[1], order)
         rows = c.values, c.columns, c.starts, c.stops
         return SweepRows(rows, order, _RUN, c.squares, c.diagonal, c.n_kept)
 
-    def compact(self, rows: np.ndarray) -> CompactRows:
-        return CompactRows(self.rows.arrays, self.shape[1], rows)
+    def packed(self, rows: np.ndarray) -> PackedRows:
+        return PackedRows(self.rows.arrays, self.shape[1], rows)
 
     def row_gram(self, rows: np.ndarray, mean: np.ndarray | None) -> np.ndarray:
         part = self._X[rows].astype(np.float64, copy=False)

@@ -9,7 +9,7 @@ from ..kernels.dense import DENSE_C, DENSE_F
 from ..kernels.storage import StoredRows
 from .base import DesignMatrix, read_only
 from .blas import add_square, mirrored
-from .compact import SweepRows
+from .packed import SweepRows
 
 _BLOCK_BYTES, _LEAST_ROWS = 1 << 14, 8
 """A block of rows stays in the first-level cache while the next one is fetched beside it; wide rows, in the second."""

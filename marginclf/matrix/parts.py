@@ -168,7 +168,7 @@ def sample_size(n: int, d: int, n_classes: int) -> int:
 
 
 def stratified(
-    codes: np.ndarray, weights: np.ndarray | None, size: int, seed: int, run: int = 1
+    codes: np.ndarray, weights: np.ndarray | None, size: int, seed: int, run: int = 1, equal: float = _EQUAL
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of every class, in their order, and how many rows each of them stands for.
 
@@ -184,16 +184,22 @@ def stratified(
         Of the places, one in each stretch of a class, whatever order the rows are in.
     run : int, default=1
         How many rows of a class to take from one place: reading from a disk costs by the place.
+    equal : float, default=0.25
+        Part of the sample that classes share equally, whatever their size.
     """
     rng = np.random.default_rng(seed)
     present = np.ones(len(codes), dtype=bool) if weights is None else weights > 0.0
     found, scale = [], []
-    classes, total = np.unique(codes), max(1, int(present.sum()))
-    for k in classes:
-        of_class = np.flatnonzero(present & (codes == k))
+    of_classes = [np.flatnonzero(present & (codes == k)) for k in np.unique(codes)]
+    counts = np.array([len(of_class) for of_class in of_classes], dtype=float)
+    wanted = size * ((1.0 - equal) * counts / max(1.0, counts.sum()) + equal / max(1, len(counts)))
+    wanted = np.minimum(wanted, counts)
+    # What rare classes do not have, the others give.
+    room = counts - wanted
+    wanted += min(1.0, (size - wanted.sum()) / max(1.0, room.sum())) * room
+    for of_class, rows_wanted in zip(of_classes, wanted, strict=True):
         count = len(of_class)
-        share = (1.0 - _EQUAL) * count / total + _EQUAL / len(classes)
-        places = min(-(-count // run), max(1, round(size * share / run)))
+        places = min(-(-count // run), max(1, round(rows_wanted / run)))
         starts = ((np.arange(places) + rng.random(places)) * (count / max(1, places))).astype(np.intp)
         chosen = np.unique(np.minimum(starts[:, None] + np.arange(run), count - 1)) if count else starts[:0]
         found.append(of_class[chosen])

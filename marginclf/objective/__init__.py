@@ -1,5 +1,6 @@
 """What is minimised: design matrix, loss, penalty and intercept, of two classes or of many with one joint margin."""
 
+from .active_rows import ActiveRows, sides
 from .base import DIRECT_LIMIT, Objective, Reach
 from .binary import BinaryObjective
 from .binary_point import BinaryPoint
@@ -9,19 +10,19 @@ from .envelope import Answer
 from .in_memory import CONSTANT, InMemoryObjective
 from .intercepts import intercept_step, shortened
 from .joint import JointObjective
-from .kinks import Zone, sides
 from .labels import signed_weights
 from .monitored import Monitored, StopFit
+from .partial_sums import Problem
 from .partitioned import PartitionedObjective
 from .partitioned_point import PartitionedPoint
 from .penalty import L2, Penalty
 from .point import Point
-from .share import Problem
 
 __all__ = [
     "CONSTANT",
     "DIRECT_LIMIT",
     "L2",
+    "ActiveRows",
     "Answer",
     "BinaryObjective",
     "BinaryPoint",
@@ -37,7 +38,6 @@ __all__ = [
     "Problem",
     "Reach",
     "StopFit",
-    "Zone",
     "above",
     "by_duality",
     "fenchel_young",

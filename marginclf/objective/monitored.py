@@ -19,12 +19,12 @@ class Monitored:
 
     Attributes
     ----------
-    watch : callable, optional
+    monitor : callable, optional
         Called with a function that makes the iterate, with what is proven of it, since that may cost passes that the
         solver would not need; returns whether to stop.
     """
 
-    watch: Callable[[Callable[[], Any]], bool] | None = None
+    monitor: Callable[[Callable[[], Any]], bool] | None = None
 
     def report(self, iterate: Callable[[], Any]) -> None:
         """Tell who watches, if anybody does.
@@ -34,5 +34,5 @@ class Monitored:
         StopFit
             If he asks to stop.
         """
-        if self.watch is not None and self.watch(iterate):
-            raise StopFit(iterate(), getattr(self.watch, "n_iter", 0))
+        if self.monitor is not None and self.monitor(iterate):
+            raise StopFit(iterate(), getattr(self.monitor, "n_iter", 0))

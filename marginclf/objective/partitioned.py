@@ -1,7 +1,7 @@
 """The objective of rows in parts: one round for each evaluation, and nothing of the length of the rows.
 
-It is the same F as in :mod:`.binary` or, for many classes at once, in :mod:`.joint`; :mod:`.share` has what each part
-adds to it; :mod:`.kinks` and :mod:`.separation` have what is asked of the rows beside.
+It is the same F as in :mod:`.binary` or, for many classes at once, in :mod:`.joint`; :mod:`.partial_sums` has what each
+part adds to it; :mod:`.active_rows` and :mod:`.separation` have what is asked of the rows beside.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import numpy as np
 from scipy import sparse
 
 from ..matrix.parts import Part, Parts, added, combined
+from .active_rows import ActiveRows, active_rows
 from .base import Objective, Reach
 from .endless import separated
 from .intercepts import intercept_gain
-from .kinks import Zone, around_kinks
+from .partial_sums import Problem
 from .partitioned_envelope import PartitionedEnvelope
 from .partitioned_point import PartitionedCurvature, PartitionedPoint, Seconds
 from .penalty import L2
 from .point import Point
 from .separation import separation
-from .share import Problem
 
 _SETTLES = 8
 """Rounds that bring b to its minimum, at most."""
@@ -82,7 +82,7 @@ class PartitionedObjective(Objective):
         """F at W = 0 and the best b, where every row of a class has the same margin, and that b; without a round."""
         k = len(self.totals)
         one_of_each = Part(np.zeros((k, 1)), np.arange(k), self.totals, None)
-        alone = replace(self.problem, penalty=L2(self.problem.penalty.strong_convexity), centre=np.zeros(1))
+        alone = replace(self.problem, penalty=L2(), centre=np.zeros(1))
         with alone.in_memory(one_of_each) as objective:
             origin = objective.origin()
             return objective.at_zero, origin.b
@@ -99,7 +99,7 @@ class PartitionedObjective(Objective):
     def changed(self, **changes: object) -> Self:
         """The same with another width or stride of its :class:`Problem`."""
         other = type(self)(self.parts, replace(self.problem, **changes), self.totals, self.drawn)  # type: ignore[arg-type]
-        other.watch = self.watch
+        other.monitor = self.monitor
         return other
 
     def refined(self) -> Self:
@@ -107,8 +107,8 @@ class PartitionedObjective(Objective):
         return self.changed(stride=max(1, stride // 4)) if stride > 1 else self
 
     def sums(self, theta: np.ndarray, seconds: str, near: Seconds | None = None) -> dict:
-        """What one round tells of a point θ; see :meth:`Problem.share` for ``seconds``."""
-        values, gradient, second = self.parts.sum(self.problem.share, theta, seconds)
+        """What one round tells of a point θ; see :meth:`Problem.partial_sums` for ``seconds``."""
+        values, gradient, second = self.parts.sum(self.problem.partial_sums, theta, seconds)
         # What comes from elsewhere may be read-only.
         gradient, w = np.array(gradient), self.w(theta)
         pull = self.penalty.value(w)
@@ -252,14 +252,14 @@ class PartitionedObjective(Objective):
     def envelope(self, gamma: float, multipliers: object) -> PartitionedEnvelope:
         return PartitionedEnvelope(self, gamma, first=multipliers is None)
 
-    def around_kinks(self, theta: np.ndarray, reach: float, most: int) -> Zone:
-        """Of all parts together, from one round; see :func:`.kinks.around_kinks`."""
-        zones = self.parts.each(around_kinks, self.problem, theta, reach, most)
-        stack = sparse.vstack if sparse.issparse(zones[0].X) else np.concatenate
-        n_rows = sum(zone.n_rows for zone in zones)
-        kept = zones if n_rows <= most else [zone._replace(X=zone.X[:0], v=zone.v[:0]) for zone in zones]
-        X, v = stack([zone.X for zone in kept]), np.concatenate([zone.v for zone in kept])
-        return Zone(combined([zone.sums for zone in zones], added), n_rows, X, v)
+    def active_rows(self, theta: np.ndarray, reach: float, most: int) -> ActiveRows:
+        """Of all parts together, from one round; see :func:`.active_rows.active_rows`."""
+        found = self.parts.each(active_rows, self.problem, theta, reach, most)
+        stack = sparse.vstack if sparse.issparse(found[0].X) else np.concatenate
+        n_rows = sum(one.n_rows for one in found)
+        kept = found if n_rows <= most else [one._replace(X=one.X[:0], v=one.v[:0]) for one in found]
+        X, v = stack([one.X for one in kept]), np.concatenate([one.v for one in kept])
+        return ActiveRows(combined([one.sums for one in found], added), n_rows, X, v)
 
 
 def _lowest(t: np.ndarray, values: np.ndarray, slopes: np.ndarray, lower: np.ndarray) -> float:

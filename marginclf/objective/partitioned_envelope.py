@@ -35,7 +35,7 @@ class PartitionedEnvelope:
             objective.parts.set_multipliers(None)
         # All rows make its Hessians: few of them are curved.
         self.smooth = objective.changed(width=gamma, stride=1)
-        self.smooth.watch = None
+        self.smooth.monitor = None
 
     def slack(self, point: Any) -> float:
         """The Fenchel–Young gap of the new multipliers."""

@@ -19,7 +19,7 @@ class Seconds(NamedTuple):
     Attributes
     ----------
     kind : str
-        What they are, as :meth:`~.share.Problem.share` says.
+        What they are, as :meth:`~.partial_sums.Problem.partial_sums` says.
     array : ndarray
         They.
     theta : ndarray

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..matrix.parts import Part
-from .share import Problem
+from .partial_sums import Problem
 
 
 def separation(part: Part, problem: Problem, theta: np.ndarray, step: np.ndarray) -> np.ndarray:

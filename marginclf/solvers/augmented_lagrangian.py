@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from ..objective import Objective, Point
-from .active_rows import ActiveRows
+from .active_set import ActiveSet
 from .convergence import UNSEEN, descends
 from .direction import newton_direction
 from .lbfgs import lbfgs
@@ -109,7 +109,7 @@ def augmented_lagrangian(
     """
     run = _Run(objective, start.theta, tol, max_iter, multipliers)
     if solve is not None and objective.drawn is not None and objective.n_outputs == 1:
-        run.near = ActiveRows(objective, solve)
+        run.near = ActiveSet(objective, solve)
         run.moved = run.near.first_reach
     while True:
         found = run.end_by_active_rows() or run.go_on()
@@ -120,7 +120,7 @@ def augmented_lagrangian(
 class _Run:
     """What one run remembers between the smooth problems."""
 
-    near: ActiveRows | None = None
+    near: ActiveSet | None = None
     moved = np.inf
 
     def __init__(self, objective: Objective, theta: np.ndarray, tol: float, max_iter: int, multipliers: Any) -> None:

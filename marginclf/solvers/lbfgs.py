@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from ..objective import Objective, Point
-from .convergence import precise, verdict
+from .convergence import precise, proves_coefficients, verdict
 from .direction import newton_direction
 from .preconditioner import preconditioners
 from .solution import Solution, Status
@@ -77,6 +77,9 @@ def lbfgs(objective: Objective, start: Point, *, tol: float, max_iter: int) -> S
     max_iter : int
         Largest number of iterations.
     """
+    if start.w.any() and start.excess <= tol and proves_coefficients(start, tol):
+        # Where F can show no step any more, SciPy's line search looks in vain for one.
+        return Solution(start, Status.PROVEN, 0)
     maker = preconditioners(objective)
     point, n_iter, stage = start, 0, _FIRST_STAGE
     while True:

@@ -141,10 +141,10 @@ class _Run:
             steps = objective.reach(point, direction.step).steps()
             further = moved(objective, point, direction, steps, settled=self._settled, last=True)
             return Solution(further if further.value < point.value else point, status, n_iter + 1)
-        if not objective.in_memory and status is not None and point.unreached(gain) <= objective.last_decrement:
-            # A step more is a round more, for what nobody sees; but it may prove what is not proven yet.
-            if status is Status.PROVEN or not objective.provable:
-                return Solution(point, status, n_iter)
+        met = status is Status.PROVEN or (status is not None and not objective.provable)
+        if met and not objective.in_memory and point.unreached(gain) <= objective.last_decrement:
+            # A step more is a round more, for what nobody sees.
+            return Solution(point, status or Status.PROVEN, n_iter)
         final = not self._to_rounding or not gain > 0.0 or not self._factored
         if status is Status.PROVEN and not self._factored and self._to_rounding:
             return self._sharpened(direction, n_iter)

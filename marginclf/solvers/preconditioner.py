@@ -223,26 +223,19 @@ def _sample(objective: BinaryObjective, size: int) -> BinaryObjective | None:
     """F over a sample with equal shares of both classes where there are enough rows; None where there are not."""
     if size == 0:
         return None
-    signed = objective.v
-    n = len(signed)
-    rng = np.random.default_rng(_SEED)
+    v = objective.v
+    n = len(v)
     looked = min(n, max(_CANDIDATES * size, _LEAST_CANDIDATES))
     # One in each stretch of the rows, whatever order they are in.
-    candidates = ((np.arange(looked) + rng.random(looked)) * (n / looked)).astype(np.intp)
-    v = signed[candidates]
-    if np.count_nonzero(v) < size:
-        candidates = np.flatnonzero(signed)
-        looked = n
-        v = signed[candidates]
-    sides = [candidates[v > 0.0], candidates[v < 0.0]]
-    rows, scale = [], []
-    for side, other in zip(sides, sides[::-1], strict=True):
-        if len(side) == 0:
-            return None
-        share = min(len(side), max(size // 2, size - len(other)))
-        rows.append(side[np.linspace(0, len(side) - 1, share).astype(np.intp)])
-        scale.append(np.full(share, n / looked * len(side) / share))
-    return objective.sample(np.concatenate(rows), np.concatenate(scale))
+    starts = np.arange(looked) + np.random.default_rng(_SEED).random(looked)
+    candidates = (starts * (n / looked)).astype(np.intp)
+    if np.count_nonzero(v[candidates]) < size:
+        candidates, looked = np.flatnonzero(v), n
+    positive = (v[candidates] > 0.0).astype(np.uint8)
+    if positive.all() or not positive.any():
+        return None
+    rows, scale = stratified(positive, np.abs(v[candidates]), size, _SEED, equal=1.0)
+    return objective.sample(candidates[rows], scale * (n / looked))
 
 
 def _mean_curvature(loss: MarginLoss) -> float:

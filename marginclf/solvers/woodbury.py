@@ -85,10 +85,10 @@ def row_space_step(objective: InMemoryObjective, point: Point, *, limit: int) ->
         missing = 0.0
         q = spread(root * solution)
     else:
-        compact = matrix.compact(rows)
+        packed = matrix.packed(rows)
         # Without a preconditioner: the columns that occur in one row only are in the diagonal already.
         solution, missing = _conjugate_gradients(
-            lambda p: p + root * centred(compact.gram_product(spread(root * p))),
+            lambda p: p + root * centred(packed.gram_product(spread(root * p))),
             right,
             _RESIDUAL * float(np.linalg.norm(g)),
         )

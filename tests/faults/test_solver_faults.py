@@ -14,10 +14,10 @@ from sklearn.preprocessing import scale
 
 from marginclf import MarginLinearClassifier
 from marginclf.matrix import DesignMatrix
-from marginclf.matrix.compact import CompactRows
 from marginclf.matrix.csr import CSRMatrix
 from marginclf.matrix.dense import DenseMatrix
 from marginclf.matrix.joint import JointPasses
+from marginclf.matrix.packed import PackedRows
 from marginclf.solvers import SOLVERS, Status
 
 pytestmark = pytest.mark.fault("solver faults")
@@ -42,7 +42,7 @@ PASSES = {
     ],
     DenseMatrix: ["row_gram"],
     CSRMatrix: ["row_gram"],
-    CompactRows: ["gram_product"],
+    PackedRows: ["gram_product"],
     JointPasses: [
         "evaluate",
         "hessian_product",
@@ -62,7 +62,7 @@ NO_PASSES = {
     "sweep_rows",
     "alone",
     "take",
-    "compact",
+    "packed",
     "copy_rows",
     "row_gram",
     "zeros",
@@ -269,7 +269,7 @@ def test_an_exception_from_a_watcher_passes_through(loss, solver, data, monkeypa
     def raising(self, point, seconds, passes):
         raise Wish("enough")
 
-    monkeypatch.setattr("marginclf._estimator.progress.Watch._add", raising)
+    monkeypatch.setattr("marginclf._estimator.progress.Monitor._add", raising)
     with pytest.raises(Wish, match="enough"):
         model.fit(rows, labels)
     assert vars(model) == before or all(vars(model)[name] is value for name, value in before.items())

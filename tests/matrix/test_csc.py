@@ -61,7 +61,7 @@ def test_what_asks_for_rows():
     np.testing.assert_array_equal(found, exact)
     mean = np.full(5, 0.2)
     np.testing.assert_allclose(by_columns.row_gram(rows, mean), by_rows.row_gram(rows, mean), atol=1e-15)
-    a, b = by_rows.compact(np.unique(rows)), by_columns.compact(np.unique(rows))
+    a, b = by_rows.packed(np.unique(rows)), by_columns.packed(np.unique(rows))
     q = np.arange(4.0)
     np.testing.assert_array_equal(a.gram_product(q), b.gram_product(q))
 

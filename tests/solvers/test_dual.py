@@ -10,10 +10,10 @@ from references import CONVEX, usually
 from sklearn.svm import LinearSVC
 
 import marginclf.solvers
-from marginclf.kernels.compact import n_buckets
+from marginclf.kernels.packed import n_buckets
 from marginclf.losses import Exponential, Hinge, Logistic, SquaredHinge
 from marginclf.matrix import design_matrix
-from marginclf.matrix.compact import CompactRows
+from marginclf.matrix.packed import PackedRows
 from marginclf.solvers import dual_suits
 from marginclf.solvers.ascent import BinaryAscent
 from marginclf.solvers.dual import dual
@@ -40,18 +40,18 @@ def text(n=300, d=2000, per_row=12, seed=0, dtype=np.float64):
 def test_rewritten_rows_are_the_rows(dtype):
     X, _, _ = text(dtype=dtype)
     order = np.random.default_rng(1).permutation(X.shape[0]).astype(np.uint32)
-    compact = CompactRows(design_matrix(X).rows.arrays, X.shape[1], order)
+    packed = PackedRows(design_matrix(X).rows.arrays, X.shape[1], order)
     dense = X.toarray().astype(np.float64)[order]
     stored = np.bincount(X.indices, minlength=X.shape[1])
-    assert compact.n_kept == (stored > 1).sum() > 0
+    assert packed.n_kept == (stored > 1).sum() > 0
     alone = dense[:, stored == 1]
-    np.testing.assert_allclose(compact.squares, (dense**2).sum(axis=1), rtol=1e-12)
-    np.testing.assert_allclose(compact.diagonal, (alone**2).sum(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(packed.squares, (dense**2).sum(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(packed.diagonal, (alone**2).sum(axis=1), rtol=1e-12)
     q = np.random.default_rng(2).normal(size=len(order))
-    np.testing.assert_allclose(compact.gram_product(q), dense @ (dense.T @ q), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(packed.gram_product(q), dense @ (dense.T @ q), rtol=1e-5, atol=1e-5)
     # Frequent columns come first.
     frequency = np.bincount(
-        compact.columns[np.concatenate([np.arange(a, b) for a, b in zip(compact.starts, compact.stops, strict=True)])]
+        packed.columns[np.concatenate([np.arange(a, b) for a, b in zip(packed.starts, packed.stops, strict=True)])]
     )
     assert (np.diff(np.minimum(frequency, n_buckets() - 1)) <= 0).all()
 
@@ -60,8 +60,8 @@ def test_rewritten_rows_are_the_rows(dtype):
 def test_values_that_float32_does_not_hold_are_kept(largest):
     X, _, _ = text()
     X.data *= largest
-    compact = CompactRows(design_matrix(X).rows.arrays, X.shape[1], np.arange(X.shape[0], dtype=np.uint32))
-    assert compact.values.dtype == np.float64
+    packed = PackedRows(design_matrix(X).rows.arrays, X.shape[1], np.arange(X.shape[0], dtype=np.uint32))
+    assert packed.values.dtype == np.float64
 
 
 @pytest.mark.parametrize("loss", usually(BOUNDED_BELOW))

@@ -21,6 +21,7 @@ from marginclf.losses import (
     SquaredHinge,
     Tangent,
 )
+from marginclf.objective import Objective
 from marginclf.solvers import SOLVERS, newton_suits
 
 BOUNDED_BELOW = [case for case in LOSSES if not case.values[0].affine]

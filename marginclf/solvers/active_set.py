@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from ..matrix import design_matrix
-from ..objective import BinaryObjective, Point, Zone, gain, sides
+from ..objective import ActiveRows, BinaryObjective, Point, gain, sides
 
 _NUMBERS = 1 << 22
 """Of the rows that are asked for: 32 MB."""
@@ -37,7 +37,7 @@ class Attempt(NamedTuple):
     rounds: int
 
 
-class ActiveRows:
+class ActiveSet:
     """The rows near the kink of a binary problem, as far as a sample tells where they are.
 
     Parameters
@@ -95,19 +95,19 @@ class ActiveRows:
         while rounds < min(_ROUNDS, max_rounds):
             rounds += 1
             reach = min(_FARTHER * moved, self.reach(theta), longest)
-            zone = objective.around_kinks(theta, reach, self._most)
-            value = float(zone.sums[0][0]) + objective.penalty.value(objective.w(theta))
+            active = objective.active_rows(theta, reach, self._most)
+            value = float(active.sums[0][0]) + objective.penalty.value(objective.w(theta))
             point = objective.known(theta, value=value, gain=gain(objective.at_zero, value, 0.0), bound=math.inf)
             best = point if best is None or point.value < best.value else best
             gap = best.relative(max(best.value - bound, 0.0)) if math.isfinite(bound) else math.inf
             if gap <= goal or (math.isfinite(last) and not gap <= 0.5 * last) or not math.isfinite(point.value):
                 break
-            if zone.n_rows > self._most:
-                longest = 0.5 * reach * self._most / zone.n_rows
+            if active.n_rows > self._most:
+                longest = 0.5 * reach * self._most / active.n_rows
                 continue
             last = gap
             before = theta
-            theta, lower = self._reduced(zone, theta)
+            theta, lower = self._reduced(active, theta)
             bound, moved = max(bound, lower), self.moved(before, theta)
         assert best is not None
         return Attempt(best, bound, rounds)
@@ -117,17 +117,17 @@ class ActiveRows:
         with problem.of_part(self._sample) as of_sample:
             return of_sample.margins(of_sample.point(of_sample.theta(*problem.coefficients(theta))))
 
-    def _reduced(self, zone: Zone, theta: np.ndarray) -> tuple[np.ndarray, float]:
+    def _reduced(self, active: ActiveRows, theta: np.ndarray) -> tuple[np.ndarray, float]:
         """The optimum of the rows near the kink with the means of the others, and what F cannot be below."""
         problem = self._objective.problem
-        _, totals, sums = zone.sums
+        _, totals, sums = active.sums
         some = totals > 0.0
         means = sums[some] / totals[some, None]
-        v = np.append(zone.v, totals[some] * np.array([1.0, 1.0, -1.0, -1.0])[some])
-        if sparse.issparse(zone.X):
-            X = sparse.vstack([zone.X, sparse.csr_array(means)], format="csr")
+        v = np.append(active.v, totals[some] * np.array([1.0, 1.0, -1.0, -1.0])[some])
+        if sparse.issparse(active.X):
+            X = sparse.vstack([active.X, sparse.csr_array(means)], format="csr")
         else:
-            X = np.concatenate([zone.X, means])
+            X = np.concatenate([active.X, means])
         with design_matrix(X, problem.n_jobs) as matrix:
             reduced = BinaryObjective(
                 matrix, problem.loss, v, penalty=problem.penalty, fit_intercept=problem.fit_intercept

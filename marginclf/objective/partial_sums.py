@@ -125,7 +125,7 @@ class Problem:
             sums = [matrix.transposed_product(np.where(part.codes == k, weights, 0.0)) for k in range(self.n_classes)]
         return totals, np.array(sums)
 
-    def share(self, part: Part, theta: np.ndarray, seconds: str = "") -> Sums:
+    def partial_sums(self, part: Part, theta: np.ndarray, seconds: str = "") -> Sums:
         """What a part adds to F and its derivatives in θ.
 
         Parameters

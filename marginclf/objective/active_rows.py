@@ -8,13 +8,13 @@ import numpy as np
 
 from ..losses import MarginLoss
 from ..matrix.parts import Part, Sums
-from .share import Problem
+from .partial_sums import Problem
 
 _FAR = 1e6
 """A margin where a loss that ends in a straight line is on it."""
 
 
-class Zone(NamedTuple):
+class ActiveRows(NamedTuple):
     """Rows near a kink, and what is left of the others.
 
     Attributes
@@ -41,7 +41,7 @@ def sides(loss: MarginLoss, m: np.ndarray, reach: float) -> np.ndarray:
     return np.where(upper == far[0], -1, np.where(lower == far[1], 1, 0))
 
 
-def around_kinks(part: Part, problem: Problem, theta: np.ndarray, reach: float, most: int) -> Zone:
+def active_rows(part: Part, problem: Problem, theta: np.ndarray, reach: float, most: int) -> ActiveRows:
     """The rows that a change of their margins by ``reach`` may take over a kink, and the sums of the others.
 
     Parameters
@@ -68,4 +68,4 @@ def around_kinks(part: Part, problem: Problem, theta: np.ndarray, reach: float, 
             weights = np.where((np.sign(v) == sign) & (side == left), np.abs(v), 0.0)
             totals[k], sums[k] = weights.sum(), objective.matrix.transposed_product(weights)
     few = rows if len(rows) <= most else rows[:0]
-    return Zone((value, totals, sums), len(rows), part.X[few], v[few])
+    return ActiveRows((value, totals, sums), len(rows), part.X[few], v[few])

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..kernels.compact import count_columns, n_buckets, rank_columns, rewrite, row_gram_product
+from ..kernels.packed import count_columns, n_buckets, rank_columns, rewrite, row_gram_product
 
 _LEAST, _MOST = 1e-20, 1e30
 """Largest magnitudes for which float32 loses nothing but digits."""
@@ -37,8 +37,8 @@ class SweepRows(NamedTuple):
     n_columns: int
 
 
-class CompactRows:
-    """Some rows of a CSR matrix in the order of their visits; see :mod:`marginclf.kernels.compact`.
+class PackedRows:
+    """Some rows of a CSR matrix in the order of their visits; see :mod:`marginclf.kernels.packed`.
 
     The values are kept in float32, unless they are of a size that it does not hold. That is half the traffic, and what
     is lost is a relative 6e-8 of each value, which methods that are finished by exact passes never notice.

@@ -19,7 +19,7 @@ from marginclf.losses import Hinge, Logistic, Savage, SmoothHinge, SquaredHinge
 from marginclf.matrix.parts import LocalParts, Part, combined, stratified
 from marginclf.objective import L2, Objective, PartitionedObjective, Problem
 from marginclf.solvers import solve
-from marginclf.solvers.active_rows import ActiveRows
+from marginclf.solvers.active_set import ActiveSet
 from marginclf.solvers.direction import newton_direction
 
 X, Y, S = draw(n=900, d=6, seed=11)
@@ -176,7 +176,7 @@ def test_the_rows_at_the_kink_end_it_in_three_rounds(by_parts, monkeypatch):
     assert found.history_[0]["passes"][-1] <= 5
     assert_allclose(found.objective_, expected.objective_, rtol=1e-12)
     assert found.suboptimality_[0] <= 1e-12
-    monkeypatch.setattr(ActiveRows, "reach", lambda self, theta: -1.0)
+    monkeypatch.setattr(ActiveSet, "reach", lambda self, theta: -1.0)
     slow, messages = by_parts(X, Y, S, loss="hinge")
     assert not messages
     assert slow.history_[0]["passes"][-1] > 20
@@ -191,7 +191,7 @@ def test_rows_at_the_kink_bound_the_optimum_from_below_wherever_they_start(moved
     best = MarginLinearClassifier("hinge", C=0.5, tol=1e-12).fit(X, Y).objective_[0]
     sample = Part(X[::2], Y[::2], np.full(450, 2.0))
     objective = PartitionedObjective(_Alone(Part(X, Y, None)), this, np.bincount(Y), sample)
-    near = ActiveRows(objective, solve)
+    near = ActiveSet(objective, solve)
     theta = np.random.default_rng(5).normal(size=7)
     for rounds_allowed in (1, 2, 8):
         end = near.attempt(theta, moved, 1e-12, rounds_allowed)
@@ -340,7 +340,7 @@ def test_the_gap_is_that_of_the_multipliers(many):
     else:
         m = np.where(codes == 1, 1, -1) * z[:, 0]
     after = np.clip((1.0 - (m - gamma * a)) / gamma, 0.0, 1.0)
-    values, _, _ = this.share(part, theta)
+    values, _, _ = this.partial_sums(part, theta)
     slack = C * S @ (np.maximum(0.0, 1.0 - m) - after + after * m)
     assert values[1] == pytest.approx(C * S @ np.maximum(0.0, 1.0 - m), rel=1e-12)
     assert values[2] == pytest.approx(slack, rel=1e-10)
