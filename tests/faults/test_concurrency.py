@@ -258,7 +258,7 @@ def test_an_interrupt_leaves_an_earlier_fit_as_it_was():
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("marginclf._estimator.progress.Watch._add", interrupt)
+            patch.setattr("marginclf._estimator.progress.Monitor._add", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 model.fit(X, Y)
     finally:
