@@ -180,7 +180,6 @@ def _start(objective: Objective, theta: np.ndarray) -> Point:
         start = objective.at(theta)
         # A warm start may lie where the loss overflows; zero does not.
         start = start if start.finite else objective.origin()
-    start.require_finite()
     return start
 
 

@@ -81,7 +81,7 @@ def lbfgs(objective: Objective, start: Point, *, tol: float, max_iter: int) -> S
     point, n_iter, stage = start, 0, _FIRST_STAGE
     while True:
         run = _Run(objective, maker.around(point), tol, n_iter)
-        if start.excess <= tol and run.is_precise():
+        if start.w.any() and start.excess <= tol and run.is_precise():
             # Where F can show no step any more, SciPy's line search looks in vain for one.
             return Solution(start, Status.PROVEN, 0)
         last = n_iter + stage >= max_iter or maker.whole
