@@ -3,11 +3,11 @@
     python benchmarks/map.py [--K 2 5 10] [--n 200 1000 5000 20000] [--d 5 20 100 500] [--C 0.01 1 100]
                              [--hundreds] [--repeats 5] [--tol 1e-8] [--output map.json] [--peers map.json]
 
-A cell is K classes, n rows, d columns and C. Of lbfgs, newton-cg and newton-cholesky, each at the largest tolerance that
-gets to 1e-6 of the optimum, the fastest is found once; that one and ours are then called in turn, and the ratio of their
-minima is peer / ours: above 1 we are first. --hundreds is 1500 × 10 with 600 classes and 6000 × 20 with 1000, against
-LogisticRegression(tol=1e-7). --peers takes the solvers and tolerances of a file of results instead of finding them anew.
-One thread.
+A cell is K classes, n rows, d columns and C. Of lbfgs, newton-cg and newton-cholesky, each at the largest tolerance
+that gets to 1e-6 of the optimum, the fastest is found once; that one and ours are then called in turn, and the ratio of
+their minima is peer / ours: above 1 we are first. --hundreds is 1500 × 10 with 600 classes and 6000 × 20 with 1000,
+against LogisticRegression(tol=1e-7). --peers takes solvers and tolerances from a file of results instead of finding
+them anew. One thread.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ if __name__ == "__main__":
     parser.add_argument("--hundreds", action="store_true", help="hundreds of classes instead")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--tol", type=float, default=1e-8, help="ours")
-    parser.add_argument("--output", type=Path, help="file of results; cells that it has and that are not asked for stay")
+    parser.add_argument("--output", type=Path, help="file of results; its other cells stay")
     parser.add_argument("--peers", type=Path, help="file of results from which solvers and tolerances are taken")
     parsed = parser.parse_args()
     if THREADS in os.environ:

@@ -182,6 +182,10 @@ class Objective(Monitored):
         """
         return None
 
+    def proven_by_step(self, point: Point, full: Point, tol: float) -> Point:
+        """The end of a full Newton step, with what dual variables that are known from it prove, if that is more."""
+        return full
+
     def minimum_along(self, point: Point, step: np.ndarray) -> Point:
         """The point where F is least along a step, with b at its minimum, where decision values are kept."""
         raise NotImplementedError
@@ -282,6 +286,11 @@ class Objective(Monitored):
         self.w(noise)[...] += np.abs(self.penalty.gradient(point.w))
         self.b(noise)[...] = factor * slopes.sum()
         return noise
+
+    @cached_property
+    def curved(self) -> bool:
+        """Whether the loss is curved on either side, as far as margins usually are: every row then has a say."""
+        return bool((np.diff(self.loss.evaluate([-4.0, -1.0, 1.0, 4.0])[1]) > 0.0).all())
 
     @property
     def endless(self) -> bool:

@@ -8,7 +8,7 @@ from ..objective import Objective, Point, StopFit, above
 from .augmented_lagrangian import augmented_lagrangian
 from .closed_form import closed_form
 from .convergence import LITTLE, proves_coefficients
-from .direction import direct
+from .direction import direct, preconditioned
 from .dual import dual
 from .lbfgs import lbfgs
 from .newton import newton
@@ -83,7 +83,8 @@ def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_i
         return _finished(objective, start, first, tol=tol, max_iter=max_iter)
     if not loss.smooth:
         return augmented_lagrangian(objective, start, tol=tol, max_iter=max_iter)
-    if solver == "newton" or (solver == "auto" and newton_suits(n, d, entries, k)):
+    suits = newton_suits(n, d, entries, k) or preconditioned(objective)
+    if solver == "newton" or (solver == "auto" and suits):
         return newton(objective, start, tol=tol, max_iter=max_iter)
     if solver == "lbfgs":
         return lbfgs(objective, start, tol=tol, max_iter=max_iter)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .direction import DIRECT_LIMIT
+DIRECT_LIMIT = 1000
+"""Coefficients up to which the Hessian is formed and factored."""
 
 SPARSE = 0.1
 """Part of the entries that are stored, below which data counts as sparse."""
@@ -55,3 +56,12 @@ def newton_suits(n: int, d: int, entries: int, k: int = 1) -> bool:
 def _small(n: int, size: int) -> bool:
     """Whether the Hessian of many classes is cheap."""
     return size <= DIRECT_LIMIT and n * size * size // 4 + size**3 // 3 <= _FEW_OPERATIONS_JOINT
+
+
+_CHEAP_HESSIAN = 0
+
+
+def hessian_is_cheap(n: int, d: int, k: int) -> bool:
+    """Whether the Hessian of many classes and its factor take no longer than the conjugate gradients of a step."""
+    size = k * (d + 1)
+    return size <= DIRECT_LIMIT and n * size * size // 4 + size**3 // 3 <= _CHEAP_HESSIAN
