@@ -64,8 +64,9 @@ def test_warm_start_of_a_bounded_loss_does_not_start_from_its_companion():
 
 def test_warm_start_of_several_classes():
     data, labels = load_iris(return_X_y=True)
-    model = MarginLinearClassifier(C=0.1, warm_start=True).fit(data, labels).set_params(C=1.0).fit(data, labels)
-    cold = MarginLinearClassifier(C=1.0).fit(data, labels)
+    model = MarginLinearClassifier(C=0.1, warm_start=True, tol=1e-11).fit(data, labels)
+    model.set_params(C=1.0).fit(data, labels)
+    cold = MarginLinearClassifier(C=1.0, tol=1e-11).fit(data, labels)
     np.testing.assert_allclose(model.objective_, cold.objective_, rtol=1e-9)
     np.testing.assert_allclose(model.coef_, cold.coef_, rtol=1e-5)
 

@@ -71,8 +71,9 @@ def fit_jointly(
     def objective(loss: MarginLoss) -> JointObjective:
         penalty = L2(float(np.isfinite(settings.C)))
         return JointObjective(
-            matrix, loss, codes, scaled, n_classes, penalty=penalty, fit_intercept=settings.fit_intercept
-        )
+            matrix, loss, codes, scaled, n_classes,
+            penalty=penalty, fit_intercept=settings.fit_intercept, keep=loss.smooth,
+        )  # fmt: skip
 
     problem = objective(loss)
     theta = problem.zeros() if start is None else problem.theta(*start)

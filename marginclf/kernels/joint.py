@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numba import njit
 
 from .block import BLOCK_ROWS
 from .cache import kernel
@@ -24,17 +25,34 @@ def joint_scratch(n_classes: int, block_rows: int = BLOCK_ROWS) -> np.ndarray:
     return np.empty((3 * n_classes + _VECTORS + work_rows(n_classes), max(BLOCK_ROWS, block_rows)))
 
 
+@njit(error_model="numpy", **_SUMS)
+def sum_of(v, size):
+    """Σ of the first entries of v.
+
+    In a loop that also stores, the compiler asks where the arrays lie before it adds up several at a time: the same sum
+    would have other bits from run to run.
+    """
+    total = 0.0
+    for i in range(size):
+        total += v[i]
+    return total
+
+
 @kernel(**_SUMS)
 def evaluate_joint(
-    forward, backward, codes, weights, shifts, w, b, address, parameters, first, last, chunk_rows, block_rows,
-    work, sums, gradients,
+    forward, backward, codes, weights, shifts, w, b, address, parameters, known, z, q, margins, slopes, curvatures,
+    first, last, chunk_rows, block_rows, work, sums, gradients,
 ):  # fmt: skip
-    """Value and gradient in one pass: per chunk, Σ C s φ and the slopes in b to ``sums``, the rest to ``gradients``."""
+    """Value and gradient in one pass: per chunk, Σ C s φ and the slopes in b to ``sums``, the rest to ``gradients``.
+
+    Decision values and what follows from them are left in ``z`` to ``curvatures``, block by block, or of one block
+    after the other where these have room for one alone. Where they are ``known``, only the gradient is made of them,
+    and no value.
+    """
     n, n_classes = codes.size, b.size
-    z, q = work[:n_classes], work[n_classes : 2 * n_classes]
-    m, v, top = work[3 * n_classes], work[3 * n_classes + 1], work[3 * n_classes + 2]
-    values, slopes, curvatures = work[3 * n_classes + 3], work[3 * n_classes + 4], work[3 * n_classes + 5]
-    line = work[3 * n_classes + 6]
+    v, top, values = work[3 * n_classes], work[3 * n_classes + 1], work[3 * n_classes + 2]
+    r, line = work[:n_classes], work[3 * n_classes + 6]
+    block, step = first * (-(-chunk_rows // block_rows)), int(z.shape[0] > 1)
     for chunk in range(first, last):
         g = gradients[chunk]
         for k in range(g.shape[0]):
@@ -44,31 +62,34 @@ def evaluate_joint(
             sums[chunk, k] = 0.0
         stop = min((chunk + 1) * chunk_rows, n)
         for start in range(chunk * chunk_rows, stop, block_rows):
-            size = min(block_rows, stop - start)
-            call_storage(forward, start, size, n_classes, w, z, b, line, 0)
-            sums[chunk, 0] += evaluate_margins(
-                z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
-            )
+            size, at = min(block_rows, stop - start), block * step
+            if not known:
+                call_storage(forward, start, size, n_classes, w, z[at], b, line, 0)
+                sums[chunk, 0] += evaluate_margins(
+                    z[at], codes, weights, shifts, start, size, q[at], margins[at], v, address, parameters, top,
+                    values, slopes[at], curvatures[at],
+                )  # fmt: skip
             for k in range(n_classes):
-                total = 0.0
                 for i in range(size):
-                    q[k, i] = slopes[i] if codes[start + i] == k else -slopes[i] * q[k, i]
-                    total += q[k, i]
-                sums[chunk, 1 + k] += total
-            call_storage(backward, start, size, n_classes, q, g, b, line, size)
+                    r[k, i] = slopes[at, i] if codes[start + i] == k else -slopes[at, i] * q[at, k, i]
+                sums[chunk, 1 + k] += sum_of(r[k], size)
+            call_storage(backward, start, size, n_classes, r, g, b, line, size)
+            block += 1
 
 
 @kernel(**_SUMS)
 def hessian_product_joint(
-    forward, backward, codes, weights, shifts, w, b, p, p_b, address, parameters, first, last, chunk_rows,
-    block_rows, work, sums, gradients,
+    forward, backward, codes, weights, shifts, w, b, p, p_b, address, parameters, known, z, q, margins, slopes,
+    curvatures, first, last, chunk_rows, block_rows, work, sums, gradients,
 ):  # fmt: skip
-    """The Hessian times the direction (p, p_b) in one pass: per chunk, the part in b to ``sums[1:]``."""
+    """The Hessian times the direction (p, p_b) in one pass: per chunk, the part in b to ``sums[1:]``.
+
+    Of the arrays ``z`` to ``curvatures`` the same holds as in :func:`evaluate_joint`.
+    """
     n, n_classes = codes.size, b.size
-    z, q, u = work[:n_classes], work[n_classes : 2 * n_classes], work[2 * n_classes : 3 * n_classes]
-    m, v, top = work[3 * n_classes], work[3 * n_classes + 1], work[3 * n_classes + 2]
-    values, slopes, curvatures = work[3 * n_classes + 3], work[3 * n_classes + 4], work[3 * n_classes + 5]
-    line = work[3 * n_classes + 6]
+    m, v, top, values = work[3 * n_classes], work[3 * n_classes + 1], work[3 * n_classes + 2], work[3 * n_classes + 3]
+    u, line = work[:n_classes], work[3 * n_classes + 6]
+    block, step = first * (-(-chunk_rows // block_rows)), int(z.shape[0] > 1)
     for chunk in range(first, last):
         g = gradients[chunk]
         for k in range(g.shape[0]):
@@ -78,28 +99,29 @@ def hessian_product_joint(
             sums[chunk, k] = 0.0
         stop = min((chunk + 1) * chunk_rows, n)
         for start in range(chunk * chunk_rows, stop, block_rows):
-            size = min(block_rows, stop - start)
-            call_storage(forward, start, size, n_classes, w, z, b, line, 0)
+            size, at = min(block_rows, stop - start), block * step
             call_storage(forward, start, size, n_classes, p, u, p_b, line, 0)
-            evaluate_margins(
-                z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
-            )
+            if not known:
+                call_storage(forward, start, size, n_classes, w, z[at], b, line, 0)
+                evaluate_margins(
+                    z[at], codes, weights, shifts, start, size, q[at], margins[at], v, address, parameters, top,
+                    values, slopes[at], curvatures[at],
+                )  # fmt: skip
             # The mean of u over q, and the change of the margin.
             for i in range(size):
                 top[i] = 0.0
             for k in range(n_classes):
                 for i in range(size):
-                    top[i] += q[k, i] * u[k, i]
+                    top[i] += q[at, k, i] * u[k, i]
             for i in range(size):
-                m[i] = curvatures[i] * (u[codes[start + i], i] - top[i])
+                m[i] = curvatures[at, i] * (u[codes[start + i], i] - top[i])
             for k in range(n_classes):
-                total = 0.0
                 for i in range(size):
-                    other = -q[k, i] * (m[i] + slopes[i] * (u[k, i] - top[i]))
-                    q[k, i] = m[i] if codes[start + i] == k else other
-                    total += q[k, i]
-                sums[chunk, 1 + k] += total
-            call_storage(backward, start, size, n_classes, q, g, b, line, size)
+                    other = -q[at, k, i] * (m[i] + slopes[at, i] * (u[k, i] - top[i]))
+                    u[k, i] = m[i] if codes[start + i] == k else other
+                sums[chunk, 1 + k] += sum_of(u[k], size)
+            call_storage(backward, start, size, n_classes, u, g, b, line, size)
+            block += 1
 
 
 @kernel(**_SUMS)

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import joint
+from ..kernels import joint, joint_kept
 from ..kernels.block import BLOCK_ROWS
 from ..kernels.storage import LANES
 from ..losses.base import CompiledLoss
 from .base import DesignMatrix
+from .joint_kept import MANY, Kept, between_classes, by_row
 
 
 class JointPasses:
@@ -51,10 +52,34 @@ class JointPasses:
         self._chunks = matrix.chunks(self.size)
         self._block_rows = matrix.blocks(n_classes)
         self._work = [joint.joint_scratch(n_classes, self._block_rows) for _ in self._chunks.shares[1:]]
+        self._one_block = [self._room(1) for _ in self._work]
         self._gradients: np.ndarray | None = None
 
-    def _pass(self, kernel: Any, back: str, loss: CompiledLoss, *at: np.ndarray) -> tuple[float, np.ndarray]:
+    def _room(self, blocks: int) -> Kept:
+        """Space for so many blocks; zeros where a block has fewer rows."""
+        rows = blocks, self._block_rows
+        z, q = np.zeros((2, blocks, self.n_classes, self._block_rows))
+        return Kept(z, q, *np.zeros((3, *rows)))
+
+    def room(self) -> Kept:
+        """Space for all rows."""
+        chunks = self._chunks
+        last = self.matrix.shape[0] - (chunks.number - 1) * chunks.rows
+        return self._room((chunks.number - 1) * -(-chunks.rows // self._block_rows) + -(-last // self._block_rows))
+
+    def _pass(
+        self,
+        kernel: Any,
+        back: str,
+        loss: CompiledLoss,
+        *at: np.ndarray,
+        kept: Kept | None = None,
+        known: bool | None = None,
+    ) -> tuple[float, np.ndarray]:
         """Run a pass that leaves sums, and by the function ``back`` something of the shape of the coefficients.
+
+        ``kept`` is space for what the rows keep, if that is all of it; ``known`` says whether it is there already,
+        and is None for a pass that has no use for it.
 
         Returns the first of the sums, and coefficients with the other sums as one vector.
         """
@@ -63,15 +88,16 @@ class JointPasses:
         found = np.empty(self.size + self.n_classes)
         sums, gradients = np.empty((chunks.number, 1 + self.n_classes)), self._partial(found)
 
-        def share(first: int, last: int, work: np.ndarray) -> None:
+        def share(first: int, last: int, index: int) -> None:
+            room = () if known is None else (known, *(self._one_block[index] if kept is None else kept))
             kernel(
-                rows["forward_all"], rows[back], self.codes, self.weights, self.shifts, *at, address, parameters,
-                first, last, chunks.rows, self._block_rows, work, sums, gradients,
+                rows["forward_all"], rows[back], self.codes, self.weights, self.shifts, *at, address, parameters, *room,
+                first, last, chunks.rows, self._block_rows, self._work[index], sums, gradients,
             )  # fmt: skip
 
         self._run(share)
         self._add(gradients, found)
-        total = sums.sum(axis=0)
+        total = sums[0] if chunks.number == 1 else sums.sum(axis=0)
         found[self.size :] = total[1:]
         return float(total[0]), found
 
@@ -87,23 +113,98 @@ class JointPasses:
         if len(gradients) > 1:
             np.sum(gradients, axis=0, out=found[: self.size].reshape(self.shape))
 
-    def _run(self, share: Callable[[int, int, np.ndarray], None]) -> None:
+    def _run(self, share: Callable[[int, int, int], None], *, reads: bool = True) -> None:
         shares = self._chunks.shares
-        self.matrix.run(lambda first, last: share(first, last, self._work[shares.index(first)]), shares)
+        self.matrix.run(lambda first, last: share(first, last, shares.index(first)), shares, reads=reads)
 
-    def evaluate(self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray) -> tuple[float, np.ndarray]:
-        """Σ C s φ and its gradient, of which that in b is the end, in one pass."""
-        return self._pass(joint.evaluate_joint, "backward_all", loss, w, b)
+    def evaluate(
+        self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray, kept: Kept | None = None
+    ) -> tuple[float, np.ndarray]:
+        """Σ C s φ and its gradient, of which that in b is the end, in one pass; ``kept`` is filled."""
+        return self._pass(joint.evaluate_joint, "backward_all", loss, w, b, kept=kept, known=False)
+
+    def gradient(self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray, kept: Kept) -> np.ndarray:
+        """The gradient alone, from what is kept."""
+        return self._pass(joint.evaluate_joint, "backward_all", loss, w, b, kept=kept, known=True)[1]
 
     def hessian_product(
-        self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray, p: np.ndarray, p_b: np.ndarray
+        self,
+        loss: CompiledLoss,
+        w: np.ndarray,
+        b: np.ndarray,
+        p: np.ndarray,
+        p_b: np.ndarray,
+        kept: Kept | None = None,
     ) -> np.ndarray:
-        """The Hessian of Σ C s φ at (w, b) times (p, p_b), in one pass."""
-        return self._pass(joint.hessian_product_joint, "backward_all", loss, w, b, p, p_b)[1]
+        """The Hessian of Σ C s φ at (w, b) times (p, p_b), in one pass; from what is ``kept`` of (w, b), if it is."""
+        known = kept is not None
+        return self._pass(joint.hessian_product_joint, "backward_all", loss, w, b, p, p_b, kept=kept, known=known)[1]
 
     def diagonal(self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray) -> np.ndarray:
         """The diagonal of that Hessian, in one pass."""
         return self._pass(joint.diagonal_joint, "squares_all", loss, w, b)[1]
+
+    def weighed(self, loss: CompiledLoss, z: np.ndarray, b: np.ndarray, kept: Kept) -> tuple[float, np.ndarray]:
+        """Σ C s φ and its slopes in b at decision values z + b, which are kept; no pass over X."""
+        address, parameters, _ = loss
+        chunks, sums = self._chunks, np.empty((self._chunks.number, 1 + self.n_classes))
+        self._run(
+            lambda first, last, index: joint_kept.weigh_joint(
+                self.codes, self.weights, self.shifts, z, b, address, parameters, *kept,
+                first, last, chunks.rows, self._block_rows, self._work[index], sums,
+            ),
+            reads=False,
+        )  # fmt: skip
+        total = sums.sum(axis=0)
+        return float(total[0]), total[1:]
+
+    def between(self, kept: Kept) -> np.ndarray:
+        """The Hessian of Σ C s φ in b, (K, K), from what is kept; no pass over X."""
+        k, chunks = self.n_classes, self._chunks
+        if k >= MANY:
+            q, _, slopes, curvatures = (by_row(a, self.matrix.shape[0], chunks.rows) for a in kept[1:])
+            return between_classes(self.codes, q, slopes, curvatures)
+        sums = np.empty((chunks.number, k * k))
+        self._run(
+            lambda first, last, index: joint_kept.between_joint(
+                self.codes, kept.q, kept.slopes, kept.curvatures,
+                first, last, chunks.rows, self._block_rows, self._work[index], sums,
+            ),
+            reads=False,
+        )  # fmt: skip
+        return sums.sum(axis=0).reshape(k, k)
+
+    def along(self, loss: CompiledLoss, z: np.ndarray, change: np.ndarray, t: float) -> np.ndarray:
+        """Σ C s φ at decision values z + t·change, its slope and its curvature in t; no pass over X."""
+        address, parameters, _ = loss
+        chunks, sums = self._chunks, np.empty((self._chunks.number, 3))
+        self._run(
+            lambda first, last, index: joint_kept.along_joint(
+                self.codes, self.weights, self.shifts, z, change, t, address, parameters,
+                first, last, chunks.rows, self._block_rows, self._work[index], sums,
+            ),
+            reads=False,
+        )  # fmt: skip
+        return sums.sum(axis=0)
+
+    def dual(
+        self, loss: CompiledLoss, kept: Kept, change: np.ndarray, b: np.ndarray, found: Kept
+    ) -> tuple[float, np.ndarray]:
+        """−Σ C s h* of dual variables where z changes by ``change`` + b, and the sums of these; no pass over X.
+
+        They are left in the softmax and slopes of ``found``.
+        """
+        address, parameters, _ = loss
+        chunks, sums = self._chunks, np.empty((self._chunks.number, 1 + self.n_classes))
+        self._run(
+            lambda first, last, index: joint_kept.dual_joint(
+                self.codes, self.weights, self.shifts, *kept, change, b, address, parameters, found.q, found.slopes,
+                first, last, chunks.rows, self._block_rows, self._work[index], sums,
+            ),
+            reads=False,
+        )  # fmt: skip
+        total = sums.sum(axis=0)
+        return float(total[0]), total[1:]
 
     def intercepts(self, loss: CompiledLoss, w: np.ndarray, b: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Σ C s φ, its slopes and its Hessian (K, K) in b alone."""
@@ -111,10 +212,10 @@ class JointPasses:
         k, chunks = self.n_classes, self._chunks
         sums = np.empty((chunks.number, 1 + k + k * k))
 
-        def share(first: int, last: int, work: np.ndarray) -> None:
+        def share(first: int, last: int, index: int) -> None:
             joint.intercepts_joint(
                 self.matrix.rows["forward_all"], self.codes, self.weights, self.shifts, w, b, address, parameters,
-                first, last, chunks.rows, self._block_rows, work, sums,
+                first, last, chunks.rows, self._block_rows, self._work[index], sums,
             )  # fmt: skip
 
         self._run(share)
@@ -126,7 +227,7 @@ class JointPasses:
         found = np.empty(self.size)
         chunks, gradients = self._chunks, self._partial(found)
         self._run(
-            lambda first, last, work: joint.combination_joint(
+            lambda first, last, index: joint.combination_joint(
                 self.matrix.rows["backward_all"],
                 alpha,
                 self.n_classes,
@@ -134,7 +235,7 @@ class JointPasses:
                 last,
                 chunks.rows,
                 self._block_rows,
-                work,
+                self._work[index],
                 gradients,
             )
         )
@@ -145,9 +246,9 @@ class JointPasses:
         """m of every row, of shape (n,), without the shifts."""
         margins = np.empty(self.matrix.shape[0])
         self._run(
-            lambda first, last, work: joint.margins_joint(
+            lambda first, last, index: joint.margins_joint(
                 self.matrix.rows["forward_all"], self.codes, w, b, first, last,
-                self._chunks.rows, self._block_rows, work, margins,
+                self._chunks.rows, self._block_rows, self._work[index], margins,
             )
         )  # fmt: skip
         return margins

@@ -9,6 +9,7 @@ and after them the K intercepts.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -111,7 +112,16 @@ class Objective(Monitored):
     @property
     def direct(self) -> bool:
         """Whether the Hessian is small enough to be factored."""
-        return self.n_outputs * (self.n_features + (self.n_outputs > 1)) <= self.direct_limit
+        size = self.n_outputs * (self.n_features + (self.n_outputs > 1))
+        return size <= self.direct_limit and not self.preconditioned
+
+    @property
+    def preconditioned(self) -> bool:
+        """Whether conjugate gradients have the Kronecker product of many classes to precondition them.
+
+        That is the mean of all rows: where a loss is curved on a few of them only, it tells little of the Hessian.
+        """
+        return self.in_memory and self.n_outputs > 1 and self.keeps_decisions and self.provable and self.curved
 
     def zeros(self) -> np.ndarray:
         """θ = 0."""
@@ -203,6 +213,10 @@ class Objective(Monitored):
         """
         return None
 
+    def proven_by_step(self, point: Point, full: Point, tol: float) -> Point:
+        """The end of a full Newton step, with what dual variables that are known from it prove, if that is more."""
+        return full
+
     def minimum_along(self, point: Point, step: np.ndarray) -> Point:
         """The point where F is least along a step, with b at its minimum, where decision values are kept."""
         raise NotImplementedError
@@ -233,6 +247,11 @@ class Objective(Monitored):
     def noise(self, point: Point) -> np.ndarray:
         """What is added up in each entry of the gradient, in magnitude, at most: its rounding is in proportion."""
         raise NotImplementedError
+
+    @cached_property
+    def curved(self) -> bool:
+        """Whether the loss is curved on either side, as far as margins usually are: every row then has a say."""
+        return bool((np.diff(self.loss.evaluate([-4.0, -1.0, 1.0, 4.0])[1]) > 0.0).all())
 
     @property
     def endless(self) -> bool:

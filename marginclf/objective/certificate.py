@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,13 @@ _ROUNDING = 64.0 * np.finfo(float).eps
 
 UNDERFLOW = 1e-290
 """A gain whose rounding is no longer in proportion to it: it is a sum of squares that underflow."""
+
+
+_BALANCINGS = 6
+"""How often b is corrected for dual variables: by Newton's method, for which mostly twice is enough."""
+
+_LITTLE = 1e-3
+"""Part of what is to be proved that their sum may leave open."""
 
 
 def gain(at_zero: float, value: float, by_convexity: float) -> float:
@@ -71,6 +79,45 @@ def fenchel_young(
     return value - envelope - drift, value, slopes, after
 
 
-def above(value: float, lower: float) -> float:
-    """How far F can be above its minimum where that is no less than ``lower``; infinite where that says nothing."""
-    return max(value - lower, 0.0) if math.isfinite(lower) else math.inf
+def balanced(
+    dual: Callable[[np.ndarray], tuple[float, np.ndarray]],
+    correct: Callable[[np.ndarray], np.ndarray],
+    n_outputs: int,
+    reach: float,
+    enough: float,
+) -> float:
+    """−Σ C s h*(α) of dual variables α with Σ α = 0, which free intercepts ask for, to what rounding leaves of that.
+
+    What is left counts: b may gain by it as much as it can be large.
+
+    Parameters
+    ----------
+    dual : callable
+        ``dual(b)`` returns the value and Σ α, of shape (K,), of the variables that belong to intercepts moved by b.
+    correct : callable
+        By how much b is to be moved, from Σ α.
+    n_outputs : int
+        K.
+    reach : float
+        How large an intercept may be at the optimum; 0 where they are not free.
+    enough : float
+        What is to be proved; next to nothing of it may be left.
+    """
+    b = np.zeros(n_outputs)
+    for _ in range(_BALANCINGS):
+        value, excess = dual(b)
+        left = reach * float(np.abs(excess).sum()) if reach else 0.0
+        if not left > _LITTLE * enough:
+            break
+        b = b + correct(excess)
+    return value - left
+
+
+def above(value: float, lower: float, *, rounding: bool = False) -> float:
+    """How far F can be above its minimum where that is no less than ``lower``; infinite where that says nothing.
+
+    ``rounding`` is for a lower bound that is a sum over the rows of its own.
+    """
+    if not math.isfinite(lower):
+        return math.inf
+    return max(value - lower, 0.0) + (_ROUNDING * abs(value) if rounding else 0.0)

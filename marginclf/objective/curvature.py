@@ -169,10 +169,11 @@ class JointCurvature:
         inside, in_b = objective.split(p)
         if self.centre is not None:
             in_b = in_b - objective.by_class(p) @ self.centre
-        product = passes.hessian_product(objective.compiled, w, b, inside, in_b)
-        if not objective.fit_intercept:
+        product = passes.hessian_product(objective.compiled, w, b, inside, in_b, self._point.rows)
+        if objective.fit_intercept:
+            self._centred(product)
+        else:
             objective.b(product)[...] = 0.0
-        self._centred(product)
         in_w = objective.w(product)
         in_w += objective.penalty.gradient(objective.w(p))
         return product

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -41,3 +42,11 @@ def with_rows_at_rest(matrix: Any, change: np.ndarray, counted: np.ndarray, *, f
     off = np.linalg.lstsq(rows, change[near])[0]
     rest = change - matrix.product(np.ascontiguousarray(off[:d]))
     return rest - off[d] if fit_intercept else rest
+
+
+def class_margins(z: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """How far the own class of each row is above the best of the others, from decision values (K, m)."""
+    rows = np.arange(z.shape[1])
+    others = z.copy()
+    others[codes, rows] = -math.inf
+    return z[codes, rows] - others.max(axis=0)

@@ -7,7 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..losses.base import CompiledLoss
+from ..matrix.joint_kept import weighed_rows
 from .base import FAR_MARGIN
+
+_RAREST = 1e-6
+"""Share of a class from which on Newton's method starts; it finds its way to rarer ones."""
 
 _STEPS, _BACKTRACKS = 50, 40
 _NEARLY = 1e-12
@@ -39,6 +44,26 @@ def minimised(see: Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]],
         if not value < last:
             break
     return b
+
+
+def at_zero(
+    loss: CompiledLoss, codes: np.ndarray, weights: np.ndarray, *, free: bool, curved: bool
+) -> tuple[float, np.ndarray]:
+    """Σ C s φ at W = 0, and the best b, or 0 where it is not free.
+
+    ``codes`` are 0 to K − 1, ``weights`` Σ C s of each class; ``curved`` says whether the loss is, everywhere.
+    """
+    k = len(weights)
+
+    def see(b: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        # Every row of a class has the same margin there: one row of the whole weight stands for it.
+        return weighed_rows(loss, codes, weights, np.repeat(b[:, None], k, axis=1))
+
+    if not free:
+        return see(np.zeros(k))[0], np.zeros(k)
+    # That is where the logistic loss has its minimum, and others that are curved not far from there.
+    b = minimised(see, np.log(np.maximum(weights / weights.sum(), _RAREST)) if curved else np.zeros(k))
+    return see(b)[0], b
 
 
 def shortened(step: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -16,29 +16,26 @@ import numpy as np
 
 from ..losses import MarginLoss
 from ..matrix import DesignMatrix
-from ..matrix.joint import JointPasses, pairs, second_derivatives
+from ..matrix.joint import JointPasses
+from ..matrix.joint_kept import Kept
 from .base import Reach
 from .curvature import JointCurvature, joint_hessian
-from .endless import separated
+from .endless import class_margins, separated
 from .in_memory import InMemoryObjective
-from .intercepts import minimised
+from .intercepts import at_zero, minimised
+from .joint_dual import proven_by_step
+from .joint_point import JointPoint
+from .length import root_of_slope
 from .penalty import L2
-from .point import Point, kept
+from .point import Point
 
 _PART = 1 << 12
 """Rows at a time where what is asked of them is no sum."""
 
+_KEPT = 1 << 23
+"""Decision values that are kept, 64 MB of them and as much again for the softmax: three points have them at a time."""
+
 _EPS = float(np.finfo(float).eps)
-
-
-class JointPoint(Point):
-    """A point of the joint objective."""
-
-    _objective: JointObjective
-
-    @kept
-    def gradient(self) -> np.ndarray:
-        return self._objective.evaluate(self.theta).gradient
 
 
 class JointObjective(InMemoryObjective):
@@ -62,6 +59,8 @@ class JointObjective(InMemoryObjective):
         Whether b is free; otherwise it is 0.
     shifts : ndarray of shape (n,), optional
         Added to the margins.
+    keep : bool, default=False
+        Whether points keep decision values, for a loss that is curved and if there is room.
     """
 
     def __init__(
@@ -75,12 +74,14 @@ class JointObjective(InMemoryObjective):
         penalty: L2,
         fit_intercept: bool,
         shifts: np.ndarray | None = None,
+        keep: bool = False,
     ) -> None:
         self.passes = passes = JointPasses(matrix, codes, weights, n_classes, shifts)
         super().__init__(
             matrix, loss, n_classes,
             penalty=penalty, fit_intercept=fit_intercept, shape=passes.shape, by_column=passes.by_column,
         )  # fmt: skip
+        self.keeps_decisions = keep and self.curved and n_classes * matrix.shape[0] <= _KEPT
 
     def split(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """W as the passes take it, and b."""
@@ -117,45 +118,43 @@ class JointObjective(InMemoryObjective):
     def total(self) -> float:
         return float(self.class_weights().sum())
 
-    @cached_property
+    @property
     def at_zero(self) -> float:
-        """F at W = 0 and the best b."""
         return self.best_at_zero[0]
 
     @cached_property
     def best_at_zero(self) -> tuple[float, np.ndarray]:
         """F at W = 0 and, for a convex loss, at the best b, which is returned as well; without a pass over X."""
-        k = self.n_outputs
-        # Every row of a class has the same margin there: one row of the whole weight stands for it.
-        codes, weights = np.arange(k, dtype=self.passes.codes.dtype), self.class_weights()
-
-        def see(b: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-            z = np.repeat(b[:, None], k, axis=1)
-            value, first, second = second_derivatives(self.compiled, codes, weights, z, np.zeros(1))
-            return value, first.sum(axis=1), second.sum(axis=1)[pairs(k)]
-
-        b = np.zeros(k)
-        if self.fit_intercept and self.loss.convex:
-            b = minimised(see, b)
-        return see(b)[0], b
+        free = self.fit_intercept and self.loss.convex
+        codes = np.arange(self.n_outputs, dtype=self.passes.codes.dtype)
+        return at_zero(self.compiled, codes, self.class_weights(), free=free, curved=self.curved)
 
     def origin(self) -> Point:
         value, b = self.best_at_zero
         return JointPoint(self, self.theta(0.0, b), settled=True, value=value)
 
     def evaluate(self, theta: np.ndarray) -> JointPoint:
-        value, gradient = self.passes.evaluate(self.compiled, *self.split(theta))
+        rows = self.passes.room() if self.keeps_decisions else None
+        value, gradient = self.passes.evaluate(self.compiled, *self.split(theta), rows)
+        return self._point(theta, value, gradient, rows, settled=not self.fit_intercept)
+
+    def _point(
+        self, theta: np.ndarray, value: float, gradient: np.ndarray, rows: Kept | None, *, settled: bool
+    ) -> JointPoint:
+        """A point from Σ C s φ and the gradient of that."""
         if self.penalty:
             w, in_w = self.w(theta), self.w(gradient)
             value += self.penalty.value(w)
             in_w += self.penalty.gradient(w)
         if not self.fit_intercept:
             self.b(gradient)[...] = 0.0
-        return JointPoint(self, theta, settled=not self.fit_intercept, value=value, gradient=gradient)
+        return JointPoint(self, theta, settled=settled, value=value, gradient=gradient, rows=rows)
 
     def at(self, theta: np.ndarray) -> JointPoint:
         if not (self.fit_intercept and self.loss.convex):
             point = self.evaluate(theta)
+        elif self.keeps_decisions:
+            return self.settle(self.evaluate(theta), 0.0, 0.0)
         else:
             w, b = self.split(theta)
             theta = theta.copy()
@@ -163,6 +162,46 @@ class JointObjective(InMemoryObjective):
             point = self.evaluate(theta)
         point.settled = True
         return point
+
+    def settle(self, point: Point, enough: float, mean: float) -> JointPoint:
+        """By Newton steps of b on decision values that are kept, and half a pass for the gradient."""
+        assert isinstance(point, JointPoint)
+        if not self.keeps_decisions or not (self.fit_intercept and self.loss.convex):
+            return self.at(point.theta)
+        passes, z, before, rows = self.passes, point.rows.z, point.b, self.passes.room()
+
+        def see(b: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+            value, slope = passes.weighed(self.compiled, z, b - before, rows)
+            return value, slope, passes.between(rows)
+
+        theta = point.theta.copy()
+        self.b(theta)[...] = b = minimised(see, before)
+        value, _ = passes.weighed(self.compiled, z, b - before, rows)
+        gradient = passes.gradient(self.compiled, *self.split(theta), rows)
+        return self._point(theta, value, gradient, rows, settled=True)
+
+    def length_to_minimum(
+        self, point: Point, step: np.ndarray, *, full: Point | None = None, beyond: bool = False
+    ) -> float | None:
+        if not self.keeps_decisions:
+            return None
+        assert isinstance(point, JointPoint)
+        full = self.evaluate(point.theta + step) if full is None else full
+        z, w, dw = point.rows.z, point.w, self.w(step)
+        assert isinstance(full, JointPoint)
+        change, pull = full.rows.z - z, self.penalty.gradient(dw)
+        linear, quadratic = float(w @ pull), float(dw @ pull)
+
+        def see(t: float) -> tuple[float, float]:
+            _, slope, curvature = self.passes.along(self.compiled, z, change, t)
+            return float(slope) + linear + t * quadratic, float(curvature) + quadratic
+
+        return root_of_slope(see, float(point.gradient @ step), 1.0)
+
+    def proven_by_step(self, point: Point, full: Point, tol: float) -> Point:
+        assert isinstance(point, JointPoint)
+        assert isinstance(full, JointPoint)
+        return proven_by_step(self, point, full, tol)
 
     def decision_values(self, theta: np.ndarray) -> np.ndarray:
         return self.passes.decisions(*self.split(theta), 0, self.matrix.shape[0])
@@ -178,7 +217,8 @@ class JointObjective(InMemoryObjective):
         return found
 
     def intercept_hessian(self, point: Point) -> np.ndarray:
-        return self.passes.intercepts(self.compiled, *self.split(point.theta))[2]
+        assert isinstance(point, JointPoint)
+        return point.between
 
     def hessian(self, point: Point, centre: np.ndarray, drawn: tuple[np.ndarray, float] | None = None) -> np.ndarray:
         if drawn is None:
@@ -256,11 +296,3 @@ class JointObjective(InMemoryObjective):
     def rounding(self, point: Point) -> float:
         largest = self.largest_decision(point.theta)
         return 16.0 * _EPS * (1.0 + largest) * max(abs(point.value), float(np.abs(point.slope).sum()))
-
-
-def class_margins(z: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """How far the own class of each row is above the best of the others, from decision values (K, m)."""
-    rows = np.arange(z.shape[1])
-    others = z.copy()
-    others[codes, rows] = -math.inf
-    return z[codes, rows] - others.max(axis=0)

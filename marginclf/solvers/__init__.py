@@ -99,7 +99,8 @@ def _in_memory(
         return _finished(objective, start, first, tol=tol, max_iter=max_iter)
     if not objective.loss.smooth:
         return augmented_lagrangian(objective, start, tol=tol, max_iter=max_iter)
-    if solver == "newton" or (solver == "auto" and newton_suits(n, d, entries, k)):
+    suits = newton_suits(n, d, entries, k) or objective.preconditioned
+    if solver == "newton" or (solver == "auto" and suits):
         return newton(objective, start, tol=tol, max_iter=max_iter)
     if solver == "lbfgs":
         return lbfgs(objective, start, tol=tol, max_iter=max_iter)

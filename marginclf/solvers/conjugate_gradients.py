@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,28 +14,82 @@ _PAYS = 0.1
 """Part of a bound that conjugate gradients may leave of it, to go on once more: a thousandth, where they get on."""
 
 
-class ConjugateGradients:
-    """The system of a curvature, in its coordinates, preconditioned by the diagonal.
+_LOOSEST = 0.3
+_LEFT = 0.1
+"""Parts of the gradient that may be left, in the norm of the preconditioner: at most, and of tol."""
 
-    They stop at the first direction of negative curvature.
+
+_SUPERLINEAR, _MISS, _SQUARED = 4.0, 0.3, 0.16
+"""What a step may leave of the gain, times the square of that: on the map a full one leaves up to six times. Part of
+tol that the duality gap may have from the residual. Square of a gain, relative to tol, from which on a step may be the
+last."""
+
+
+def diagonal(objective: Objective, curvature: Curvature) -> Callable[[np.ndarray], np.ndarray]:
+    """The preconditioner that is the diagonal of the Hessian."""
+    found = curvature.diagonal()
+    for part in (objective.w(found), objective.b(found)):
+        # What has no curvature, or the wrong sign, gets the largest.
+        largest = max(float(np.abs(part).max(initial=0.0)), 1e-300)
+        part[~(part > 1e-12 * largest)] = largest
+    return lambda r: r / found
+
+
+def superlinear(scale: float, tol: float) -> Callable[[float], tuple[float, float]]:
+    """What conjugate gradients may leave, on the way to a suboptimality of tol · scale.
+
+    Newton's method squares what is left to gain, relative to F; less than that, or than a part of tol, is lost work
+    (Eisenstat and Walker 1996, Choosing the forcing terms in an inexact Newton method, SIAM J. Sci. Comput. 17). What
+    is left in w counts in the duality gap after the last step.
     """
 
-    def __init__(self, objective: Objective, curvature: Curvature) -> None:
-        self._objective, self._curvature = objective, curvature
-        diagonal = curvature.diagonal()
-        for part in (objective.w(diagonal), objective.b(diagonal)):
-            # What has no curvature, or the wrong sign, gets the largest.
-            largest = max(float(np.abs(part).max(initial=0.0)), 1e-300)
-            part[~(part > 1e-12 * largest)] = largest
-        self._diagonal = diagonal
+    def enough(start: float) -> tuple[float, float]:
+        left = 0.5 * start / scale if scale > 0.0 else 1.0
+        part = max(math.sqrt(_SUPERLINEAR * left), math.sqrt(_LEFT * tol / left)) if left > 0.0 else _LOOSEST
+        return min(_LOOSEST, part), _MISS * tol * scale if last_step(left, tol) else math.inf
 
-    def solve(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """H⁻¹ r, truncated, and the residual; r is changed."""
-        curvature = self._curvature
+    return enough
+
+
+def last_step(gain: float, tol: float) -> bool:
+    """Whether a Newton step that gains so much, relative to F, may lead to a suboptimality of tol."""
+    return gain * gain <= _SQUARED * tol
+
+
+class ConjugateGradients:
+    """The system of a curvature, in its coordinates.
+
+    They stop at the first direction of negative curvature.
+
+    Parameters
+    ----------
+    objective : Objective
+        F.
+    curvature : Curvature
+        Its Hessian.
+    precondition : callable
+        What stands for the inverse of that.
+    """
+
+    def __init__(
+        self, objective: Objective, curvature: Curvature, precondition: Callable[[np.ndarray], np.ndarray]
+    ) -> None:
+        self._objective, self._curvature, self._precondition = objective, curvature, precondition
+
+    def solve(
+        self, r: np.ndarray, enough: Callable[[float], tuple[float, float]] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """H⁻¹ r, truncated, and the residual; r is changed.
+
+        ``enough`` says which part of r may be left, and what of ½‖r‖² in w by the weights of the penalty, from what the
+        preconditioner makes of rᵀH⁻¹r.
+        """
+        objective, curvature = self._objective, self._curvature
         step = np.zeros_like(r)
-        s = r / self._diagonal
+        s = self._precondition(r)
         p = s.copy()
         rho = start = float(r @ s)
+        left, miss = (curvature.residual, math.inf) if enough is None else enough(start)
         for _ in range(_MAX_PRODUCTS if start > 0.0 else 0):
             h = curvature.product(p)
             along = float(p @ h)
@@ -45,9 +100,9 @@ class ConjugateGradients:
             t = rho / along
             step += t * p
             r -= t * h
-            np.divide(r, self._diagonal, out=s)
+            s = self._precondition(r)
             rho, last = float(r @ s), rho
-            if rho <= curvature.residual**2 * start:
+            if rho <= left**2 * start and (miss == math.inf or objective.penalty.conjugate(objective.w(r)) <= miss):
                 break
             p *= rho / last
             p += s

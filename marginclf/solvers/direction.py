@@ -11,7 +11,8 @@ import numpy as np
 from scipy.linalg import eigh, lapack
 
 from ..objective import CONSTANT, Curvature, InMemoryObjective, Objective, Point, shortened
-from .conjugate_gradients import ConjugateGradients
+from .conjugate_gradients import ConjugateGradients, diagonal, superlinear
+from .kronecker import Spread
 from .woodbury import row_space_step
 
 _SMALLEST_EIGENVALUE = 1e-12
@@ -53,9 +54,16 @@ class Direction:
         return self._decrement
 
 
-def newton_direction(objective: Objective, point: Point) -> Direction:
-    """−H⁻¹g at a point; where H is not positive definite, with H's curvatures made positive."""
-    if objective.provable and objective.keeps_decisions and objective.penalty.uniform:
+def newton_direction(
+    objective: Objective, point: Point, *, tol: float = 0.0, spread: Spread | None = None
+) -> Direction:
+    """−H⁻¹g at a point; where H is not positive definite, with H's curvatures made positive.
+
+    ``spread`` is for conjugate gradients of many classes, which then go no further than ``tol`` needs.
+    """
+    if spread is not None:
+        return _preconditioned(objective, point, tol, spread)
+    if objective.provable and objective.n_outputs == 1 and objective.keeps_decisions and objective.penalty.uniform:
         found = row_space_step(cast("InMemoryObjective", objective), point, limit=objective.direct_limit)
         if found is not None:
             step, missing = found
@@ -234,7 +242,7 @@ def _by_diagonal(objective: Objective, point: Point, curvature: Curvature) -> Di
 
 def _conjugate_gradients(objective: Objective, point: Point, curvature: Curvature) -> Direction:
     """Truncated and preconditioned by the diagonal; they stop at the first direction of negative curvature."""
-    system = ConjugateGradients(objective, curvature)
+    system = ConjugateGradients(objective, curvature, diagonal(objective, curvature))
     g = _centred(objective, curvature, point.gradient)
     in_b: Any = 0.0
     if not math.isnan(curvature.decoupled):
@@ -245,5 +253,17 @@ def _conjugate_gradients(objective: Objective, point: Point, curvature: Curvatur
     hidden = -float(g @ step)
     step = step.copy()
     objective.b(step)[...] += in_b
+    step = _uncentred(objective, curvature, step)
+    return _direction(point, step, lambda: system.missing(residual, hidden))
+
+
+def _preconditioned(objective: Objective, point: Point, tol: float, spread: Spread) -> Direction:
+    """Truncated conjugate gradients for many classes, preconditioned by a Kronecker product."""
+    curvature = objective.curvature(point, robust=True)
+    system = ConjugateGradients(objective, curvature, spread.at(curvature))
+    g = _centred(objective, curvature, point.gradient)
+    scale = min(abs(point.value), point.gain) or abs(point.value)
+    step, residual = system.solve(-g, superlinear(scale, tol))
+    hidden = -float(g @ step)
     step = _uncentred(objective, curvature, step)
     return _direction(point, step, lambda: system.missing(residual, hidden))

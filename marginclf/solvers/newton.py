@@ -7,11 +7,15 @@ lower the objective is the line searched.
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
-from ..objective import Objective, Point
+from ..objective import JointObjective, Objective, Point
+from .conjugate_gradients import last_step
 from .convergence import LITTLE, UNREPRESENTABLE, descends, precise, proves_coefficients, stuck, verdict
 from .direction import Direction, newton_direction
+from .kronecker import Spread
 from .line_search import line_search, moved
 from .solution import Solution, Status
 
@@ -66,7 +70,12 @@ class _Run:
         self._objective, self._tol, self._max_iter = objective, tol, max_iter
         self._to_rounding, self._factored = to_rounding, objective.direct
         # Where b costs passes of its own, it is moved to its minimum only where that is asked for.
-        self._settled = objective.in_memory and (self._factored or objective.keeps_decisions)
+        moves_b = self._factored or (objective.keeps_decisions and objective.n_outputs == 1)
+        self._settled = objective.in_memory and moves_b
+        self._spread = None
+        if objective.preconditioned:
+            of_many = cast("JointObjective", objective)
+            self._spread = Spread(of_many, of_many.centre if objective.fit_intercept else None)
         self._first = objective.keeps_decisions and objective.loss.convex and not start.w.any()
         self._point = self._previous = start
         self._met: Status | None = None
@@ -87,9 +96,9 @@ class _Run:
             objective.report(lambda: point if point.settled else objective.settle(point, _SETTLED * self._tol, 0.0))
         if not self._settled and (self._factored or self._met is None):
             point = self._point = self._proven(point)
-            if point.settled and not self._factored and self._is_enough():
+            if not self._factored and self._is_enough():
                 return Solution(point, Status.PROVEN, n_iter)
-        direction = newton_direction(objective, point)
+        direction = newton_direction(objective, point, tol=self._tol, spread=self._spread)
         looks = objective.in_memory or n_iter >= _PATIENCE
         status = verdict(objective, point, direction, self._tol, rough=not self._to_rounding, looks=looks)
         ended = self._ended(direction, status, n_iter)
@@ -113,7 +122,7 @@ class _Run:
     def _proven(self, point: Point) -> Point:
         """The point, with b at its minimum where it looks as if its bound was enough then."""
         objective = self._objective
-        looks = objective.provable and not point.settled
+        looks = objective.provable and not point.settled and not point.excess <= self._tol
         if looks and point.unreached(point.half_square) <= _PROMISING * self._tol:
             return objective.settle(point, _SETTLED * self._tol, 0.0)
         return point
@@ -174,16 +183,23 @@ class _Run:
         if trial is None:
             trial = moved(objective, point, direction, 1.0, settled=settled, last=last)
         seen = trial.value <= point.value - _SUFFICIENT * direction.gain
+        if self._spread is not None and last_step(point.unreached(direction.gain), self._tol):
+            trial = objective.proven_by_step(point, trial, self._tol)
+            if trial.excess <= self._tol:
+                return trial, True
         if status is None and not (seen or descends(point, trial, direction.step, direction.gain)):
             return line_search(objective, point, direction, trial, settled=settled), True
         return trial, seen
 
     def _first_step(self, direction: Direction) -> Point | None:
         """The minimum along the direction, if it lies beyond the full step and within reach."""
-        t = self._objective.length_to_minimum(self._point, direction.step, beyond=True)
+        objective, point, full = self._objective, self._point, None
+        if objective.n_outputs > 1:
+            full = moved(objective, point, direction, 1.0, settled=self._settled)
+        t = objective.length_to_minimum(point, direction.step, full=full, beyond=True)
         if t is None or not 1.0 < t < _LONGEST:
-            return None
-        return moved(self._objective, self._point, direction, t, settled=True)
+            return full
+        return moved(objective, point, direction, t, settled=self._settled)
 
     def _solution(self, point: Point, status: Status, n_iter: int) -> Solution[Point]:
         """What was met at the point before, or proven since."""

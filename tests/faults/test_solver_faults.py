@@ -45,8 +45,13 @@ PASSES = {
     PackedRows: ["gram_product"],
     JointPasses: [
         "evaluate",
+        "gradient",
         "hessian_product",
         "diagonal",
+        "weighed",
+        "between",
+        "along",
+        "dual",
         "intercepts",
         "combination",
         "margins",
@@ -67,6 +72,7 @@ NO_PASSES = {
     "row_gram",
     "zeros",
     "by_class",
+    "room",
 }
 
 
