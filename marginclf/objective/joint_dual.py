@@ -3,8 +3,8 @@
     F* ≥ −Σ C s h*(α) − penalty*(Σ α xᵀ),   Σ α = 0 where intercepts are free,
 
 for any slopes α = ∂h in the decision values. Those of the end of a step make a bound by the gradient of it; those of its
-start, corrected by their derivatives, combine to w but for what conjugate gradients have left, and what they miss is
-of second order. Measured on the map, that bound is up to 10⁵ times the truth, and this one mostly within 10.
+start, corrected by their derivatives, combine to w but for what conjugate gradients leave, and what they miss
+is of second order. On the map the bound by the gradient is up to 10⁵ times the truth; this spares one or two steps.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ lower the objective is the line searched.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..objective import Objective, Point
@@ -63,9 +65,10 @@ class _Run:
         self._to_rounding, self._factored = to_rounding, direct(objective)
         # Where b costs passes of its own, it is moved to its minimum only where that is asked for.
         self._settled = self._factored or (objective.keeps_decisions and objective.n_outputs == 1)
-        self._spread = None
+        self._spread: Spread | None = None
         if preconditioned(objective) and not self._factored:
-            self._spread = Spread(objective, objective.centre if objective.fit_intercept else None)
+            of_many: Any = objective
+            self._spread = Spread(of_many, objective.centre if objective.fit_intercept else None)
         self._first = objective.keeps_decisions and objective.loss.convex and not start.w.any()
         self._point = self._previous = start
         self._met: Status | None = None
