@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -186,10 +187,9 @@ class JointObjective(InMemoryObjective):
         if not self.keeps_decisions:
             return None
         assert isinstance(point, JointPoint)
-        full = self.evaluate(point.theta + step) if full is None else full
+        end: Any = self.evaluate(point.theta + step) if full is None else full
         z, w, dw = point.rows.z, point.w, self.w(step)
-        assert isinstance(full, JointPoint)
-        change, pull = full.rows.z - z, self.penalty.gradient(dw)
+        change, pull = end.rows.z - z, self.penalty.gradient(dw)
         linear, quadratic = float(w @ pull), float(dw @ pull)
 
         def see(t: float) -> tuple[float, float]:
