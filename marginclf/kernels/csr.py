@@ -82,6 +82,7 @@ def _collect(rows, start, n, r, g, work, squared):
         some = 0.0
         for k in range(r.shape[0]):
             part[k] = r[k, i]
+        for k in range(r.shape[0]):
             some += abs(part[k])
         # Rows beyond the kink of a loss have no slope: their columns need not be touched.
         if some != 0.0:

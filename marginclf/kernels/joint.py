@@ -150,12 +150,10 @@ def diagonal_joint(
                 z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
             )
             for k in range(n_classes):
-                total = 0.0
                 for i in range(size):
                     other = q[k, i] * (curvatures[i] * q[k, i] - slopes[i] * (1.0 - q[k, i]))
                     q[k, i] = curvatures[i] if codes[start + i] == k else other
-                    total += q[k, i]
-                sums[chunk, 1 + k] += total
+                sums[chunk, 1 + k] += sum_of(q[k], size)
             call_storage(squares, start, size, n_classes, q, g, b, line, 0)
 
 
@@ -216,7 +214,8 @@ def intercepts_joint(
                     own = codes[start + i] == k
                     slope += slopes[i] if own else -slopes[i] * q[k, i]
                     spread += -slopes[i] * q[k, i]
-                    z[k, i] = 1.0 if own else -q[k, i]
+                for i in range(size):
+                    z[k, i] = 1.0 if codes[start + i] == k else -q[k, i]
                 total[1 + k] += slope
                 total[1 + n_classes + k * n_classes + k] += spread
             for k in range(n_classes):

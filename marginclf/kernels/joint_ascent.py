@@ -128,8 +128,9 @@ def _set_row(a, q, y, n_classes, own, delta):
     for k in range(n_classes):
         new = a if k == y else -a * q[k]
         delta[k] = new - own[k]
-        size += delta[k] * delta[k]
         own[k] = new
+    for k in range(n_classes):
+        size += delta[k] * delta[k]
     for k in range(n_classes, delta.size):
         delta[k] = 0.0
     return size
@@ -181,8 +182,10 @@ def sweep_joint(
                     for k in range(n_classes):
                         inverse = 1.0 / (1.0 + a_kappa * q[k])
                         delta[k] = inverse * (step[k] - z[k] - a_kappa * q[k])
+                    for k in range(n_classes):
+                        across += q[k] * q[k] / (1.0 + a_kappa * q[k])
+                    for k in range(n_classes):
                         along += q[k] * delta[k]
-                        across += q[k] * q[k] * inverse
                     factor = a_kappa * along / (1.0 - a_kappa * across)
                     largest = 0.0
                     for k in range(n_classes):

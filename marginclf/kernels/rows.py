@@ -112,6 +112,8 @@ def hessian_product(forward, backward, c, p, shift, first, last, chunk_rows, blo
             call_storage(forward, start, size, 1, p, u, shift, u, 0)
             for k in range(size):
                 u[k] *= c[start + k]
+            # In a loop of its own: beside stores, how it is added up depends on where the arrays lie.
+            for k in range(size):
                 total += u[k]
             call_storage(backward, start, size, 1, u, gradient, 0.0, u, size)
         sums[chunk, 0] = total
