@@ -12,7 +12,7 @@ from .direction import direct, preconditioned
 from .dual import dual
 from .lbfgs import lbfgs
 from .newton import newton
-from .rule import SWEEPS, dual_suits, newton_suits
+from .rule import SWEEPS, dual_suits, newton_suits, rows_are_few
 from .solution import Solution, Status
 
 SOLVERS = ("lbfgs", "newton", "dual")
@@ -76,6 +76,7 @@ def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_i
     if loss.affine:
         return closed_form(objective, start)
     suits = objective.provable and objective.penalty.uniform and dual_suits(n, d, entries, k)
+    suits = suits and not (preconditioned(objective) and rows_are_few(n, d, entries))
     if solver == "dual" or (solver == "auto" and suits):
         first = dual(objective, start, tol=tol, max_iter=max(1, int(SWEEPS * max_iter)), seed=seed)
         if first.status.converged and not _worth_sharpening(objective, first, tol):
