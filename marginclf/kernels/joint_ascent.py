@@ -180,12 +180,10 @@ def sweep_joint(
                 for _ in range(_NEWTON):
                     along = across = 0.0
                     for k in range(n_classes):
-                        inverse = 1.0 / (1.0 + a_kappa * q[k])
-                        delta[k] = inverse * (step[k] - z[k] - a_kappa * q[k])
-                    for k in range(n_classes):
-                        across += q[k] * q[k] / (1.0 + a_kappa * q[k])
+                        delta[k] = (step[k] - z[k] - a_kappa * q[k]) / (1.0 + a_kappa * q[k])
                     for k in range(n_classes):
                         along += q[k] * delta[k]
+                        across += q[k] * q[k] / (1.0 + a_kappa * q[k])
                     factor = a_kappa * along / (1.0 - a_kappa * across)
                     largest = 0.0
                     for k in range(n_classes):

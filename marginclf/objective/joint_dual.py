@@ -2,9 +2,9 @@
 
     F* ≥ −Σ C s h*(α) − penalty*(Σ α xᵀ),   Σ α = 0 where intercepts are free,
 
-for any slopes α = ∂h in the decision values. Those of the end of a step make a bound by the gradient of it, on the map
-of shapes up to 10⁵ times the truth. Those of its start, corrected by their derivatives, combine to w but for what
-conjugate gradients have left, and what they miss is of second order: that spares one or two steps.
+for any slopes α = ∂h in the decision values. Those at the end of a step make a bound by the gradient of it; those at
+its start, corrected by derivatives, combine to w but for what conjugate gradients leave, and miss what is of second
+order. On the map the bound by the gradient is up to 10⁵ times the truth; this one spares a step or two.
 """
 
 from __future__ import annotations

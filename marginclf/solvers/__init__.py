@@ -13,7 +13,7 @@ from .convergence import LITTLE, proves_coefficients
 from .dual import dual
 from .lbfgs import lbfgs
 from .newton import newton
-from .rule import SWEEPS, dual_suits, newton_suits
+from .rule import SWEEPS, dual_suits, newton_suits, rows_are_few
 from .solution import Solution, Status
 
 SOLVERS = ("lbfgs", "newton", "dual")
@@ -92,6 +92,7 @@ def _in_memory(
 ) -> Solution[Point]:
     (n, d), k, entries = objective.matrix.shape, objective.n_outputs, objective.matrix.entries
     suits = objective.provable and objective.penalty.uniform and dual_suits(n, d, entries, k)
+    suits = suits and not (objective.preconditioned and rows_are_few(n, d, entries))
     if solver == "dual" or (solver == "auto" and suits):
         first = dual(objective, start, tol=tol, max_iter=max(1, int(SWEEPS * max_iter)), seed=seed)
         if first.status.converged and not _worth_sharpening(objective, first, tol):
