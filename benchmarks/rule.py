@@ -3,7 +3,7 @@
     python benchmarks/rule.py [--threads 1|all|both] [--repeats 7]
 
 Medians of interleaved fits to the default tolerance, logistic loss, C = 1; the solver that auto takes is marked. It
-follows n d² + d³, the operations of one Hessian and its factor.
+follows n d² + d³, the operations of one Hessian and its factor, and the size of X.
 """
 
 from __future__ import annotations
