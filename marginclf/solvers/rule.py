@@ -16,9 +16,9 @@ _FEW_ROWS = 500
 
 _FEW_OPERATIONS, _FEW_OPERATIONS_JOINT = 1e6, 2e7
 _SOME_OPERATIONS, _SMALL_DATA = 8e6, 1e5
-"""The same where X has no more than so many numbers: the logistic loss and squared hinge at C = 0.01, 1 and 100 took 1.1
-to 11 times as long by L-BFGS on 200 × 100, 500 × 100, 1000 × 50 and 5000 × 20, 0.8 to 4 on 200 × 150, 0.9 to 1.2 on
-2000 × 50; on 1000 × 100 and 20,000 × 10, which are beyond, 0.85 to 1.1."""
+"""The same where X has no more than so many numbers: the logistic loss and squared hinge at C = 0.01, 1 and 100 took
+1.1 to 11 times as long by L-BFGS on 200 × 100, 500 × 100, 1000 × 50 and 5000 × 20, 0.8 to 4 on 200 × 150, 0.9 to 1.2
+on 2000 × 50; on 1000 × 100 and 20,000 × 10, which are beyond, 0.85 to 1.1."""
 
 
 def dual_suits(n: int, d: int, entries: int, k: int = 1) -> bool:

@@ -101,7 +101,8 @@ def test_auto_where_few_rows_are_curved(loss, offset, C):
 @pytest.mark.parametrize("loss", [case for case in CONVEX if not case.values[0].affine])
 def test_what_lbfgs_leaves_newton_finishes(loss, data, monkeypatch):
     """As on data that are too large for Newton's method from the start."""
-    monkeypatch.setattr(marginclf.solvers.rule, "_FEW_OPERATIONS", 0.0)
+    for most in ("_FEW_OPERATIONS", "_SOME_OPERATIONS"):
+        monkeypatch.setattr(marginclf.solvers.rule, most, 0.0)
     hard, C = HARD[data]
     model, messages = fit(loss, hard, Y, S, C=C)
     assert not messages
@@ -122,7 +123,8 @@ def test_auto_takes_lbfgs_where_a_hessian_is_expensive(monkeypatch):
         monkeypatch.setattr(marginclf.solvers, name, spy)
     fit("logistic", X, Y)
     assert calls == ["newton"]
-    monkeypatch.setattr(marginclf.solvers.rule, "_FEW_OPERATIONS", 0.0)
+    for most in ("_FEW_OPERATIONS", "_SOME_OPERATIONS"):
+        monkeypatch.setattr(marginclf.solvers.rule, most, 0.0)
     fit("logistic", X, Y)
     assert calls == ["newton", "lbfgs"]
     # A patience of one iteration: Newton's method takes over, and both count.
