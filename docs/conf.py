@@ -11,6 +11,7 @@ sys.path.insert(0, str(HERE / "scripts"))
 import benchmark_table  # noqa: E402  (of the folder scripts, like the rest)
 import inventories  # noqa: E402
 import loss_table  # noqa: E402
+import map_of_shapes  # noqa: E402
 import reliability_table  # noqa: E402
 import study_tables  # noqa: E402
 
@@ -38,6 +39,7 @@ GENERATED = HERE / "generated"
 loss_table.write(GENERATED)
 # And those of the newest benchmark, and of the studies on real data, from their results.
 benchmark_table.write(GENERATED)
+map_of_shapes.write(GENERATED)
 study_tables.write(GENERATED)
 # What was tried to break it, as the tests have counted.
 reliability_table.write(GENERATED)
