@@ -1,6 +1,6 @@
 """What is minimised: design matrix, loss, penalty and intercept, of two classes or of many with one joint margin."""
 
-from .base import CONSTANT, Objective, Reach
+from .base import CONSTANT, FAR_MARGIN, Objective, Reach
 from .binary import BinaryObjective
 from .binary_point import BinaryPoint
 from .certificate import above, by_duality, fenchel_young, gain
@@ -17,6 +17,7 @@ from .share import Problem
 
 __all__ = [
     "CONSTANT",
+    "FAR_MARGIN",
     "L2",
     "BinaryObjective",
     "BinaryPoint",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..objective import Objective, Point, StopFit, above
@@ -12,6 +14,7 @@ from .direction import direct
 from .dual import dual
 from .lbfgs import lbfgs
 from .newton import newton
+from .primal_dual import primal_dual, primal_dual_suits
 from .rule import SWEEPS, dual_suits, newton_suits
 from .solution import Solution, Status
 
@@ -81,6 +84,10 @@ def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_i
         if first.status.converged and not _worth_sharpening(objective, first, tol):
             return first
         return _finished(objective, start, first, tol=tol, max_iter=max_iter)
+    if solver == "auto" and primal_dual_suits(objective):
+        of_many: Any = objective
+        first = primal_dual(of_many, start, tol=tol, max_iter=max_iter)
+        return first if first.status.converged else _finished(objective, start, first, tol=tol, max_iter=max_iter)
     if not loss.smooth:
         return augmented_lagrangian(objective, start, tol=tol, max_iter=max_iter)
     if solver == "newton" or (solver == "auto" and newton_suits(n, d, entries, k)):
