@@ -21,13 +21,16 @@ _LEFT_OUT = 1.0, 1e-2
 """Sum of the curvatures of rows, beside the penalty's 1, that the factor and the products may leave out. With ten times
 as much, fits with little data take more products (digits and movement_libras, C = 1e-3 to 1e4)."""
 
-_LOOSE, _TIGHT = 3e-2, 1e-2
-"""Part of the residual, as the preconditioner measures it, that is left without and with a factor; of 1e-2 to 1e-1, what
-was fastest on digits and movement_libras."""
+_LOOSE, _EXACT, _TIGHT = 3e-2, 1e-3, 1e-2
+"""Part of the residual, as the preconditioner measures it, that is left without a factor, the same with a kink, and with
+one; of 1e-2 to 1e-1, what was fastest on digits and movement_libras. The mean of the rows hides those at a kink."""
 
-_LONGEST, _LONGEST_KINKED = 100, 15
+_LONGEST, _LONGEST_KINKED = 100, 25
 """Products after which the factor takes over. Without a kink, movement_libras at C = 1 takes 55 ms with 100 and 350 with
-40. With one, rows held at it have curvatures that the mean does not show: digits at C = 100 fails with more."""
+40. With one, rows held at it have curvatures that the mean does not show: digits at C = 100 fails with 45."""
+
+_SMALL = 200
+"""Coefficients up to which a factor costs less than a few products."""
 
 _MOST = 40
 _RIDGE = 1e-12, 100.0
@@ -73,7 +76,8 @@ class RowSystem:
         self.codes = objective.passes.codes[self.kept]
         self.squares = np.einsum("ij,ij->i", self.X, self.X)
         self._longest = _LONGEST if objective.loss.smooth else _LONGEST_KINKED
-        self._factored = False
+        self._loose = _LOOSE if objective.loss.smooth else _EXACT
+        self._factored = self.k * self.p <= _SMALL
 
     @property
     def finite(self) -> bool:
@@ -111,7 +115,7 @@ class RowSystem:
         d = self.d
         rows = np.flatnonzero((beta + response) * self.squares > _LEFT_OUT[1] / len(beta))
         X = self.X if len(rows) == len(beta) else self.X[rows]
-        enough = (_TIGHT if self._factored else _LOOSE) ** 2
+        enough = (_TIGHT if self._factored else self._loose) ** 2
         step, left = np.zeros_like(right), right.copy()
         left[:, d:] -= left[:, d:].mean(axis=0)
         at = precondition(left)
