@@ -31,6 +31,7 @@ from ..losses import MarginLoss
 from ..objective import FAR_MARGIN, JointObjective, Point
 from .augmented_lagrangian import certified
 from .convergence import proves_coefficients
+from .direction import direct
 from .row_system import RowSystem
 from .solution import Solution, Status
 
@@ -60,8 +61,11 @@ _SHORT = 0.1
 _PROMISING = 10.0
 """½‖∂F/∂w‖² or the sum of all products, relative to tol, from which on it is worth a proof."""
 
-_FURTHER, _PROGRESS = 3, 0.25
-"""Steps beyond tol, while each cuts the bound to this fraction, until it proves the coefficients as well."""
+_ROUNDING = 1e-18, 1e-15
+"""Relative bounds, without and with a kink, at which the result does not depend on the order of the rows any more."""
+
+_PROGRESS, _SLOW = 0.25, 2
+"""Beyond tol, part of the bound that is left by a step that is worth its time, and how many are not until it ends."""
 
 
 def primal_dual_suits(objective: Any) -> bool:
@@ -112,6 +116,7 @@ class _Run:
         self._system = system = RowSystem(objective)
         n, k = len(system.weights), system.k
         self._loss = objective.loss.compiled_inverse()
+        self._to_rounding = direct(objective)
         self._low, self._cap = ends(objective.loss)
         self._high = bool(np.isfinite(self._cap))
         self._bounds = self._low + self._high
@@ -131,27 +136,22 @@ class _Run:
 
     def solve(self, max_iter: int) -> Solution[Point]:
         """Take steps until one of them ends it."""
-        best, further = None, 0
-        for n_iter in range(1, min(max_iter, _STEPS) + 1):
+        best, slow, last = None, 0, min(max_iter, _STEPS)
+        for n_iter in range(1, last + 1):
             if not self._step():
-                break
+                return self._ended(best, n_iter - 1)
             found = self._proven(last=n_iter == max_iter)
-            if found is not None and found.excess <= self._tol:
-                slow = best is not None and not found.bound <= _PROGRESS * best.bound
+            if found is not None and (found.excess <= self._tol or best is not None):
+                slow += best is not None and not found.bound <= _PROGRESS * best.bound
                 best = found if best is None or found.bound < best.bound else best
-                further += 1
-                if slow or further > _FURTHER or not best.bound > 0.0 or self._is_exact(best) or n_iter == max_iter:
-                    return Solution(best, Status.PROVEN, n_iter, self._multipliers())
-            elif best is not None:
-                return Solution(best, Status.PROVEN, n_iter, self._multipliers())
+                if slow == _SLOW or self._is_exact(best):
+                    return self._ended(best, n_iter)
             self._objective.report(self._point)
-        else:
-            n_iter = min(max_iter, _STEPS) + 1
-        if best is not None:
-            return Solution(best, Status.PROVEN, n_iter - 1)
-        return self._given_up(n_iter - 1)
+        return self._ended(best, last)
 
     def _is_exact(self, point: Point) -> bool:
+        if self._to_rounding:
+            return point.suboptimality <= _ROUNDING[not self._objective.loss.smooth]
         return not self._objective.loss.smooth or proves_coefficients(point, self._tol)
 
     def _step(self) -> bool:
@@ -162,7 +162,7 @@ class _Run:
             z, system.codes, system.weights, self._alpha, self._slack, self._excess, self._room, self._low, self._high,
             address, parameters, self._work, self._miss, self._q, self._beta, self._stiffness, self._sums,
         )  # fmt: skip
-        bold = self._choose_mu()
+        near, close = self._choose_mu(), self._longest < _SHORT
         mu = self._mu * self._share
         kernel.predictions(
             system.codes, system.squares, self._slack, self._excess, self._room, mu, self._low, self._high, self._miss,
@@ -173,7 +173,7 @@ class _Run:
         if not np.isfinite(right).all():
             return False
         try:
-            step = system.solve(right, self._q, self._beta, self._response)
+            step = system.solve(right, self._q, self._beta, self._response, near=close)
         except (ArithmeticError, np.linalg.LinAlgError):
             return False
         change = system.X @ step.T
@@ -182,7 +182,7 @@ class _Run:
             return False
         kernel.advance(
             system.codes, change, system.weights, self._alpha, self._slack, self._excess, self._room, mu, self._low,
-            self._high, self._cap, self._miss, self._q, self._beta, self._response, bold,
+            self._high, self._cap, self._miss, self._q, self._beta, self._response, near,
         )  # fmt: skip
         self._theta = self._theta + step
         self._z += change
@@ -237,10 +237,12 @@ class _Run:
         beta = self._alpha.sum(axis=1)
         return float(self._slack @ beta) * self._low + float(self._excess @ self._room) * self._high
 
-    def _given_up(self, n_iter: int) -> Solution[Point]:
-        """The better of the first and the last point, for another method."""
-        if np.isfinite(self._theta).all():
+    def _ended(self, best: Point | None, n_iter: int) -> Solution[Point]:
+        """What is proven, or the better of the first and the last point, for another method."""
+        if best is not None:
+            return Solution(best, Status.PROVEN, n_iter, self._multipliers())
+        if np.isfinite(self._theta).all() and np.isfinite(self._alpha).all():
             point = self._point()
-            if point.finite and np.isfinite(self._alpha).all() and point.value < self._start.value:
+            if point.finite and point.value < self._start.value:
                 return Solution(point, Status.MAX_ITER, n_iter, self._multipliers())
         return Solution(self._start, Status.MAX_ITER, n_iter)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy.linalg import lapack
@@ -25,12 +26,19 @@ _LOOSE, _EXACT, _TIGHT = 3e-2, 1e-3, 1e-2
 """Part of the residual, as the preconditioner measures it, that is left without a factor, the same with a kink, and with
 one; of 1e-2 to 1e-1, what was fastest on digits and movement_libras. The mean of the rows hides those at a kink."""
 
+_NEAR = 1e-3, 1e-8
+"""The same near the optimum, without and with a kink."""
+
 _LONGEST, _LONGEST_KINKED = 100, 25
 """Products after which the factor takes over. Without a kink, movement_libras at C = 1 takes 55 ms with 100 and 350 with
 40. With one, rows held at it have curvatures that the mean does not show: digits at C = 100 fails with 45."""
 
 _SMALL = 200
 """Coefficients up to which a factor costs less than a few products."""
+
+_STALE = 10, 20
+"""Products with the factor of an earlier step after which the next step has a new one, and this step too: a factor costs
+20 to 25 of them on digits and movement_libras."""
 
 _MOST = 40
 _RIDGE = 1e-12, 100.0
@@ -76,8 +84,10 @@ class RowSystem:
         self.codes = objective.passes.codes[self.kept]
         self.squares = np.einsum("ij,ij->i", self.X, self.X)
         self._longest = _LONGEST if objective.loss.smooth else _LONGEST_KINKED
+        self._smooth = objective.loss.smooth
         self._loose = _LOOSE if objective.loss.smooth else _EXACT
         self._factored = self.k * self.p <= _SMALL
+        self._factor: Solve | None = None
 
     @property
     def finite(self) -> bool:
@@ -99,23 +109,35 @@ class RowSystem:
         b = theta[:, self.d] - W @ self._centre
         return W, b - b.mean()
 
-    def solve(self, right: np.ndarray, q: np.ndarray, beta: np.ndarray, response: np.ndarray) -> np.ndarray:
-        """About H⁻¹ right, for the Hessian with the penalty."""
+    def solve(
+        self, right: np.ndarray, q: np.ndarray, beta: np.ndarray, response: np.ndarray, *, near: bool
+    ) -> np.ndarray:
+        """About H⁻¹ right, for the Hessian with the penalty; ``near`` the optimum, where Hessians change less."""
+        rows = q, beta, response
+        loose, tight = (_NEAR[not self._smooth],) * 2 if near else (self._loose, _TIGHT)
         if not self._factored:
-            step, k = self._iterate(self._by_product(q, beta, response), right, q, beta, response, self._longest)
+            step, k = self._iterate(self._by_product(*rows), right, *rows, self._longest, loose)
             if k < self._longest:
                 return step
             self._factored = True
-        return self._iterate(self._by_factor(q, beta, response), right, q, beta, response, _MOST)[0]
+        if self._factor is not None and self._smooth:
+            step, k = self._iterate(self._factor, right, *rows, _STALE[1], tight)
+            if k > _STALE[0]:
+                self._factor = None
+            if k < _STALE[1]:
+                return step
+        self._factor = self._by_factor(*rows)
+        return self._iterate(self._factor, right, *rows, _MOST, tight)[0]
 
     def _iterate(
-        self, precondition: Solve, right: np.ndarray, q: np.ndarray, beta: np.ndarray, response: np.ndarray, most: int
+        self, precondition: Solve, right: np.ndarray, q: np.ndarray, beta: np.ndarray, response: np.ndarray, most: int,
+        tight: float,
     ) -> tuple[np.ndarray, int]:
         """Conjugate gradients, and how many products they took."""
         d = self.d
         rows = np.flatnonzero((beta + response) * self.squares > _LEFT_OUT[1] / len(beta))
         X = self.X if len(rows) == len(beta) else self.X[rows]
-        enough = (_TIGHT if self._factored else self._loose) ** 2
+        enough = tight ** 2
         step, left = np.zeros_like(right), right.copy()
         left[:, d:] -= left[:, d:].mean(axis=0)
         at = precondition(left)
@@ -137,6 +159,10 @@ class RowSystem:
                 return step, k
             direction = at + (size / before) * direction
         return step, most
+
+    @cached_property
+    def _squared(self) -> np.ndarray:
+        return self.X**2
 
     @cached_property
     def _gram(self) -> tuple[np.ndarray, np.ndarray]:
@@ -167,38 +193,49 @@ class RowSystem:
 
     def _by_factor(self, q: np.ndarray, beta: np.ndarray, response: np.ndarray) -> Solve:
         """The inverse of the Hessian without what is little in it, by Cholesky."""
-        k, p = self.k, self.p
-        least = _LEFT_OUT[0] / len(beta)
-        starts, rows, entries = kernel.pair_weights(self.codes, self.squares, q, beta, response, least)
-        hessian, pair = np.zeros((k, p, k, p)), 0
-        for i in range(k):
-            for j in range(i + 1):
-                part = slice(starts[pair], starts[pair + 1])
-                pair += 1
-                if part.stop > part.start:
-                    X = self.X if part.stop - part.start == len(self.X) else self.X[rows[part]]
-                    hessian[i, :, j, :] = (X * entries[part, None]).T @ X
-        hessian = hessian.reshape(k * p, k * p)
-        diagonal = hessian.reshape(-1)[:: k * p + 1].reshape(k, p)
-        diagonal[:, : self.d] += 1.0
-        if p > self.d:
-            # A number added to all intercepts changes no margin.
-            together = float(diagonal[:, self.d].sum()) or 1.0
-            diagonal[:, self.d] += 1e-12 * together
-            hessian[p - 1 :: p, p - 1 :: p] += together / k**2
-        scale = 1.0 / np.sqrt(diagonal.ravel())
-        hessian *= scale
-        hessian *= scale[:, None]
-        factor, info = lapack.dpotrf(hessian.T, lower=0, clean=0)
-        ridge, more = _RIDGE
+        least, (ridge, more) = _LEFT_OUT[0] / len(beta), _RIDGE
+        parts = kernel.pair_weights(self.codes, self.squares, q, beta, response, least)
+        hessian, scale = self._assembled(*parts)
+        factor, info = lapack.dpotrf(hessian.T, lower=0, clean=0, overwrite_a=1)
         while info > 0 and ridge < 1.0:
-            diagonal += ridge
+            hessian, scale = self._assembled(*parts)
+            hessian.flat[:: len(scale) + 1] += ridge
             ridge *= more
-            factor, info = lapack.dpotrf(hessian.T, lower=0, clean=0)
+            factor, info = lapack.dpotrf(hessian.T, lower=0, clean=0, overwrite_a=1)
         if info != 0:
             raise ArithmeticError("the Hessian has no factor")
 
         def solve(right: np.ndarray) -> np.ndarray:
-            return (lapack.dpotrs(factor, right.ravel() * scale, lower=0)[0] * scale).reshape(k, p)
+            return (lapack.dpotrs(factor, right.ravel() * scale, lower=0)[0] * scale).reshape(right.shape)
 
         return solve
+
+    def _assembled(
+        self, starts: np.ndarray, rows: np.ndarray, entries: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The lower half of a Hessian of unit diagonal, and what its rows and columns were multiplied by."""
+        k, p, d = self.k, self.p, self.d
+        pairs = [slice(first, last) for first, last in pairwise(starts.tolist())]
+        diagonal = np.zeros((k, p))
+        for i in range(k):
+            part = pairs[i * (i + 3) // 2]
+            diagonal[i] = entries[part] @ self._squared[rows[part]]
+        diagonal[:, :d] += 1.0
+        # A number added to all intercepts changes no margin: it gets the mean curvature of the others.
+        together = float(diagonal[:, d:].sum()) or 1.0
+        diagonal[:, d:] += 1e-12 * together + together / k**2
+        scale = 1.0 / np.sqrt(diagonal)
+        hessian = np.zeros((k, p, k, p))
+        for i in range(k):
+            for j in range(i + 1):
+                part = pairs[i * (i + 1) // 2 + j]
+                block = hessian[i, :, j, :]
+                if part.stop > part.start:
+                    X = self.X if part.stop - part.start == len(self.X) else self.X[rows[part]]
+                    np.matmul((X * entries[part, None]).T, X, out=block)
+                block[d:, d:] += together / k**2
+                block *= scale[i][:, None]
+                block *= scale[j]
+        hessian = hessian.reshape(k * p, k * p)
+        hessian.flat[:: k * p + 1] = 1.0
+        return hessian, scale.ravel()
