@@ -126,7 +126,7 @@ class RowSystem:
                 self._factor = None
             if k < _STALE[1]:
                 return step
-        self._factor = self._by_factor(*rows)
+        self._factor = self._by_factor(*rows, single=not near)
         return self._iterate(self._factor, right, *rows, _MOST, tight)[0]
 
     def _iterate(
@@ -161,6 +161,10 @@ class RowSystem:
         return step, most
 
     @cached_property
+    def _X32(self) -> np.ndarray:
+        return self.X.astype(np.float32)
+
+    @cached_property
     def _squared(self) -> np.ndarray:
         return self.X**2
 
@@ -191,27 +195,31 @@ class RowSystem:
 
         return solve
 
-    def _by_factor(self, q: np.ndarray, beta: np.ndarray, response: np.ndarray) -> Solve:
-        """The inverse of the Hessian without what is little in it, by Cholesky."""
+    def _by_factor(self, q: np.ndarray, beta: np.ndarray, response: np.ndarray, *, single: bool) -> Solve:
+        """The inverse of the Hessian without what is little in it, by Cholesky, in single precision if that will do."""
         least, (ridge, more) = _LEFT_OUT[0] / len(beta), _RIDGE
         parts = kernel.pair_weights(self.codes, self.squares, q, beta, response, least)
-        hessian, scale = self._assembled(*parts)
-        factor, info = lapack.dpotrf(hessian.T, lower=0, clean=0, overwrite_a=1)
+        hessian, scale = self._assembled(*parts, self._X32 if single else self.X)
+        factorise = lapack.spotrf if single else lapack.dpotrf
+        factor, info = factorise(hessian.T, lower=0, clean=0, overwrite_a=1)
+        if single and info > 0:
+            return self._by_factor(q, beta, response, single=False)
         while info > 0 and ridge < 1.0:
-            hessian, scale = self._assembled(*parts)
+            hessian, scale = self._assembled(*parts, self.X)
             hessian.flat[:: len(scale) + 1] += ridge
             ridge *= more
             factor, info = lapack.dpotrf(hessian.T, lower=0, clean=0, overwrite_a=1)
         if info != 0:
             raise ArithmeticError("the Hessian has no factor")
+        back = lapack.spotrs if single else lapack.dpotrs
 
         def solve(right: np.ndarray) -> np.ndarray:
-            return (lapack.dpotrs(factor, right.ravel() * scale, lower=0)[0] * scale).reshape(right.shape)
+            return (back(factor, right.ravel() * scale, lower=0)[0] * scale).reshape(right.shape)
 
         return solve
 
     def _assembled(
-        self, starts: np.ndarray, rows: np.ndarray, entries: np.ndarray
+        self, starts: np.ndarray, rows: np.ndarray, entries: np.ndarray, X: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """The lower half of a Hessian of unit diagonal, and what its rows and columns were multiplied by."""
         k, p, d = self.k, self.p, self.d
@@ -225,14 +233,14 @@ class RowSystem:
         together = float(diagonal[:, d:].sum()) or 1.0
         diagonal[:, d:] += 1e-12 * together + together / k**2
         scale = 1.0 / np.sqrt(diagonal)
-        hessian = np.zeros((k, p, k, p))
+        hessian, weights = np.zeros((k, p, k, p), dtype=X.dtype), entries.astype(X.dtype, copy=False)
         for i in range(k):
             for j in range(i + 1):
                 part = pairs[i * (i + 1) // 2 + j]
                 block = hessian[i, :, j, :]
                 if part.stop > part.start:
-                    X = self.X if part.stop - part.start == len(self.X) else self.X[rows[part]]
-                    np.matmul((X * entries[part, None]).T, X, out=block)
+                    some = X if part.stop - part.start == len(X) else X[rows[part]]
+                    np.matmul((some * weights[part, None]).T, some, out=block)
                 block[d:, d:] += together / k**2
                 block *= scale[i][:, None]
                 block *= scale[j]
