@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 from .._process import quiet, require_compiler
 from ..kernels.block import compile_block
 from ..kernels.formula import constants, helpers
+from ..kernels.inverse import compile_inverse
 from ..kernels.prox import compile_prox
 from .compiling import compile_loss
 from .constructor import make_constructor
@@ -29,7 +30,8 @@ class CompiledLoss(NamedTuple):
 
 _blocks: dict[type, tuple[Any, Any]] = {}
 _steps: dict[type, tuple[Any, Any]] = {}
-"""Compiled block functions and proximal steps by class: never by name, which two classes in a notebook may share."""
+_inverses: dict[type, tuple[Any, Any]] = {}
+"""Compiled block functions, proximal steps and inverses by class: never by name, which two classes in a notebook may share."""
 _envelopes: dict[tuple, type[MarginLoss]] = {}
 """Classes of envelopes by class and formulas, since a notebook may give a class another ``point``."""
 
@@ -68,6 +70,9 @@ class MarginLoss(Probabilities, BaseEstimator):
     prox : None
         For a loss with a kink, a method ``prox(self, v, kappa)`` in its place: the u that minimises
         φ(u) + (u − v)²/(2 kappa). Losses without kinks do not need it.
+    inverse_slope : None
+        For a convex loss that never increases, a method ``inverse_slope(self, a)`` in its place, defined beside
+        ``point``: the margin m with −φ'(m) = a and dm/da, for 0 < a < sup −φ'. Joint fits are then faster.
 
     References
     ----------
@@ -102,6 +107,7 @@ class MarginLoss(Probabilities, BaseEstimator):
     link_formula: ClassVar[str] = ""
     link: ClassVar[Any] = None
     prox: ClassVar[Any] = None
+    inverse_slope: ClassVar[Any] = None
     _parameter_constraints: ClassVar[dict[str, list]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -208,6 +214,16 @@ class MarginLoss(Probabilities, BaseEstimator):
     def compiled_prox(self) -> CompiledLoss:
         """The proximal step of the loss as a C function, compiled once for each class."""
         return self._compiled(_steps, (type(self).point, type(self).prox), compile_prox)
+
+    @property
+    def invertible(self) -> bool:
+        """Whether there is an ``inverse_slope`` that belongs to ``point``: both are of one class."""
+        owners = [next(c for c in type(self).__mro__ if name in vars(c)) for name in ("point", "inverse_slope")]
+        return self.inverse_slope is not None and owners[0] is owners[1]
+
+    def compiled_inverse(self) -> CompiledLoss:
+        """The inverse of the slope as a C function over blocks, compiled once for each class."""
+        return self._compiled(_inverses, (type(self).inverse_slope,), compile_inverse)
 
     def _compiled(self, store: dict, formulas: tuple, compile_formulas: Any) -> CompiledLoss:
         self.validate()

@@ -45,6 +45,9 @@ class Hinge(MarginLoss):
     def slope_bounds(self) -> tuple[float, float]:
         return -1.0, 0.0
 
+    def inverse_slope(self, a: float) -> tuple[float, float]:
+        return 1.0, 0.0
+
     def prox(self, v: float, kappa: float) -> float:
         """The u that minimises φ(u) + (u − v)²/(2 kappa)."""
         if v >= 1.0:
@@ -83,6 +86,9 @@ class SquaredHinge(MarginLoss):
 
     def curvature_bounds(self) -> tuple[float, float]:
         return 0.0, 2.0
+
+    def inverse_slope(self, a: float) -> tuple[float, float]:
+        return 1.0 - 0.5 * a, -0.5
 
     def link(self, eta: Any) -> np.ndarray:
         return half_link(eta)
@@ -141,6 +147,9 @@ class SmoothHinge(MarginLoss):
     def curvature_bounds(self) -> tuple[float, float]:
         return 0.0, 1.0 / self.gamma
 
+    def inverse_slope(self, a: float) -> tuple[float, float]:
+        return 1.0 - self.gamma * a, -self.gamma
+
     @property
     def link(self) -> Callable[[Any], np.ndarray] | None:  # type: ignore[override]
         return self._link if self.gamma >= 1.0 else None
@@ -183,6 +192,9 @@ class ModifiedHuber(MarginLoss):
 
     def curvature_bounds(self) -> tuple[float, float]:
         return 0.0, 2.0
+
+    def inverse_slope(self, a: float) -> tuple[float, float]:
+        return 1.0 - 0.5 * a, -0.5
 
     def link(self, eta: Any) -> np.ndarray:
         return half_link(eta)

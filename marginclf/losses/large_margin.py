@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from numbers import Real
 from typing import Any, ClassVar
@@ -52,6 +53,10 @@ class DWD(MarginLoss):
 
     def curvature_bounds(self) -> tuple[float, float]:
         return 0.0, (self.q + 1.0) ** 2 / self.q
+
+    def inverse_slope(self, a: float) -> tuple[float, float]:
+        m = self.q / (self.q + 1.0) * math.exp(-math.log(a) / (self.q + 1.0))
+        return m, -m / ((self.q + 1.0) * a)
 
     @quiet
     def log_slope(self, m: Any) -> np.ndarray:
@@ -112,6 +117,10 @@ class LUM(MarginLoss):
 
     def curvature_bounds(self) -> tuple[float, float]:
         return 0.0, (1.0 + self.c) * (1.0 + self.a) / self.a
+
+    def inverse_slope(self, a: float) -> tuple[float, float]:
+        h, base = 1.0 + self.c, math.exp(-math.log(a) / (1.0 + self.a))
+        return (self.c + self.a * (base - 1.0)) / h, -self.a * base / (h * (1.0 + self.a) * a)
 
     @quiet
     def log_slope(self, m: Any) -> np.ndarray:

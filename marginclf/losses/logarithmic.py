@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,9 @@ class Exponential(MarginLoss):
 
     def slope_bounds(self) -> tuple[float, float]:
         return -np.inf, 0.0
+
+    def inverse_slope(self, a: float) -> tuple[float, float]:
+        return -math.log(a), -1.0 / a
 
     @quiet
     def link(self, eta: Any) -> np.ndarray:

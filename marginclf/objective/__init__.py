@@ -1,7 +1,7 @@
 """What is minimised: design matrix, loss, penalty and intercept, of two classes or of many with one joint margin."""
 
 from .active_rows import ActiveRows, sides
-from .base import DIRECT_LIMIT, Objective, Reach
+from .base import DIRECT_LIMIT, FAR_MARGIN, Objective, Reach
 from .binary import BinaryObjective
 from .binary_point import BinaryPoint
 from .certificate import above, by_duality, fenchel_young, gain
@@ -21,6 +21,7 @@ from .point import Point
 __all__ = [
     "CONSTANT",
     "DIRECT_LIMIT",
+    "FAR_MARGIN",
     "L2",
     "ActiveRows",
     "Answer",

@@ -13,6 +13,7 @@ from .convergence import LITTLE, proves_coefficients
 from .dual import dual
 from .lbfgs import lbfgs
 from .newton import newton
+from .primal_dual import primal_dual, primal_dual_suits
 from .rule import SWEEPS, dual_suits, newton_suits, rows_are_few
 from .solution import Solution, Status
 
@@ -98,6 +99,10 @@ def _in_memory(
         if first.status.converged and not _worth_sharpening(objective, first, tol):
             return first
         return _finished(objective, start, first, tol=tol, max_iter=max_iter)
+    if solver == "auto" and primal_dual_suits(objective):
+        of_many: Any = objective
+        first = primal_dual(of_many, start, tol=tol, max_iter=max_iter)
+        return first if first.status.converged else _finished(objective, start, first, tol=tol, max_iter=max_iter)
     if not objective.loss.smooth:
         return augmented_lagrangian(objective, start, tol=tol, max_iter=max_iter)
     suits = newton_suits(n, d, entries, k) or objective.preconditioned

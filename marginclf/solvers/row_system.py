@@ -1,0 +1,255 @@
+"""Linear systems with Hessians of the joint margin that rows kept in memory make, dense and centred.
+
+A row's Hessian in its decision values is response (e_y − q)(e_y − q)ᵀ + β (diag q − q qᵀ). They are solved by conjugate
+gradients, preconditioned by the product of a K × K matrix and the Gram of the columns, as if all rows had the mean of
+these Hessians; or, once that takes more products than a factor costs, by the Cholesky factor of what matters of the
+Hessian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from scipy.linalg import lapack
+
+from ..kernels import primal_dual as kernel
+from ..objective import JointObjective
+
+_LEFT_OUT = 1.0, 1e-2
+"""Sum of the curvatures of rows, beside the penalty's 1, that the factor and the products may leave out. With ten times
+as much, fits with little data take more products (digits and movement_libras, C = 1e-3 to 1e4)."""
+
+_LOOSE, _EXACT, _TIGHT = 3e-2, 1e-3, 1e-2
+"""Part of the residual, as the preconditioner measures it, that is left without a factor, the same with a kink, and with
+one; of 1e-2 to 1e-1, what was fastest on digits and movement_libras. The mean of the rows hides those at a kink."""
+
+_NEAR = 1e-3, 1e-8
+"""The same near the optimum, without and with a kink."""
+
+_LONGEST, _LONGEST_KINKED = 100, 25
+"""Products after which the factor takes over. Without a kink, movement_libras at C = 1 takes 55 ms with 100 and 350 with
+40. With one, rows held at it have curvatures that the mean does not show: digits at C = 100 fails with 45."""
+
+_SMALL = 200
+"""Coefficients up to which a factor costs less than a few products."""
+
+_STALE = 10, 20
+"""Products with the factor of an earlier step after which the next step has a new one, and this step too: a factor costs
+20 to 25 of them on digits and movement_libras."""
+
+_MOST = 40
+_RIDGE = 1e-12, 100.0
+"""What is added to a unit diagonal whose factor fails, and by what more each time."""
+
+_DEPENDENT = 1e-10
+
+Solve = Callable[[np.ndarray], np.ndarray]
+
+
+class RowSystem:
+    """The rows of positive weight, with columns divided by the root of the penalty's weights, less their mean.
+
+    Coefficients are (K, p), with p = d or, where intercepts are free, d + 1.
+
+    Parameters
+    ----------
+    objective : JointObjective
+        F, with a penalty of every feature.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, p)
+        The rows, with a last column of ones for the intercepts.
+    codes, weights, squares : ndarray of shape (n,)
+        Classes, C s and squared lengths.
+    kept : ndarray or slice
+        Which rows of the data these are.
+    """
+
+    def __init__(self, objective: JointObjective) -> None:
+        (n, d), self.k = objective.matrix.shape, objective.n_outputs
+        weights = objective.row_weights
+        self.d, self.p = d, d + objective.fit_intercept
+        self._centre = objective.centre
+        self._scale = 1.0 / np.sqrt(np.broadcast_to(objective.penalty.weights, d))
+        X = np.ones((n, self.p))
+        objective.matrix.copy_rows(slice(0, n), X[:, :d])
+        X[:, :d] -= self._centre
+        X[:, :d] *= self._scale
+        self.kept: np.ndarray | slice = slice(None) if (weights > 0.0).all() else np.flatnonzero(weights)
+        self.X, self.weights = X[self.kept], weights[self.kept]
+        self.codes = objective.passes.codes[self.kept]
+        self.squares = np.einsum("ij,ij->i", self.X, self.X)
+        self._longest = _LONGEST if objective.loss.smooth else _LONGEST_KINKED
+        self._smooth = objective.loss.smooth
+        self._loose = _LOOSE if objective.loss.smooth else _EXACT
+        self._factored = self.k * self.p <= _SMALL
+        self._factor: Solve | None = None
+
+    @property
+    def finite(self) -> bool:
+        return bool(np.isfinite(self.squares * self.weights).all() and np.isfinite(self._scale).all())
+
+    def inside(self, W: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Coefficients of the data as those of these rows."""
+        found = np.empty((self.k, self.p))
+        found[:, : self.d] = W / self._scale
+        if self.p > self.d:
+            found[:, self.d] = b + W @ self._centre
+        return found
+
+    def outside(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficients of these rows as those of the data, W and b with Σ b = 0."""
+        W = theta[:, : self.d] * self._scale
+        if self.p == self.d:
+            return W, np.zeros(self.k)
+        b = theta[:, self.d] - W @ self._centre
+        return W, b - b.mean()
+
+    def solve(
+        self, right: np.ndarray, q: np.ndarray, beta: np.ndarray, response: np.ndarray, *, near: bool
+    ) -> np.ndarray:
+        """About H⁻¹ right, for the Hessian with the penalty; ``near`` the optimum, where Hessians change less."""
+        rows = q, beta, response
+        loose, tight = (_NEAR[not self._smooth],) * 2 if near else (self._loose, _TIGHT)
+        if not self._factored:
+            step, k = self._iterate(self._by_product(*rows), right, *rows, self._longest, loose)
+            if k < self._longest:
+                return step
+            self._factored = True
+        if self._factor is not None and self._smooth:
+            step, k = self._iterate(self._factor, right, *rows, _STALE[1], tight)
+            if k > _STALE[0]:
+                self._factor = None
+            if k < _STALE[1]:
+                return step
+        self._factor = self._by_factor(*rows, single=not near)
+        return self._iterate(self._factor, right, *rows, _MOST, tight)[0]
+
+    def _iterate(
+        self,
+        precondition: Solve,
+        right: np.ndarray,
+        q: np.ndarray,
+        beta: np.ndarray,
+        response: np.ndarray,
+        most: int,
+        tight: float,
+    ) -> tuple[np.ndarray, int]:
+        """Conjugate gradients, and how many products they took."""
+        d = self.d
+        rows = np.flatnonzero((beta + response) * self.squares > _LEFT_OUT[1] / len(beta))
+        X = self.X if len(rows) == len(beta) else self.X[rows]
+        enough = tight**2
+        step, left = np.zeros_like(right), right.copy()
+        left[:, d:] -= left[:, d:].mean(axis=0)
+        at = precondition(left)
+        direction, size = at, float(np.vdot(left, at))
+        first = size
+        for k in range(1, most + 1):
+            change = X @ direction.T
+            kernel.row_products(change, self.codes, rows, q, beta, response)
+            product = change.T @ X
+            product[:, :d] += direction[:, :d]
+            curvature = float(np.vdot(direction, product))
+            if not curvature > 0.0:
+                return step, k
+            step += (size / curvature) * direction
+            left -= (size / curvature) * product
+            at = precondition(left)
+            before, size = size, float(np.vdot(left, at))
+            if size <= enough * first:
+                return step, k
+            direction = at + (size / before) * direction
+        return step, most
+
+    @cached_property
+    def _X32(self) -> np.ndarray:
+        return self.X.astype(np.float32)
+
+    @cached_property
+    def _squared(self) -> np.ndarray:
+        return self.X**2
+
+    @cached_property
+    def _gram(self) -> tuple[np.ndarray, np.ndarray]:
+        """Eigenvalues and eigenvectors of the mean of x xᵀ."""
+        X = self.X[:, : self.d]
+        values, vectors = np.linalg.eigh(X.T @ X / len(X))
+        return np.maximum(values, 0.0), vectors
+
+    def _by_product(self, q: np.ndarray, beta: np.ndarray, response: np.ndarray) -> Solve:
+        """The inverse of A ⊗ G + 1, with A the sum of the rows' Hessians and G the mean of x xᵀ."""
+        values, vectors = self._gram
+        V = -q
+        V[np.arange(len(q)), self.codes] = 1.0
+        A = (V * response[:, None]).T @ V - (q * beta[:, None]).T @ q
+        A[np.diag_indices(self.k)] += beta @ q
+        lengths, U = np.linalg.eigh(A)
+        lengths = np.maximum(lengths, 0.0)
+        divisor = lengths[:, None] * values + 1.0
+        in_b = np.divide(1.0, lengths, out=np.zeros(self.k), where=lengths > _DEPENDENT * lengths[-1])
+
+        def solve(right: np.ndarray) -> np.ndarray:
+            turned = U.T @ right
+            turned[:, : self.d] = ((turned[:, : self.d] @ vectors) / divisor) @ vectors.T
+            turned[:, self.d :] *= in_b[:, None]
+            return U @ turned
+
+        return solve
+
+    def _by_factor(self, q: np.ndarray, beta: np.ndarray, response: np.ndarray, *, single: bool) -> Solve:
+        """The inverse of the Hessian without what is little in it, by Cholesky, in single precision if that will do."""
+        least, (ridge, more) = _LEFT_OUT[0] / len(beta), _RIDGE
+        parts = kernel.pair_weights(self.codes, self.squares, q, beta, response, least)
+        hessian, scale = self._assembled(*parts, self._X32 if single else self.X)
+        factorise = lapack.spotrf if single else lapack.dpotrf
+        factor, info = factorise(hessian.T, lower=0, clean=0, overwrite_a=1)
+        if single and info > 0:
+            return self._by_factor(q, beta, response, single=False)
+        while info > 0 and ridge < 1.0:
+            hessian, scale = self._assembled(*parts, self.X)
+            hessian.flat[:: len(scale) + 1] += ridge
+            ridge *= more
+            factor, info = lapack.dpotrf(hessian.T, lower=0, clean=0, overwrite_a=1)
+        if info != 0:
+            raise ArithmeticError("the Hessian has no factor")
+        back = lapack.spotrs if single else lapack.dpotrs
+
+        def solve(right: np.ndarray) -> np.ndarray:
+            return (back(factor, right.ravel() * scale, lower=0)[0] * scale).reshape(right.shape)
+
+        return solve
+
+    def _assembled(
+        self, starts: np.ndarray, rows: np.ndarray, entries: np.ndarray, X: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The lower half of a Hessian of unit diagonal, and what its rows and columns were multiplied by."""
+        k, p, d = self.k, self.p, self.d
+        pairs = [slice(first, last) for first, last in pairwise(starts.tolist())]
+        diagonal = np.zeros((k, p))
+        for i in range(k):
+            part = pairs[i * (i + 3) // 2]
+            diagonal[i] = entries[part] @ self._squared[rows[part]]
+        diagonal[:, :d] += 1.0
+        # A number added to all intercepts changes no margin: it gets the mean curvature of the others.
+        together = float(diagonal[:, d:].sum()) or 1.0
+        diagonal[:, d:] += 1e-12 * together + together / k**2
+        scale = 1.0 / np.sqrt(diagonal)
+        hessian, weights = np.zeros((k, p, k, p), dtype=X.dtype), entries.astype(X.dtype, copy=False)
+        for i in range(k):
+            for j in range(i + 1):
+                part = pairs[i * (i + 1) // 2 + j]
+                block = hessian[i, :, j, :]
+                if part.stop > part.start:
+                    some = X if part.stop - part.start == len(X) else X[rows[part]]
+                    np.matmul((some * weights[part, None]).T, some, out=block)
+                block[d:, d:] += together / k**2
+                block *= scale[i][:, None]
+                block *= scale[j]
+        hessian = hessian.reshape(k * p, k * p)
+        hessian.flat[:: k * p + 1] = 1.0
+        return hessian, scale.ravel()
