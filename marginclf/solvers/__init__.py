@@ -23,6 +23,11 @@ SOLVERS = ("lbfgs", "newton", "dual")
 _PATIENCE = 300
 """Iterations of L-BFGS after which Newton's method takes on; for two classes fewer, by the price of its Hessians."""
 
+_TALL, _PATIENCE_TALL = 3, 100
+"""Rows for each coefficient from which on L-BFGS is tried before primal-dual steps, whose Hessians have all these rows
+where the classes overlap, and its iterations. 5000 × 100, 5 classes: 60 to 150 ms, against 140 to 290; × 300: 90 to 210, 420 to 1200; digits five times
+with noise at C = 100: 38 s by L-BFGS and Newton, 1.2 by primal-dual steps."""
+
 _SWEEPS = 4
 """Columns (or rows, if these are fewer) for each sweep done up to which a Hessian costs no more than the sweeps."""
 
@@ -99,10 +104,8 @@ def _in_memory(
         if first.status.converged and not _worth_sharpening(objective, first, tol):
             return first
         return _finished(objective, start, first, tol=tol, max_iter=max_iter)
-    if solver == "auto" and primal_dual_suits(objective):
-        of_many: Any = objective
-        first = primal_dual(of_many, start, tol=tol, max_iter=max_iter)
-        return first if first.status.converged else _finished(objective, start, first, tol=tol, max_iter=max_iter)
+    if solver == "auto" and not objective.preconditioned and primal_dual_suits(objective):
+        return _by_primal_dual(objective, start, tol=tol, max_iter=max_iter)
     if not objective.loss.smooth:
         return augmented_lagrangian(objective, start, tol=tol, max_iter=max_iter)
     suits = newton_suits(n, d, entries, k) or objective.preconditioned
@@ -115,6 +118,22 @@ def _in_memory(
     if not _can_be_finished(objective, first):
         return first
     return _finished(objective, start, first, tol=tol, max_iter=max_iter)
+
+
+def _by_primal_dual(objective: InMemoryObjective, start: Point, *, tol: float, max_iter: int) -> Solution[Point]:
+    """Primal-dual Newton's method, and what it leaves by another; first some iterations that often are enough."""
+    (n, d), k = objective.matrix.shape, objective.n_outputs
+    point, spent = start, 0
+    if objective.loss.smooth and n > _TALL * k * (d + 1) and not newton_suits(n, d, objective.matrix.entries, k):
+        first = lbfgs(objective, start, tol=tol, max_iter=min(max_iter, _PATIENCE_TALL))
+        if first.n_iter >= max_iter or not _can_be_finished(objective, first):
+            return first
+        point, spent = first.point, first.n_iter
+    of_many: Any = objective
+    found = primal_dual(of_many, start, tol=tol, max_iter=max_iter - spent)
+    if not found.status.converged:
+        found = _finished(objective, point, found, tol=tol, max_iter=max_iter - spent)
+    return Solution(found.point, found.status, spent + found.n_iter, found.multipliers)
 
 
 def _require_weights(objective: Objective, solver: str) -> None:
