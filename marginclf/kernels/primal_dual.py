@@ -1,4 +1,5 @@
-"""What a primal-dual Newton step for the joint margin does row by row (the method: :mod:`marginclf.solvers.primal_dual`).
+"""What a primal-dual Newton step for the joint margin does row by row (the method:
+:mod:`marginclf.solvers.primal_dual`).
 
 A row has decision values z, dual variables α_k > 0 for k ≠ y with β = Σ α, q = α/β, and, where φ has a straight end
 on the right or on the left, a slack s > 0 or t > 0, with

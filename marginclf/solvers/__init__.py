@@ -25,8 +25,8 @@ _PATIENCE = 300
 
 _TALL, _PATIENCE_TALL = 3, 100
 """Rows for each coefficient from which on L-BFGS is tried before primal-dual steps, whose Hessians have all these rows
-where the classes overlap, and its iterations. 5000 × 100, 5 classes: 60 to 150 ms, against 140 to 290; × 300: 90 to 210, 420 to 1200; digits five times
-with noise at C = 100: 38 s by L-BFGS and Newton, 1.2 by primal-dual steps."""
+where the classes overlap, and its iterations. Five classes, 5000 × 100: 60 to 150 ms, against 140 to 290; × 300: 90 to
+210, against 420 to 1200. Digits five times with noise at C = 100 take 38 s by L-BFGS and Newton, 1.2 by these steps."""
 
 _SWEEPS = 4
 """Columns (or rows, if these are fewer) for each sweep done up to which a Hessian costs no more than the sweeps."""

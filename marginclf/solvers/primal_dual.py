@@ -1,13 +1,13 @@
 """Primal-dual Newton's method for the joint margin of losses that never increase.
 
-log Σ exp is nearly a maximum once coefficients are large: its curvature says little of what is a step away, and Newton's
-method takes hundreds of short steps, most of them between C = 1 and 10. With a dual variable α_k for each other class of
-a row, and β = Σ α, the optimum is where
+log Σ exp is nearly a maximum once coefficients are large: its curvature says little of what is a step away, and
+Newton's method takes hundreds of short steps, most of them between C = 1 and 10. With a dual variable α_k for each
+other class of a row, and β = Σ α, the optimum is where
 
     W = Σ x (β e_y − α)ᵀ,   Σ (β e_y − α) = 0,   z_y − z_k = m(β) + s − t − log(α_k/β),
 
-with m(β) the margin where −C s φ'(m) = β. Where φ is constant beyond a margin, s ≥ 0 says by how much a row is beyond it,
-and s β = 0; where it is a straight line on the left, t ≥ 0 does the same, and t (cap − β) = 0. These products are μ
+with m(β) the margin where −C s φ'(m) = β. Where φ is constant beyond a margin, s ≥ 0 says by how much a row is beyond
+it, and s β = 0; where it is a straight line on the left, t ≥ 0 does the same, and t (cap − β) = 0. These products are μ
 instead, and μ goes to 0. Linearised in α, s and t, which are eliminated, a step is a system with the Hessian of
 :mod:`row_system`. The step of W is taken whole; α, s and t are kept positive row by row.
 
@@ -31,7 +31,6 @@ from ..losses import MarginLoss
 from ..objective import FAR_MARGIN, JointObjective, Point
 from .augmented_lagrangian import certified
 from .convergence import proves_coefficients
-
 from .row_system import RowSystem
 from .solution import Solution, Status
 
@@ -52,8 +51,9 @@ _LESS, _LESS_NEAR = 0.1, 0.01
 """What is kept of s β from step to step: far from the optimum and near, where steps are short."""
 
 _CENTRED, _MORE = 0.1, 10.0
-"""Part of Σ α·(what the third equation misses) that μ is not below, and by what μ may rise for it at a step. Without the
-first s β goes to 0 long before the rows fit; without the second, hinge on iris with C = 100 goes nowhere in 60 steps."""
+"""Part of Σ α·(what the third equation misses) that μ is not below, and by what μ may rise for it at a step. Without
+the first s β goes to 0 long before the rows fit; without the second, hinge on iris with C = 100 goes nowhere in 60
+steps."""
 
 _SHORT = 0.1
 """A step of the decision values, beside a margin of 1, that is short."""
@@ -70,7 +70,7 @@ _PROGRESS, _SLOW = 0.25, 2
 
 def primal_dual_suits(objective: Any) -> bool:
     """Whether there is such a method for an objective, and its steps are cheap."""
-    if not isinstance(objective, JointObjective):
+    if objective.n_outputs == 1:
         return False
     (n, d), k = objective.matrix.shape, objective.n_outputs
     known = objective.provable and objective.loss.invertible and objective.passes.shifts.size == 1

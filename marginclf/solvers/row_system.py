@@ -23,22 +23,23 @@ _LEFT_OUT = 1.0, 1e-2
 as much, fits with little data take more products (digits and movement_libras, C = 1e-3 to 1e4)."""
 
 _LOOSE, _EXACT, _TIGHT = 3e-2, 1e-3, 1e-2
-"""Part of the residual, as the preconditioner measures it, that is left without a factor, the same with a kink, and with
-one; of 1e-2 to 1e-1, what was fastest on digits and movement_libras. The mean of the rows hides those at a kink."""
+"""Part of the residual, as the preconditioner measures it, that is left without a factor, the same with a kink, and
+with one; of 1e-2 to 1e-1, what was fastest on digits and movement_libras. The mean of the rows hides those at a
+kink."""
 
 _NEAR = 1e-3, 1e-8
 """The same near the optimum, without and with a kink."""
 
 _LONGEST, _LONGEST_KINKED = 100, 25
-"""Products after which the factor takes over. Without a kink, movement_libras at C = 1 takes 55 ms with 100 and 350 with
-40. With one, rows held at it have curvatures that the mean does not show: digits at C = 100 fails with 45."""
+"""Products after which the factor takes over. Without a kink, movement_libras at C = 1 takes 55 ms with 100 and 350
+with 40. With one, rows held at it have curvatures that the mean does not show: digits at C = 100 fails with 45."""
 
 _SMALL = 200
 """Coefficients up to which a factor costs less than a few products."""
 
 _STALE = 10, 20
-"""Products with the factor of an earlier step after which the next step has a new one, and this step too: a factor costs
-20 to 25 of them on digits and movement_libras."""
+"""Products with the factor of an earlier step after which the next step has a new one, and this step too: a factor
+costs 20 to 25 of them on digits and movement_libras."""
 
 _MOST = 40
 _RIDGE = 1e-12, 100.0
@@ -204,14 +205,14 @@ class RowSystem:
     def _by_factor(self, q: np.ndarray, beta: np.ndarray, response: np.ndarray, *, single: bool) -> Solve:
         """The inverse of the Hessian without what is little in it, by Cholesky, in single precision if that will do."""
         least, (ridge, more) = _LEFT_OUT[0] / len(beta), _RIDGE
-        parts = kernel.pair_weights(self.codes, self.squares, q, beta, response, least)
-        hessian, scale = self._assembled(*parts, self._X32 if single else self.X)
+        starts, rows, entries = kernel.pair_weights(self.codes, self.squares, q, beta, response, least)
+        hessian, scale = self._assembled(starts, rows, entries, self._X32 if single else self.X)
         factorise = lapack.spotrf if single else lapack.dpotrf
         factor, info = factorise(hessian.T, lower=0, clean=0, overwrite_a=1)
         if single and info > 0:
             return self._by_factor(q, beta, response, single=False)
         while info > 0 and ridge < 1.0:
-            hessian, scale = self._assembled(*parts, self.X)
+            hessian, scale = self._assembled(starts, rows, entries, self.X)
             hessian.flat[:: len(scale) + 1] += ridge
             ridge *= more
             factor, info = lapack.dpotrf(hessian.T, lower=0, clean=0, overwrite_a=1)
