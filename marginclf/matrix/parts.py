@@ -168,7 +168,7 @@ def sample_size(n: int, d: int, n_classes: int) -> int:
 
 
 def stratified(
-    codes: np.ndarray, weights: np.ndarray | None, size: int, seed: int, run: int = 1, equal: float = _EQUAL
+    codes: np.ndarray, weights: np.ndarray | None, size: int, seed: int | None, run: int = 1, equal: float = _EQUAL
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of every class, in their order, and how many rows each of them stands for.
 
@@ -180,8 +180,9 @@ def stratified(
         Rows of weight 0 are not drawn.
     size : int
         How many to draw, about.
-    seed : int
-        Of the places, one in each stretch of a class, whatever order the rows are in.
+    seed : int or None
+        Of the places, one in each stretch of a class, whatever order the rows are in; None for places at equal
+        distances, where the rows are a draw already.
     run : int, default=1
         How many rows of a class to take from one place: reading from a disk costs by the place.
     equal : float, default=0.25
@@ -200,7 +201,10 @@ def stratified(
     for of_class, rows_wanted in zip(of_classes, wanted, strict=True):
         count = len(of_class)
         places = min(-(-count // run), max(1, round(rows_wanted / run)))
-        starts = ((np.arange(places) + rng.random(places)) * (count / max(1, places))).astype(np.intp)
+        if seed is None:
+            starts = np.linspace(0, count - 1, places).astype(np.intp)
+        else:
+            starts = ((np.arange(places) + rng.random(places)) * (count / max(1, places))).astype(np.intp)
         chosen = np.unique(np.minimum(starts[:, None] + np.arange(run), count - 1)) if count else starts[:0]
         found.append(of_class[chosen])
         scale.append(np.full(len(chosen), count / max(1, len(chosen))))

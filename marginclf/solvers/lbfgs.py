@@ -81,9 +81,6 @@ def lbfgs(objective: Objective, start: Point, *, tol: float, max_iter: int) -> S
     point, n_iter, stage = start, 0, _FIRST_STAGE
     while True:
         run = _Run(objective, maker.around(point), tol, n_iter)
-        if start.w.any() and start.excess <= tol and run.is_precise():
-            # Where F can show no step any more, SciPy's line search looks in vain for one.
-            return Solution(start, Status.PROVEN, 0)
         last = n_iter + stage >= max_iter or maker.whole
         limit = max_iter - n_iter if last else stage
         u = run.minimise(limit)
@@ -178,13 +175,9 @@ class _Run:
     def _improves(self) -> bool:
         """Whether F is good enough, but not the coefficients, and a few more iterations are spent on these."""
         self._deadline = min(self._deadline, self.n_iter + _PATIENCE)
-        return self.n_iter < self._deadline and not self.is_precise()
-
-    def is_precise(self) -> bool:
-        """Whether the step of the quadratic model from the last evaluation, or from the origin, is next to nothing."""
-        gradient = self._gradient if self._gradient.size else self.preconditioner.gradient(self._last)
-        to = self.preconditioner.theta(self.preconditioner.step(gradient))
-        return precise(self.objective.w(to) - self.preconditioner.origin.w, self._last.w, self.tol)
+        to = self.preconditioner.theta(self.preconditioner.step(self._gradient))
+        step = self.objective.w(to) - self.preconditioner.origin.w
+        return self.n_iter < self._deadline and not precise(step, self._last.w, self.tol)
 
     def _conclude(self, point: Point) -> None:
         """It costs a pass or two."""

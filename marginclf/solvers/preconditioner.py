@@ -234,7 +234,7 @@ def _sample(objective: BinaryObjective, size: int) -> BinaryObjective | None:
     positive = (v[candidates] > 0.0).astype(np.uint8)
     if positive.all() or not positive.any():
         return None
-    rows, scale = stratified(positive, np.abs(v[candidates]), size, _SEED, equal=1.0)
+    rows, scale = stratified(positive, np.abs(v[candidates]), size, None, equal=1.0)
     return objective.sample(candidates[rows], scale * (n / looked))
 
 
