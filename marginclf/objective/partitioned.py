@@ -129,10 +129,6 @@ class PartitionedObjective(Objective):
     def known(self, theta: np.ndarray, **known: object) -> Point:
         return PartitionedPoint(self, theta, settled=True, **known)
 
-    def unseen(self, theta: np.ndarray) -> PartitionedPoint:
-        """The point θ, of which nothing is known before it is asked for."""
-        return self._point(theta)
-
     def origin(self) -> Point:
         b = self._zero[1] if self.loss.convex and not self.problem.width else 0.0
         return self.at(self.theta(0.0, b if self.fit_intercept else 0.0))
