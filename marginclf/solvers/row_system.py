@@ -23,22 +23,23 @@ _LEFT_OUT = 1.0, 1e-2
 as much, fits with little data take more products (digits and movement_libras, C = 1e-3 to 1e4)."""
 
 _LOOSE, _EXACT, _TIGHT = 3e-2, 1e-3, 1e-2
-"""Part of the residual, as the preconditioner measures it, that is left without a factor, the same with a kink, and with
-one; of 1e-2 to 1e-1, what was fastest on digits and movement_libras. The mean of the rows hides those at a kink."""
+"""Part of the residual, as the preconditioner measures it, that is left without a factor, the same with a kink, and
+with a factor; of 1e-2 to 1e-1, what was fastest on digits and movement_libras. The mean of the rows hides those at a
+kink, and hinge on wine at C = 100 fails with 3e-2."""
 
 _NEAR = 1e-3, 1e-8
-"""The same near the optimum, without and with a kink."""
+"""The same near the optimum, without and with a kink: with 1e-2 there, b of the certificate is off by 1e-4 of F."""
 
 _LONGEST, _LONGEST_KINKED = 100, 25
-"""Products after which the factor takes over. Without a kink, movement_libras at C = 1 takes 55 ms with 100 and 350 with
-40. With one, rows held at it have curvatures that the mean does not show: digits at C = 100 fails with 45."""
+"""Products after which the factor takes over. Without a kink, movement_libras at C = 1 takes 55 ms with 100 and 350
+with 40. With one, rows held at it have curvatures that the mean does not show: digits at C = 100 fails with 45."""
 
 _SMALL = 200
 """Coefficients up to which a factor costs less than a few products."""
 
 _STALE = 10, 20
-"""Products with the factor of an earlier step after which the next step has a new one, and this step too: a factor costs
-20 to 25 of them on digits and movement_libras."""
+"""Products with the factor of an earlier step after which the next step has a new one, and this step too: a factor
+costs 20 to 25 of them on digits and movement_libras. With a kink each step has its own: rows come to it and leave."""
 
 _MOST = 40
 _RIDGE = 1e-12, 100.0
@@ -130,14 +131,20 @@ class RowSystem:
         return self._iterate(self._factor, right, *rows, _MOST, tight)[0]
 
     def _iterate(
-        self, precondition: Solve, right: np.ndarray, q: np.ndarray, beta: np.ndarray, response: np.ndarray, most: int,
+        self,
+        precondition: Solve,
+        right: np.ndarray,
+        q: np.ndarray,
+        beta: np.ndarray,
+        response: np.ndarray,
+        most: int,
         tight: float,
     ) -> tuple[np.ndarray, int]:
         """Conjugate gradients, and how many products they took."""
         d = self.d
         rows = np.flatnonzero((beta + response) * self.squares > _LEFT_OUT[1] / len(beta))
         X = self.X if len(rows) == len(beta) else self.X[rows]
-        enough = tight ** 2
+        enough = tight**2
         step, left = np.zeros_like(right), right.copy()
         left[:, d:] -= left[:, d:].mean(axis=0)
         at = precondition(left)
@@ -196,16 +203,16 @@ class RowSystem:
         return solve
 
     def _by_factor(self, q: np.ndarray, beta: np.ndarray, response: np.ndarray, *, single: bool) -> Solve:
-        """The inverse of the Hessian without what is little in it, by Cholesky, in single precision if that will do."""
+        """The inverse of the Hessian without what is little in it, by Cholesky; in single precision if that will do."""
         least, (ridge, more) = _LEFT_OUT[0] / len(beta), _RIDGE
-        parts = kernel.pair_weights(self.codes, self.squares, q, beta, response, least)
-        hessian, scale = self._assembled(*parts, self._X32 if single else self.X)
+        starts, at, entries = kernel.pair_weights(self.codes, self.squares, q, beta, response, least)
+        hessian, scale = self._assembled(starts, at, entries, self._X32 if single else self.X)
         factorise = lapack.spotrf if single else lapack.dpotrf
         factor, info = factorise(hessian.T, lower=0, clean=0, overwrite_a=1)
         if single and info > 0:
             return self._by_factor(q, beta, response, single=False)
         while info > 0 and ridge < 1.0:
-            hessian, scale = self._assembled(*parts, self.X)
+            hessian, scale = self._assembled(starts, at, entries, self.X)
             hessian.flat[:: len(scale) + 1] += ridge
             ridge *= more
             factor, info = lapack.dpotrf(hessian.T, lower=0, clean=0, overwrite_a=1)
