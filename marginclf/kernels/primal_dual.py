@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from .cache import kernel
 from .inverse import apply_inverse
 
@@ -125,7 +123,7 @@ def advance(codes, step, weights, alpha, slack, excess, room, mu, low, high, cap
         # How α divides among the classes and how much it is are damped each by itself.
         new = b * _damped(change / b, bold)
         if high:
-            left = cap * weights[i] - new
+            left = room[i] + (b - new)
             if change > 0.0:
                 left = room[i] * _damped(-change / room[i], bold)
                 new = cap * weights[i] - left
@@ -152,47 +150,3 @@ def row_products(d, codes, rows, q, beta, response):
         own = response[i] * (d[j, y] - mean)
         for k in range(n_classes):
             d[j, k] = own if k == y else q[i, k] * (beta[i] * (d[j, k] - mean) - own)
-
-
-@kernel()
-def pair_weights(codes, squares, q, beta, response, least):
-    """The Hessians of the rows, sorted by pairs of classes j ≤ k: where each pair begins, the rows, the entries.
-
-    A class of a row counts if q (β + response) ‖x‖² is above ``least``, or if it is the row's own: what remains is
-    positive semidefinite, as with single entries left out it would not be.
-    """
-    n, n_classes = q.shape
-    starts = np.zeros(n_classes * (n_classes + 1) // 2 + 1, np.int64)
-    live = np.zeros(n_classes, np.int64)
-    for turn in range(2):
-        if turn == 1:
-            for pair in range(1, starts.size):
-                starts[pair] += starts[pair - 1]
-            rows, entries = np.empty(starts[-1], np.int64), np.empty(starts[-1])
-            ends = starts.copy()
-        else:
-            rows, entries, ends = np.empty(0, np.int64), np.empty(0), starts
-        for i in range(n):
-            size = (beta[i] + response[i]) * squares[i]
-            if not size > least:
-                continue
-            count = 0
-            for k in range(n_classes):
-                if k == codes[i] or q[i, k] * size > least:
-                    live[count] = k
-                    count += 1
-            for u in range(count):
-                k = live[u]
-                v_k = 1.0 if k == codes[i] else -q[i, k]
-                for v in range(u + 1):
-                    j = live[v]
-                    pair = k * (k + 1) // 2 + j
-                    if turn == 0:
-                        starts[pair + 1] += 1
-                        continue
-                    v_j = 1.0 if j == codes[i] else -q[i, j]
-                    entry = response[i] * v_k * v_j - beta[i] * q[i, k] * q[i, j]
-                    rows[ends[pair]] = i
-                    entries[ends[pair]] = entry + beta[i] * q[i, k] if j == k else entry
-                    ends[pair] += 1
-    return starts, rows, entries

@@ -113,8 +113,16 @@ def _in_memory(
         return newton(objective, start, tol=tol, max_iter=max_iter)
     if solver == "lbfgs":
         return lbfgs(objective, start, tol=tol, max_iter=max_iter)
-    patience = min(_PATIENCE, 20 + d) if k == 1 else _PATIENCE
-    first = lbfgs(objective, start, tol=tol, max_iter=min(max_iter, patience))
+    return _by_lbfgs(objective, start, start, 0, tol=tol, max_iter=max_iter)
+
+
+def _by_lbfgs(
+    objective: Objective, start: Point, point: Point, spent: int, *, tol: float, max_iter: int
+) -> Solution[Point]:
+    """L-BFGS from a point, reached in so many iterations, and what it leaves by Newton's method."""
+    patience = _PATIENCE if objective.n_outputs > 1 else min(_PATIENCE, 20 + objective.matrix.shape[1])
+    found = lbfgs(objective, point, tol=tol, max_iter=min(max_iter, patience) - spent)
+    first = Solution(found.point, found.status, spent + found.n_iter, found.multipliers)
     if not _can_be_finished(objective, first):
         return first
     return _finished(objective, start, first, tol=tol, max_iter=max_iter)
@@ -126,9 +134,12 @@ def _by_primal_dual(objective: InMemoryObjective, start: Point, *, tol: float, m
     point, spent = start, 0
     if objective.loss.smooth and n > _TALL * k * (d + 1) and not newton_suits(n, d, objective.matrix.entries, k):
         first = lbfgs(objective, start, tol=tol, max_iter=min(max_iter, _PATIENCE_TALL))
-        if first.n_iter >= max_iter or not _can_be_finished(objective, first):
+        if first.status is Status.PROVEN or first.n_iter >= max_iter:
             return first
         point, spent = first.point, first.n_iter
+        if first.status.converged:
+            # It is close, and a proof from there costs less than to start anew.
+            return _by_lbfgs(objective, start, point, spent, tol=tol, max_iter=max_iter)
     of_many: Any = objective
     found = primal_dual(of_many, start, tol=tol, max_iter=max_iter - spent)
     if not found.status.converged:

@@ -7,9 +7,10 @@ other class of a row, and β = Σ α, the optimum is where
     W = Σ x (β e_y − α)ᵀ,   Σ (β e_y − α) = 0,   z_y − z_k = m(β) + s − t − log(α_k/β),
 
 with m(β) the margin where −C s φ'(m) = β. Where φ is constant beyond a margin, s ≥ 0 says by how much a row is beyond
-it, and s β = 0; where it is a straight line on the left, t ≥ 0 does the same, and t (cap − β) = 0. These products are μ
-instead, and μ goes to 0. Linearised in α, s and t, which are eliminated, a step is a system with the Hessian of
-:mod:`row_system`. The step of W is taken whole; α, s and t are kept positive row by row.
+it, and s β = 0; where it is a straight line on the left, t ≥ 0 does the same, and t (cap − β) = 0. These products are
+μ instead, and μ goes to 0. Linearised in α, s and t, which are eliminated, a step is a system with a Hessian as in
+:mod:`row_system`, of the dual variables in the place of slopes. The step of W is taken whole; α, s and t are kept
+positive row by row.
 
 What is claimed of a point is what the objective says of its coefficients, with b at its minimum, or for a loss with a
 kink, what the multipliers β/(C s) prove. Where that does not come, the best point is for another method to go on from.
@@ -100,7 +101,10 @@ def primal_dual(objective: JointObjective, start: Point, *, tol: float, max_iter
     if objective.loss.smooth and start.w.any() and start.excess <= tol and proves_coefficients(start, tol):
         return Solution(start, Status.PROVEN, 0)
     with np.errstate(all="ignore"):
-        return _Run(objective, start, tol).solve(max_iter)
+        system = RowSystem(objective)
+        if not system.finite:
+            return Solution(start, Status.MAX_ITER, 0)
+        return _Run(objective, system, start, tol).solve(max_iter)
 
 
 def ends(loss: MarginLoss) -> tuple[bool, float]:
@@ -111,9 +115,8 @@ def ends(loss: MarginLoss) -> tuple[bool, float]:
 class _Run:
     """Dual variables and slacks, and the coefficients with their decision values."""
 
-    def __init__(self, objective: JointObjective, start: Point, tol: float) -> None:
-        self._objective, self._start, self._tol = objective, start, tol
-        self._system = system = RowSystem(objective)
+    def __init__(self, objective: JointObjective, system: RowSystem, start: Point, tol: float) -> None:
+        self._objective, self._system, self._start, self._tol = objective, system, start, tol
         n, k = len(system.weights), system.k
         self._loss = objective.loss.compiled_inverse()
         self._to_rounding = objective.direct
@@ -141,6 +144,8 @@ class _Run:
             if not self._step():
                 return self._ended(best, n_iter - 1)
             found = self._proven(last=n_iter == max_iter)
+            if found is not None:
+                self._value = min(self._value, abs(found.value))
             if found is not None and (found.excess <= self._tol or best is not None):
                 slow += best is not None and not found.bound <= _PROGRESS * best.bound
                 best = found if best is None or found.bound < best.bound else best

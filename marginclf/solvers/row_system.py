@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 from scipy.linalg import lapack
@@ -24,11 +23,11 @@ as much, fits with little data take more products (digits and movement_libras, C
 
 _LOOSE, _EXACT, _TIGHT = 3e-2, 1e-3, 1e-2
 """Part of the residual, as the preconditioner measures it, that is left without a factor, the same with a kink, and
-with one; of 1e-2 to 1e-1, what was fastest on digits and movement_libras. The mean of the rows hides those at a
-kink."""
+with a factor; of 1e-2 to 1e-1, what was fastest on digits and movement_libras. The mean of the rows hides those at a
+kink, and hinge on wine at C = 100 fails with 3e-2."""
 
 _NEAR = 1e-3, 1e-8
-"""The same near the optimum, without and with a kink."""
+"""The same near the optimum, without and with a kink: with 1e-2 there, b of the certificate is off by 1e-4 of F."""
 
 _LONGEST, _LONGEST_KINKED = 100, 25
 """Products after which the factor takes over. Without a kink, movement_libras at C = 1 takes 55 ms with 100 and 350
@@ -203,16 +202,15 @@ class RowSystem:
         return solve
 
     def _by_factor(self, q: np.ndarray, beta: np.ndarray, response: np.ndarray, *, single: bool) -> Solve:
-        """The inverse of the Hessian without what is little in it, by Cholesky, in single precision if that will do."""
-        least, (ridge, more) = _LEFT_OUT[0] / len(beta), _RIDGE
-        starts, rows, entries = kernel.pair_weights(self.codes, self.squares, q, beta, response, least)
-        hessian, scale = self._assembled(starts, rows, entries, self._X32 if single else self.X)
+        """The inverse of the Hessian without what is little in it, by Cholesky; in single precision if that will do."""
+        ridge, more = _RIDGE
+        hessian, scale = self._assembled(self._X32 if single else self.X, q, beta, response)
         factorise = lapack.spotrf if single else lapack.dpotrf
         factor, info = factorise(hessian.T, lower=0, clean=0, overwrite_a=1)
         if single and info > 0:
             return self._by_factor(q, beta, response, single=False)
         while info > 0 and ridge < 1.0:
-            hessian, scale = self._assembled(starts, rows, entries, self.X)
+            hessian, scale = self._assembled(self.X, q, beta, response)
             hessian.flat[:: len(scale) + 1] += ridge
             ridge *= more
             factor, info = lapack.dpotrf(hessian.T, lower=0, clean=0, overwrite_a=1)
@@ -226,28 +224,37 @@ class RowSystem:
         return solve
 
     def _assembled(
-        self, starts: np.ndarray, rows: np.ndarray, entries: np.ndarray, X: np.ndarray
+        self, X: np.ndarray, q: np.ndarray, beta: np.ndarray, response: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The lower half of a Hessian of unit diagonal, and what its rows and columns were multiplied by."""
-        k, p, d = self.k, self.p, self.d
-        pairs = [slice(first, last) for first, last in pairwise(starts.tolist())]
-        diagonal = np.zeros((k, p))
-        for i in range(k):
-            part = pairs[i * (i + 3) // 2]
-            diagonal[i] = entries[part] @ self._squared[rows[part]]
+        """The lower half of a Hessian of unit diagonal, and what its rows and columns were multiplied by.
+
+        A class of a row counts if its part of the row's curvature matters, or if it is the row's own: what remains is
+        positive semidefinite, as with single entries left out it would not be.
+        """
+        k, p, d, all_rows = self.k, self.p, self.d, np.arange(len(beta))
+        size = (beta + response) * self.squares
+        live = q.T * size > _LEFT_OUT[0] / len(beta)
+        live[self.codes, all_rows] = size > _LEFT_OUT[0] / len(beta)
+        q = np.ascontiguousarray(q.T)
+        V = -q
+        V[self.codes, all_rows] = 1.0
+        by_response, by_beta = response * V, beta * q
+        diagonal = np.where(live, by_response * V - by_beta * q + by_beta, 0.0) @ self._squared
         diagonal[:, :d] += 1.0
         # A number added to all intercepts changes no margin: it gets the mean curvature of the others.
         together = float(diagonal[:, d:].sum()) or 1.0
         diagonal[:, d:] += 1e-12 * together + together / k**2
         scale = 1.0 / np.sqrt(diagonal)
-        hessian, weights = np.zeros((k, p, k, p), dtype=X.dtype), entries.astype(X.dtype, copy=False)
+        hessian = np.zeros((k, p, k, p), dtype=X.dtype)
         for i in range(k):
             for j in range(i + 1):
-                part = pairs[i * (i + 1) // 2 + j]
-                block = hessian[i, :, j, :]
-                if part.stop > part.start:
-                    some = X if part.stop - part.start == len(X) else X[rows[part]]
-                    np.matmul((some * weights[part, None]).T, some, out=block)
+                both = live[i] & live[j]
+                rows = slice(None) if both.all() else np.flatnonzero(both)
+                entries = by_response[i, rows] * V[j, rows] - by_beta[i, rows] * q[j, rows]
+                if i == j:
+                    entries += by_beta[i, rows]
+                block, some = hessian[i, :, j, :], X[rows]
+                np.matmul((some * entries[:, None].astype(X.dtype, copy=False)).T, some, out=block)
                 block[d:, d:] += together / k**2
                 block *= scale[i][:, None]
                 block *= scale[j]
