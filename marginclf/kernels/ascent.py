@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import math
 
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
-from .cache import kernel
+from .cache import inner, kernel
 from .prox import apply_prox
 
 _OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy", "forceinline": True}
@@ -31,7 +31,7 @@ def _add(rows, i, t, w):
     """w += t x_i."""
 
 
-@njit(**_OPTIONS)
+@inner(**_OPTIONS)
 def _dot_packed(rows, i, w):
     values, columns, starts, stops = rows
     total = 0.0
@@ -40,14 +40,14 @@ def _dot_packed(rows, i, w):
     return total
 
 
-@njit(**_OPTIONS)
+@inner(**_OPTIONS)
 def _add_packed(rows, i, t, w):
     values, columns, starts, stops = rows
     for p in range(starts[i], stops[i]):
         w[columns[p]] += t * values[p]
 
 
-@njit(**_OPTIONS)
+@inner(**_OPTIONS)
 def _dot_dense(rows, i, w):
     total = 0.0
     for j in range(w.size):
@@ -55,7 +55,7 @@ def _dot_dense(rows, i, w):
     return total
 
 
-@njit(**_OPTIONS)
+@inner(**_OPTIONS)
 def _add_dense(rows, i, t, w):
     for j in range(w.size):
         w[j] += t * rows[i, j]

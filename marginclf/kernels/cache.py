@@ -38,10 +38,23 @@ def kernel(**options: Any) -> Callable[[Callable], Any]:
     """
 
     def decorate(function: Callable) -> Any:
-        dispatcher = njit(nogil=True, error_model="numpy", **options)(function)
+        dispatcher = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(function)
         dispatcher._cache = TolerantCache(function)
         return dispatcher
 
+    return decorate
+
+
+def inner(**options: Any) -> Callable[[Callable], Any]:
+    """Decorate a function that only kernels call: without what Python or C would need for it, which is compiled too.
+
+    Parameters
+    ----------
+    **options : dict
+        Further options of :func:`numba.njit`.
+    """
+    bare = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    decorate: Callable[[Callable], Any] = njit(**(bare | options))
     return decorate
 
 

@@ -11,14 +11,14 @@ holds, so that a stored entry meets those of all classes.
 from __future__ import annotations
 
 import numpy as np
-from numba import carray, njit
+from numba import carray
 
-from .cache import kernel
+from .cache import inner, kernel
 from .csr import add_multiple
 from .storage import NARROW, OPTIONS, Storage, call_storage
 
 
-@njit(forceinline=True, **OPTIONS)
+@inner(forceinline=True, **OPTIONS)
 def _find(indices, first, last, row, n_rows):
     """The first place from ``first`` to ``last`` whose row is at least ``row``.
 
@@ -48,7 +48,7 @@ def _find(indices, first, last, row, n_rows):
     return first
 
 
-@njit(forceinline=True, **OPTIONS)
+@inner(forceinline=True, **OPTIONS)
 def _part(rows, j, start, n):
     """Where column j has the rows ``start`` to ``start + n``."""
     _, indices, indptr, n_rows = rows
@@ -120,7 +120,7 @@ def _forward_all(rows, start, n, w, b, z, work):
                 z[k, i] = total[i, k - c] + b[k]
 
 
-@njit(forceinline=True, **OPTIONS)
+@inner(forceinline=True, **OPTIONS)
 def _collect(rows, start, n, r, g, work, squared):
     data, indices = rows[0], rows[1]
     for c in range(0, g.shape[1], NARROW):

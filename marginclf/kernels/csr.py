@@ -6,8 +6,9 @@ at every access. Several columns of coefficients lie side by side, so that a sto
 
 from __future__ import annotations
 
-from numba import carray, njit
+from numba import carray
 
+from .cache import inner
 from .storage import OPTIONS, Storage
 
 
@@ -50,7 +51,7 @@ def _copy(rows, start, n, centre, out):
             out[indices[p], k] += data[p]
 
 
-@njit(forceinline=True, **OPTIONS)
+@inner(forceinline=True, **OPTIONS)
 def add_multiple(x, source, target):
     """target += x · source, for vectors whose length is a multiple of LANES."""
     for k in range(0, target.size, 4):
@@ -72,7 +73,7 @@ def _forward_all(rows, start, n, w, b, z, work):
             z[k, i] = total[k] + b[k]
 
 
-@njit(forceinline=True, **OPTIONS)
+@inner(forceinline=True, **OPTIONS)
 def _collect(rows, start, n, r, g, work, squared):
     data, indices, indptr = rows
     part = carray(work, (g.shape[1],))

@@ -6,8 +6,9 @@ up to ``NARROW`` columns leave the vector units half empty: a block of them is t
 
 from __future__ import annotations
 
-from numba import carray, njit
+from numba import carray
 
+from .cache import inner
 from .prefetch import prefetch
 from .storage import NARROW, OPTIONS
 
@@ -27,7 +28,7 @@ def forward_classes(rows, start, n, w, b, z, work):
         _forward_rest(rows, start, whole, n, w, b, z, 0)
 
 
-@njit(forceinline=True, **OPTIONS)
+@inner(forceinline=True, **OPTIONS)
 def _forward_tile(x0, x1, w, b, z):
     w0, w1, w2, w3 = w[0], w[1], w[2], w[3]
     p0 = p1 = p2 = p3 = q0 = q1 = q2 = q3 = 0.0
@@ -46,7 +47,7 @@ def _forward_tile(x0, x1, w, b, z):
     z[0, 1], z[1, 1], z[2, 1], z[3, 1] = q0 + b[0], q1 + b[1], q2 + b[2], q3 + b[3]
 
 
-@njit(forceinline=True, **OPTIONS)
+@inner(forceinline=True, **OPTIONS)
 def _transposed(X, start, n, work):
     """A block by columns: where rows are short, loops run along the block instead."""
     columns = carray(work, (X.shape[1], n))
@@ -56,7 +57,7 @@ def _transposed(X, start, n, work):
     return columns
 
 
-@njit(forceinline=True, **OPTIONS)
+@inner(forceinline=True, **OPTIONS)
 def _forward_narrow(columns, w, b, z):
     # Two classes with four columns.
     d, n = columns.shape
@@ -89,7 +90,7 @@ def _forward_narrow(columns, w, b, z):
                     z1[i] += q0 * x0[i]
 
 
-@njit(forceinline=True, **OPTIONS)
+@inner(forceinline=True, **OPTIONS)
 def _backward_narrow(columns, r, g):
     # Four columns with two classes.
     d, n = columns.shape
@@ -126,7 +127,7 @@ def _backward_narrow(columns, r, g):
             g[k, j] += total
 
 
-@njit(forceinline=True, **OPTIONS)
+@inner(forceinline=True, **OPTIONS)
 def _forward_rest(X, start, first, n, w, b, z, k_first):
     for k in range(k_first, w.shape[0]):
         wk = w[k]
@@ -154,7 +155,7 @@ def backward_classes(rows, start, n, r, g, work):
         _backward_rest(rows[start + whole : start + n], r[k, whole:n], g[k])
 
 
-@njit(forceinline=True, **OPTIONS)
+@inner(forceinline=True, **OPTIONS)
 def _backward_tile(x, r, g0, g1):
     x0, x1, x2, x3 = x[0], x[1], x[2], x[3]
     p0, p1, p2, p3 = r[0, 0], r[0, 1], r[0, 2], r[0, 3]
@@ -165,7 +166,7 @@ def _backward_tile(x, r, g0, g1):
         g1[j] += (q0 * u0 + q1 * u1) + (q2 * u2 + q3 * u3)
 
 
-@njit(forceinline=True, **OPTIONS)
+@inner(forceinline=True, **OPTIONS)
 def _backward_rest(x, r, g):
     for i in range(r.size):
         xi, ri = x[i], r[i]

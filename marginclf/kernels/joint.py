@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from .block import BLOCK_ROWS
-from .cache import kernel
+from .cache import inner, kernel
 from .elementary import exp
 from .joint_margins import evaluate_margins
 from .storage import call_storage, work_rows
@@ -25,7 +24,7 @@ def joint_scratch(n_classes: int, block_rows: int = BLOCK_ROWS) -> np.ndarray:
     return np.empty((3 * n_classes + _VECTORS + work_rows(n_classes), max(BLOCK_ROWS, block_rows)))
 
 
-@njit(error_model="numpy", **_SUMS)
+@inner(**_SUMS)
 def sum_of(v, size):
     """Σ of the first entries of v.
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import math
 
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
-from .cache import kernel
+from .cache import inner, kernel
 from .csr import add_multiple
 from .elementary import exp
 from .prox import apply_prox
@@ -54,33 +54,33 @@ def _choose_add_all(rows, i, step, w):
     return lambda rows, i, step, w: _add_all_dense(rows, i, step, w)
 
 
-@njit(**_OPTIONS)
+@inner(**_OPTIONS)
 def _dot_all_packed(rows, i, w, z):
     values, columns, starts, stops = rows
     for p in range(starts[i], stops[i]):
         add_multiple(1.0 * values[p], w[columns[p]], z)
 
 
-@njit(**_OPTIONS)
+@inner(**_OPTIONS)
 def _add_all_packed(rows, i, step, w):
     values, columns, starts, stops = rows
     for p in range(starts[i], stops[i]):
         add_multiple(1.0 * values[p], step, w[columns[p]])
 
 
-@njit(**_OPTIONS)
+@inner(**_OPTIONS)
 def _dot_all_dense(rows, i, w, z):
     for j in range(rows.shape[1]):
         add_multiple(1.0 * rows[i, j], w[j], z)
 
 
-@njit(**_OPTIONS)
+@inner(**_OPTIONS)
 def _add_all_dense(rows, i, step, w):
     for j in range(rows.shape[1]):
         add_multiple(1.0 * rows[i, j], step, w[j])
 
 
-@njit(**_OPTIONS)
+@inner(**_OPTIONS)
 def _decision_values(rows, i, w, b, own, balance, spring, diagonal, kappa, n_classes, z, step):
     """The decision values to ``z``, and what they are without the row's own share to ``step``."""
     lanes = w.shape[1]
@@ -92,7 +92,7 @@ def _decision_values(rows, i, w, b, own, balance, spring, diagonal, kappa, n_cla
         step[k] = z[k] - kappa * own[k]
 
 
-@njit(**_OPTIONS)
+@inner(**_OPTIONS)
 def _softmax(zeta, y, n_classes, q):
     """q from decision values, 0 for class y; returns the logarithm of the sum of the others."""
     top = -math.inf
@@ -110,7 +110,7 @@ def _softmax(zeta, y, n_classes, q):
     return top + math.log(total)
 
 
-@njit(**_OPTIONS)
+@inner(**_OPTIONS)
 def _row_prox(z, q, step, y, n_classes, lse, stiffness, last, address, parameters, out):
     """The proximal step of φ at u_y − q·u − H(q), with H(q) = lse − q·z; to ``out``."""
     mean = mean_u = norm = 0.0
@@ -121,7 +121,7 @@ def _row_prox(z, q, step, y, n_classes, lse, stiffness, last, address, parameter
     apply_prox(address, parameters, out, step[y] - mean_u - lse + mean, stiffness * (1.0 + norm), last)
 
 
-@njit(**_OPTIONS)
+@inner(**_OPTIONS)
 def _set_row(a, q, y, n_classes, own, delta):
     """Sets the dual variables of a row to a (e_y − q); the change to ``delta``, and the square of its norm returned."""
     size = 0.0
@@ -136,7 +136,7 @@ def _set_row(a, q, y, n_classes, own, delta):
     return size
 
 
-@njit(**_OPTIONS)
+@inner(**_OPTIONS)
 def _sleep(idle):
     """For a row whose step changes nothing: how many times in succession, and how many sweeps pass over it now."""
     times = min(idle[0] + 1, _PATIENCE + _LONGEST)

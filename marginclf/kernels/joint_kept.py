@@ -6,10 +6,8 @@ other classes, beside them; margins, slopes and curvatures of each row in (block
 
 from __future__ import annotations
 
-from numba import njit
-
 from .block import apply_block
-from .cache import kernel
+from .cache import inner, kernel
 from .elementary import log1p
 from .joint import sum_of
 from .joint_margins import evaluate_margins
@@ -116,14 +114,14 @@ def along_joint(
         sums[chunk, 0], sums[chunk, 1], sums[chunk, 2] = value, slope, curvature
 
 
-@njit(fastmath={"contract", "reassoc", "nsz"}, error_model="numpy", forceinline=True)
+@inner(fastmath={"contract", "reassoc", "nsz"}, forceinline=True)
 def _log(f):
     """log f for f from 1/2 to 2."""
     near = log1p(f - 1.0 if f >= 1.0 else (1.0 - f) / f)
     return near if f >= 1.0 else -near
 
 
-@njit(fastmath={"contract", "reassoc", "nsz"}, error_model="numpy", forceinline=True)
+@inner(fastmath={"contract", "reassoc", "nsz"}, forceinline=True)
 def _dual_slopes(codes, start, size, q, margins, slopes, curvatures, u, mean, aim, ratio, mu):
     """The mean of u over q, which slope of φ to aim at, the old one relative to it, and m + dm, dm = u_y − q·u."""
     for i in range(size):
@@ -138,7 +136,7 @@ def _dual_slopes(codes, start, size, q, margins, slopes, curvatures, u, mean, ai
         ratio[i] = slopes[i] / aim[i] if aim[i] < 0.0 else 0.0
 
 
-@njit(fastmath={"contract", "reassoc", "nsz"}, error_model="numpy", forceinline=True)
+@inner(fastmath={"contract", "reassoc", "nsz"}, forceinline=True)
 def _dual_softmax(codes, start, size, z, q, margins, u, mean, ratio, total, entropy, q_dual):
     """q̂, not yet divided by its sum ``total``, and Σ q̂ log q̂ of that to ``entropy``, with the shift of the margin."""
     for i in range(size):

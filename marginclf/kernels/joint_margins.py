@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from .block import apply_block
+from .cache import inner
 from .elementary import exp
 
 _INLINE = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy", "forceinline": True}
 
 
-@njit(**_INLINE)
+@inner(**_INLINE)
 def evaluate_margins(
     z, codes, weights, shifts, start, n, q, m, v, address, parameters, top, values, slopes, curvatures
 ):

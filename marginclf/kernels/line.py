@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from .block import BLOCK_ROWS
-from .cache import kernel
+from .cache import inner, kernel
 from .rows import apply_loss
 
 _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
@@ -28,7 +26,7 @@ _CURVED = 1e-2
 
 
 # Inlined by force, for the reason given at rows.apply_loss; so each is called at one place only.
-@njit(error_model="numpy", forceinline=True, **_SUMS)
+@inner(forceinline=True, **_SUMS)
 def _derivatives(t, z, q, v, address, parameters, work):
     """First and second derivative of Σ C s φ(y (z + t q)) in t, and the sum of the magnitudes of the first."""
     slope = curvature = scale = 0.0
@@ -56,8 +54,8 @@ def _derivatives(t, z, q, v, address, parameters, work):
     return slope, curvature, scale
 
 
-@njit(error_model="numpy", forceinline=True)
-def _next_place(iteration, t, slope, curvature, low, high, reach, width):
+@inner(forceinline=True)
+def next_place(iteration, t, slope, curvature, low, high, reach, width):
     """Where to look after t: a Newton step, or half of a bracket that it leaves or hardly shortens.
 
     Returns it, and with which ``reach`` and ``width`` to come back.
@@ -116,7 +114,7 @@ def minimise(z, q, v, linear, quadratic, start, address, parameters, work):
                 t = centre - step
                 continue
             low, high = (t, high) if slope < 0.0 else (low, t)
-            proposal, reach, width = _next_place(iteration, t, slope, curvature, low, high, reach, width)
+            proposal, reach, width = next_place(iteration, t, slope, curvature, low, high, reach, width)
             if proposal == t or proposal == low or proposal == high:
                 return t
             last, t = t, proposal

@@ -11,10 +11,8 @@ sign is the label and its magnitude the weight, one vector to read instead of tw
 
 from __future__ import annotations
 
-from numba import njit
-
 from .block import BLOCK_ROWS, apply_block
-from .cache import kernel
+from .cache import inner, kernel
 from .storage import call_storage
 
 _AHEAD_NUMBERS = 1024
@@ -25,7 +23,7 @@ _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
 
 # Inlined by force: as a function of its own it would be in several kernels, and which of the copies is called, with
 # which rounding, would depend on the order in which they are loaded.
-@njit(error_model="numpy", forceinline=True, **_SUMS)
+@inner(forceinline=True, **_SUMS)
 def apply_loss(v, start, n, address, parameters, work):
     """Loss of one block whose decision values are in ``work[0]``: C s y φ' to ``work[2]``, C s φ'' to ``work[3]``.
 
@@ -41,7 +39,7 @@ def apply_loss(v, start, n, address, parameters, work):
     return value, slope, curvature
 
 
-@njit(forceinline=True)
+@inner(forceinline=True)
 def _ahead(d):
     """Rows between those that are computed and those that are asked of memory, where nothing comes in between."""
     return max(4, min(64, _AHEAD_NUMBERS // max(1, d)))

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 from llvmlite import ir
-from numba import from_dtype, njit, types
+from numba import from_dtype, types
 from numba.core import cgutils
 from numba.core.ccallback import CFunc
 from numba.core.errors import TypingError
@@ -34,7 +34,7 @@ from numba.core.sigutils import normalize_signature
 from numba.extending import intrinsic
 
 from .block import BLOCK_ROWS
-from .cache import TolerantCache
+from .cache import TolerantCache, inner
 
 LANES = 4
 """Classes that one vector instruction serves."""
@@ -123,8 +123,8 @@ def _compile(storage: Storage, name: str, kinds: tuple[np.dtype, ...]) -> Any:
     template = _TEMPLATES[name]
     namespace = {
         "carray": numba.carray,
-        "operation": njit(forceinline=True, **OPTIONS)(storage.functions[name.removesuffix("_each")]),
-        "view": njit(forceinline=True, **OPTIONS)(storage.view),
+        "operation": inner(forceinline=True, **OPTIONS)(storage.functions[name.removesuffix("_each")]),
+        "view": inner(forceinline=True, **OPTIONS)(storage.view),
         "BY_COLUMN": storage.by_column,
     }
     function = python_types.FunctionType(template.__code__, namespace, name)

@@ -170,6 +170,10 @@ class Objective(Monitored):
         """The point w = 0, for a convex loss with b at its minimum."""
         raise NotImplementedError
 
+    def steps(self, theta: np.ndarray, tol: float) -> Any:
+        """:class:`~.newton_steps.NewtonSteps` from a point, if there are any for this objective."""
+        return None
+
     def evaluate(self, theta: np.ndarray) -> Point:
         """The point θ with its value and gradient, from one pass over the rows."""
         raise NotImplementedError

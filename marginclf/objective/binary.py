@@ -15,10 +15,11 @@ from ..losses import MarginLoss
 from ..matrix import DesignMatrix
 from .base import Reach
 from .binary_point import BinaryPoint
-from .curvature import BinaryCurvature, binary_hessian
+from .curvature import BinaryCurvature, binary_diagonal, binary_hessian
 from .endless import separated, with_rows_at_rest
 from .in_memory import InMemoryObjective
 from .labels import class_totals, half_each
+from .newton_steps import NewtonSteps
 from .penalty import L2
 from .point import Point
 
@@ -67,9 +68,9 @@ class BinaryObjective(InMemoryObjective):
             matrix, loss, 1, penalty=penalty, fit_intercept=fit_intercept, shape=(1, matrix.shape[1]), by_column=False
         )
         self._v = half_each(v) if not callable(v) and loss.affine and fit_intercept else v
-        self._evaluator = evaluator
+        self.evaluator = evaluator
         self.offset = offset
-        self._work = scratch()[0]
+        self.work = scratch()[0]
 
     @property
     def v(self) -> np.ndarray:
@@ -97,6 +98,9 @@ class BinaryObjective(InMemoryObjective):
 
     def origin(self) -> Point:
         """The point w = 0, for a convex loss with b at its minimum; without a pass over X."""
+        steps = self.steps(self.zeros(), 0.0)
+        if steps is not None:
+            return steps.origin()
         # Every row of a class has the same margin there: one row of the whole weight stands for it.
         classes = class_totals(self.v)
         b = self.best_intercept(np.zeros(2), 0.0, classes)
@@ -106,11 +110,13 @@ class BinaryObjective(InMemoryObjective):
         slope = float(slopes @ classes) if self.fit_intercept else 0.0
         return BinaryPoint(self, self.theta(0.0, b), settled=True, value=value, known_slope=slope)
 
+    def steps(self, theta: np.ndarray, tol: float) -> NewtonSteps | None:
+        return NewtonSteps(self, theta, tol) if NewtonSteps.suit(self) else None
+
     def decisions(self, theta: np.ndarray) -> np.ndarray:
         """X w, and the offset if there is one."""
         # At the origin there is nothing to multiply.
-        w = self.w(theta)
-        z = self.matrix.product(w) if w.any() else np.zeros(self.matrix.shape[0])
+        z = self.matrix.product(w) if (w := self.w(theta)).any() else np.zeros(self.matrix.shape[0])
         if self.offset is not None:
             z += self.offset
         return z
@@ -132,8 +138,8 @@ class BinaryObjective(InMemoryObjective):
         if self.offset is not None:
             return self.point(theta)
         w, b = theta[:-1], float(theta[-1])
-        if self._evaluator is not None:
-            value, in_w, slope, curvature = self._evaluator(w, b)
+        if self.evaluator is not None:
+            value, in_w, slope, curvature = self.evaluator(w, b)
         else:
             value, in_w, slope, curvature = self.matrix.evaluate(self.compiled, self.v, w, b)
         if self.penalty:
@@ -177,7 +183,7 @@ class BinaryObjective(InMemoryObjective):
 
     def _minimise(self, *problem: Any) -> float:
         address, parameters, _ = self.compiled
-        return line.minimise(*problem, address, parameters, self._work)
+        return line.minimise(*problem, address, parameters, self.work)
 
     def length_to_minimum(
         self, point: Point, step: np.ndarray, *, full: Point | None = None, beyond: bool = False
@@ -248,10 +254,7 @@ class BinaryObjective(InMemoryObjective):
 
     def diagonal(self, point: Point, centre: np.ndarray) -> np.ndarray:
         assert isinstance(point, BinaryPoint)
-        total, along = float(point.c.sum()), self.matrix.transposed_product(point.c)
-        mixed = along - total * centre
-        squares = self.matrix.squared_product(point.c) - centre * (along + mixed)
-        return np.array([[[*squares, total]], [[*mixed, total]]])
+        return binary_diagonal(self.matrix, point.c, centre)
 
     def curvature(self, point: Point, *, robust: bool = False) -> BinaryCurvature:
         """The Hessian at a point; ``robust`` takes rows by the magnitudes of their curvatures for its centre."""
@@ -281,8 +284,7 @@ class BinaryObjective(InMemoryObjective):
         """
         # Rows of weight 0 give 0, which changes nothing.
         growth = np.sign(self.v) * change if self.endless else np.zeros(1)
-        largest = float(growth.max())
-        return separated(float(growth.min()), largest, largest)
+        return separated(float(growth.min()), float(growth.max()), float(growth.max()))
 
     def separates_nearly(self, point: Point) -> bool:
         assert isinstance(point, BinaryPoint)

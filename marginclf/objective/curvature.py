@@ -146,6 +146,14 @@ def binary_hessian(
     return hessian
 
 
+def binary_diagonal(matrix: Any, c: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """The diagonal of :func:`binary_hessian` and the mixed derivatives with the intercept, of shape (2, 1, d + 1)."""
+    total, along = float(c.sum()), matrix.transposed_product(c)
+    mixed = along - total * centre
+    squares = matrix.squared_product(c) - centre * (along + mixed)
+    return np.array([[[*squares, total]], [[*mixed, total]]])
+
+
 class JointCurvature:
     """By passes over the rows; the centre is the weighted mean of the rows."""
 

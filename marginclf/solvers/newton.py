@@ -7,7 +7,7 @@ lower the objective is the line searched.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -58,9 +58,29 @@ def newton(
     to_rounding : bool, default=True
         Whether to go on after tol, and to doubt a small decrement; a rough optimum needs neither.
     """
+    spent, steps = 0, objective.steps(start.theta, tol)
+    if steps is not None:
+        start, spent = _compiled(objective, steps, start, max_iter)
+        if start.excess <= tol or spent == max_iter:
+            return Solution(start, Status.PROVEN if start.excess <= tol else Status.MAX_ITER, spent)
+        max_iter -= spent
     start.prepare()
     start.require_finite()
-    return _Run(objective, start, tol, max_iter, to_rounding).solve()
+    found = _Run(objective, start, tol, max_iter, to_rounding).solve()
+    return Solution(found.point, found.status, spent + found.n_iter)
+
+
+def _compiled(objective: Objective, steps: Any, point: Point, max_iter: int) -> tuple[Point, int]:
+    """Where steps in one compiled loop lead, and how many they were; somebody who watches sees every one."""
+    n_iter, ended = 0, False
+    while not ended and n_iter < max_iter:
+        most = max_iter if objective.monitor is None else 1
+        point, taken, ended = steps.take(most)
+        n_iter += taken
+        if taken < most:
+            break
+        objective.report(lambda point=point: point)
+    return point, n_iter
 
 
 class _Run:

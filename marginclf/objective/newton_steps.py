@@ -1,0 +1,80 @@
+"""Newton's method for two classes in one compiled loop, where the rows are in memory and few."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..kernels import newton as kernel
+from ..kernels.gram import GRAM_COLUMNS, gram_scratch, gram_totals
+from .binary_point import BinaryPoint
+from .point import Point
+
+_NUMBERS, _OPERATIONS = 1e5, 8e6
+"""Numbers of X and operations of a Hessian and its factor up to which Newton's method is the fastest (see ``rule``),
+and what Python does between its passes a third to a half of the time."""
+
+_CURVED = 0.25
+"""Curvature in b, relative to the sum of slopes, above which its minimum is no interval: it would have a midpoint."""
+
+
+class NewtonSteps:
+    """Newton steps, to rounding once ``tol`` is reached; what has been done is remembered from call to call.
+
+    Parameters
+    ----------
+    objective : BinaryObjective
+        F.
+    theta : ndarray of shape (d + 1,)
+        Where to start.
+    tol : float
+        Suboptimality, relative to F and to what the coefficients gain, from which on steps go on to rounding.
+    """
+
+    def __init__(self, objective: Any, theta: np.ndarray, tol: float) -> None:
+        n, d = objective.matrix.shape
+        self._objective, self._tol, self._theta = objective, tol, theta.copy()
+        self._weights = np.broadcast_to(np.asarray(objective.penalty.weights, dtype=float), d).copy()
+        self._rows, self._columns = np.empty((5, n)), np.empty((4, d + 1))
+        self._state = np.zeros(kernel.LAST + 1)
+        self._state[kernel.FIRST] = not objective.w(theta).any()
+
+    @staticmethod
+    def suit(objective: Any) -> bool:
+        """Whether they are for an objective."""
+        (n, d), loss = objective.matrix.shape, objective.loss
+        small = d <= GRAM_COLUMNS and n * d <= _NUMBERS and n * d**2 + d**3 <= _OPERATIONS
+        plain = objective.offset is None and objective.evaluator is None
+        return bool(small and plain and objective.provable and loss.smooth and not loss.affine)
+
+    def origin(self) -> Point:
+        """Where they start, w = 0, with b at its minimum."""
+        point = self.take(0, at_zero=math.inf)[0]
+        self._objective.__dict__["at_zero"] = point.value
+        return point
+
+    def take(self, most: int, at_zero: float | None = None) -> tuple[Point, int, bool]:
+        """Up to ``most`` steps: where they lead, how many there were, and whether rounding was reached.
+
+        ``at_zero`` is F(0, b₀), where that is not yet known.
+        """
+        objective, theta, state, rows = self._objective, self._theta, self._state, self._objective.matrix.rows
+        at_zero = objective.at_zero if at_zero is None else at_zero
+        address, parameters, _ = objective.compiled
+        d = len(theta) - 1
+        kernel.newton_steps(
+            rows["forward"], rows["backward"], rows["copy"], objective.v, theta, objective.fit_intercept, self._weights,
+            address, parameters, at_zero, self._tol, most, self._rows, self._columns, objective.work, gram_scratch(d),
+            gram_totals(1, d)[0], state,
+        )  # fmt: skip
+        objective.matrix.passes += int(state[kernel.PASSES])
+        n_steps, ended = int(state[kernel.STEPS]), bool(state[kernel.ENDED])
+        _, slope, curvature, scale, value = (float(x) for x in state[: kernel.VALUE + 1])
+        if not state[kernel.SETTLED] or (objective.fit_intercept and curvature <= _CURVED * scale):
+            return objective.at(theta.copy()), n_steps, ended
+        gradient = self._columns[0].copy()
+        gradient[-1] = slope if objective.fit_intercept else 0.0
+        found = BinaryPoint(objective, theta.copy(), settled=True, value=value, gradient=gradient, curvature=curvature)
+        return found, n_steps, ended
