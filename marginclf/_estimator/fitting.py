@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -85,7 +86,7 @@ class LinearFit:
         check_compatible(loss, self.C, self.solver, given=self.loss)
         previous = previous_fit(self)
         # One seed for all classes: each is fitted as it would be alone.
-        seed = check_random_state(0 if self.random_state is None else self.random_state).randint(1 << 31)
+        seed = _default_seed() if self.random_state is None else _seed(self.random_state)
         data = training_data(self, X, y, sample_weight, self.class_weight, seed)
         classes = data.classes
         joint = len(classes) > 2 and takes_joint(self.multi_class, loss)
@@ -123,6 +124,16 @@ class LinearFit:
             progress.tasks.end(self.coef_, self.intercept_)
         named = positive if data.lone is None else [data.lone.absent]
         return solutions, classes[named].tolist()[: len(solutions)]
+
+
+def _seed(random_state: Any) -> int:
+    return int(check_random_state(random_state).randint(1 << 31))
+
+
+@cache
+def _default_seed() -> int:
+    """That of random_state=None, which repeats: to make a generator takes a tenth of a small fit."""
+    return _seed(0)
 
 
 @contextmanager

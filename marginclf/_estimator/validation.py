@@ -190,8 +190,13 @@ def _two_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def _many_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    check_classification_targets(y)
+    plain = y.dtype.kind in "biuSU"
+    if not plain:
+        check_classification_targets(y)
     classes, codes = np.unique(y, return_inverse=True)
+    if plain and 2 * len(classes) > len(y):
+        # It sorts them once more, to say that so many look like numbers to be predicted.
+        check_classification_targets(y)
     return classes, _compact(codes)
 
 

@@ -33,6 +33,8 @@ _steps: dict[type, tuple[Any, Any]] = {}
 _inverses: dict[type, tuple[Any, Any]] = {}
 """Compiled block functions, proximal steps and inverses by class: never by name, which two classes in a notebook may
 share."""
+_increasing: dict[tuple, float | None] = {}
+"""Where losses increase, by their compiled code and parameters."""
 _envelopes: dict[tuple, type[MarginLoss]] = {}
 """Classes of envelopes by class and formulas, since a notebook may give a class another ``point``."""
 
@@ -176,10 +178,14 @@ class MarginLoss(Probabilities, BaseEstimator):
 
     def increases_at(self) -> float | None:
         """A margin at which φ increases; None where it never does, as far as a grid of margins shows."""
-        grid = np.geomspace(1e-3, 1e3, 121)
-        grid = np.concatenate([-grid[::-1], [0.0], grid])
-        slopes = self.evaluate(grid)[1]
-        return float(grid[slopes > 0.0].min()) if (slopes > 0.0).any() else None
+        _, parameters, code = self.compiled()
+        key = code, *parameters.tolist()
+        if key not in _increasing:
+            grid = np.geomspace(1e-3, 1e3, 121)
+            grid = np.concatenate([-grid[::-1], [0.0], grid])
+            slopes = self.evaluate(grid)[1]
+            _increasing[key] = float(grid[slopes > 0.0].min()) if (slopes > 0.0).any() else None
+        return _increasing[key]
 
     def why_not_joint(self) -> str | None:
         """Why the loss has no form with one joint margin for many classes; None where it has one."""

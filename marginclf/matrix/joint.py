@@ -52,19 +52,19 @@ class JointPasses:
         self._chunks = matrix.chunks(self.size)
         self._block_rows = matrix.blocks(n_classes)
         self._work = [joint.joint_scratch(n_classes, self._block_rows) for _ in self._chunks.shares[1:]]
+        # For a loop that covers all rows by one thread.
+        self.alone = self._chunks.rows, self._block_rows, self._work[0]
         self._one_block = [self._room(1) for _ in self._work]
         self._gradients: np.ndarray | None = None
 
     def _room(self, blocks: int) -> Kept:
         """Space for so many blocks; zeros where a block has fewer rows."""
-        rows = blocks, self._block_rows
         z, q = np.zeros((2, blocks, self.n_classes, self._block_rows))
-        return Kept(z, q, *np.zeros((3, *rows)))
+        return Kept(z, q, *np.zeros((3, blocks, self._block_rows)))
 
     def room(self) -> Kept:
         """Space for all rows."""
-        chunks = self._chunks
-        last = self.matrix.shape[0] - (chunks.number - 1) * chunks.rows
+        last = self.matrix.shape[0] - ((chunks := self._chunks).number - 1) * chunks.rows
         return self._room((chunks.number - 1) * -(-chunks.rows // self._block_rows) + -(-last // self._block_rows))
 
     def _pass(

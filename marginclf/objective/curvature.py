@@ -171,6 +171,11 @@ class JointCurvature:
         hessian = joint_hessian(objective, self._point.theta, centre)
         return with_penalty(hessian, objective.n_outputs, objective.penalty.weights)
 
+    @property
+    def kept(self) -> Any:
+        """What the rows keep at the point, if they do."""
+        return self._point.rows
+
     def product(self, p: np.ndarray) -> np.ndarray:
         objective, passes = self._objective, self._objective.passes
         w, b = objective.split(self._point.theta)

@@ -9,6 +9,9 @@ import numpy as np
 
 from ..objective import Curvature, Objective, intercept_step
 
+Loop = Callable[[np.ndarray, float, float, int], tuple[np.ndarray, np.ndarray]]
+"""A function of r, what may be left of it, and the most products, that returns H⁻¹r and the residual."""
+
 _MAX_PRODUCTS = 200
 _PAYS = 0.1
 """Part of a bound that conjugate gradients may leave of it, to go on once more: a thousandth, where they get on."""
@@ -69,12 +72,19 @@ class ConjugateGradients:
         Its Hessian.
     precondition : callable
         What stands for the inverse of that.
+    loop : callable, optional
+        Does the same as :meth:`solve`, compiled.
     """
 
     def __init__(
-        self, objective: Objective, curvature: Curvature, precondition: Callable[[np.ndarray], np.ndarray]
+        self,
+        objective: Objective,
+        curvature: Curvature,
+        precondition: Callable[[np.ndarray], np.ndarray],
+        loop: Loop | None = None,
     ) -> None:
         self._objective, self._curvature, self._precondition = objective, curvature, precondition
+        self._loop = loop
 
     def solve(
         self, r: np.ndarray, enough: Callable[[float], tuple[float, float]] | None = None
@@ -90,6 +100,8 @@ class ConjugateGradients:
         p = s.copy()
         rho = start = float(r @ s)
         left, miss = (curvature.residual, math.inf) if enough is None else enough(start)
+        if self._loop is not None:
+            return self._loop(r, left, miss, _MAX_PRODUCTS)
         for _ in range(_MAX_PRODUCTS if start > 0.0 else 0):
             h = curvature.product(p)
             along = float(p @ h)

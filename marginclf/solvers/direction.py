@@ -10,9 +10,10 @@ from typing import Any, cast
 import numpy as np
 from scipy.linalg import eigh, lapack
 
-from ..objective import CONSTANT, Curvature, InMemoryObjective, Objective, Point, shortened
+from ..objective import CONSTANT, Curvature, InMemoryObjective, JointObjective, Objective, Point, shortened
 from .conjugate_gradients import ConjugateGradients, diagonal, superlinear
 from .kronecker import Spread
+from .kronecker_loop import compiled_loop
 from .woodbury import row_space_step
 
 _SMALLEST_EIGENVALUE = 1e-12
@@ -260,7 +261,8 @@ def _conjugate_gradients(objective: Objective, point: Point, curvature: Curvatur
 def _preconditioned(objective: Objective, point: Point, tol: float, spread: Spread) -> Direction:
     """Truncated conjugate gradients for many classes, preconditioned by a Kronecker product."""
     curvature = objective.curvature(point, robust=True)
-    system = ConjugateGradients(objective, curvature, spread.at(curvature))
+    kronecker, of_many = spread.at(curvature), cast("JointObjective", objective)
+    system = ConjugateGradients(objective, curvature, kronecker, compiled_loop(of_many, curvature, kronecker))
     g = _centred(objective, curvature, point.gradient)
     scale = min(abs(point.value), point.gain) or abs(point.value)
     step, residual = system.solve(-g, superlinear(scale, tol))

@@ -50,6 +50,7 @@ class Spread:
         self.weights = np.broadcast_to(np.asarray(objective.penalty.weights, dtype=float), d)
         shares = objective.row_weights / objective.total
         self._factors: dict[float, np.ndarray] = {}
+        self._inverses: dict[float, np.ndarray] = {}
         self._gram: np.ndarray | None = None
         self._rows: np.ndarray | None = None
         dense = _PAYS * matrix.entries * objective.n_outputs
@@ -85,6 +86,17 @@ class Spread:
         inside = lapack.dpotrs(self._factor(rho), (r @ self._rows.T).T, lower=True)[0].T
         return (r - inside @ self._rows) / (rho * np.sqrt(self.weights))
 
+    def inverse(self, rho: float) -> np.ndarray | None:
+        """(G + ρ λ)⁻¹, of shape (d, d); None where G is that of the rows, or its diagonal."""
+        if self._gram is None or self._rows is not None:
+            return None
+        found = self._inverses.get(rho)
+        if found is None:
+            lower, _ = lapack.dpotri(self._factor(rho), lower=True)
+            # Its upper half is not written to.
+            found = self._inverses[rho] = np.ascontiguousarray(np.tril(lower) + np.tril(lower, -1).T)
+        return found
+
     def _factor(self, rho: float) -> np.ndarray:
         found = self._factors.get(rho)
         if found is None:
@@ -106,10 +118,13 @@ class Kronecker:
     ----------
     calls : int
         How often it has been applied.
+    penalty : ndarray of shape (d,)
+        λ.
     """
 
     def __init__(self, objective: JointObjective, between: np.ndarray, spread: Spread) -> None:
         self._objective, self._spread, self.calls = objective, spread, 0
+        self.penalty = spread.weights
         if not np.isfinite(between).all():
             raise OverflowError("the Hessian overflows")
         values, vectors = np.linalg.eigh(between)
@@ -138,3 +153,14 @@ class Kronecker:
         if objective.fit_intercept:
             objective.b(found)[...] = self._back_in_b @ (self._turn @ objective.b(r))
         return found
+
+    def parts(self) -> tuple[np.ndarray, ...] | None:
+        """What :func:`~marginclf.kernels.joint_solve.solve_joint` takes for it; None where there are no inverses."""
+        inverses = [self._spread.inverse(rho) for rho, _ in self._groups]
+        if any(inverse is None for inverse in inverses):
+            return None
+        groups = np.full(len(self._turn), -1)
+        for k, (_, group) in enumerate(self._groups):
+            groups[group] = k
+        stacked = np.stack(inverses) if inverses else np.empty((0, 1, 1))
+        return self._turn, np.ascontiguousarray(self._back), np.ascontiguousarray(self._back_in_b), groups, stacked
