@@ -7,6 +7,8 @@ in the coordinates of rows less a centre x̄, preconditioned by a Kronecker prod
 
 from __future__ import annotations
 
+import numpy as np
+
 from .cache import inner, kernel
 from .joint import sum_of
 from .storage import call_storage
@@ -69,49 +71,41 @@ def _product(
 
 
 @inner(**_SUMS)
-def _precondition(r, r_b, turn, back, back_b, groups, inverses, penalty, free, turned, s, s_b):
-    """(s, s_b) = P⁻¹ (r, r_b); the rows of ``turn`` are eigenvectors, ``groups`` says which inverse is for each."""
-    n_classes, d = r.shape
-    for k in range(n_classes):
+def _precondition(r, r_b, turn, back, back_b, starts, inverses, penalty, free, turned, along, s, s_b):
+    """(s, s_b) = P⁻¹ (r, r_b); eigenvectors from ``starts[g]`` to ``starts[g + 1]`` have the inverse g."""
+    np.dot(turn, r, turned)
+    for k in range(starts[0]):
+        for j in range(penalty.size):
+            along[k, j] = turned[k, j] / penalty[j]
+    for group in range(starts.size - 1):
+        first, last = starts[group], starts[group + 1]
+        np.dot(turned[first:last], inverses[group], along[first:last])
+    np.dot(back, along, s)
+    for k in range(r_b.size):
         s_b[k] = 0.0
-        for j in range(d):
-            s[k, j] = turned[k, j] = 0.0
-    for k in range(n_classes):
-        for i in range(n_classes):
-            for j in range(d):
-                turned[k, j] += turn[k, i] * r[i, j]
-    for k in range(n_classes):
+    for k in range(r_b.size if free else 0):
         in_b = 0.0
-        for i in range(n_classes):
+        for i in range(r_b.size):
             in_b += turn[k, i] * r_b[i]
-        for i in range(n_classes if free else 0):
+        for i in range(r_b.size):
             s_b[i] += back_b[i, k] * in_b
-        along = turned[n_classes]
-        for j in range(d):
-            along[j] = turned[k, j] / penalty[j] if groups[k] < 0 else 0.0
-        for i in range(d if groups[k] >= 0 else 0):
-            for j in range(d):
-                along[j] += turned[k, i] * inverses[groups[k], i, j]
-        for i in range(n_classes):
-            for j in range(d):
-                s[i, j] += back[i, k] * along[j]
 
 
 @kernel(**_SUMS)
 def solve_joint(
     forward, backward, codes, q, slopes, curvatures, centre, free, penalty, chunk_rows, block_rows,
-    turn, back, back_b, groups, inverses, left, miss, most, vectors, in_b, turned, work,
+    turn, back, back_b, starts, inverses, left, miss, most, vectors, in_b, turned, work,
 ):  # fmt: skip
     """Conjugate gradients from 0, to a residual of ``left`` in the norm of the preconditioner, relative to r.
 
     It also has to be at most ``miss`` by ½‖r‖² in w with the weights of the penalty. ``vectors`` is work space of
-    (5, K, d) and ``in_b`` of (5, K), with r in the second place; at the end the first has the step, the second what is
-    left. ``turned`` is of (K + 1, d). Returns the products done.
+    (5, K, d) and ``in_b`` of (6, K), with r in the second place; at the end the first has the step, the second what is
+    left. ``turned`` is of (2, K, d). Returns the products done.
     """
     step, r, p, h, s = vectors[0], vectors[1], vectors[2], vectors[3], vectors[4]
     step_b, r_b, p_b, h_b, s_b = in_b[0], in_b[1], in_b[2], in_b[3], in_b[4]
     n_classes, d = step.shape
-    _precondition(r, r_b, turn, back, back_b, groups, inverses, penalty, free, turned, s, s_b)
+    _precondition(r, r_b, turn, back, back_b, starts, inverses, penalty, free, turned[0], turned[1], s, s_b)
     for k in range(n_classes):
         step_b[k], p_b[k] = 0.0, s_b[k]
         for j in range(d):
@@ -140,7 +134,7 @@ def solve_joint(
                 r[k, j] -= t * h[k, j]
             for j in range(d):
                 missed += 0.5 * r[k, j] * r[k, j] / penalty[j]
-        _precondition(r, r_b, turn, back, back_b, groups, inverses, penalty, free, turned, s, s_b)
+        _precondition(r, r_b, turn, back, back_b, starts, inverses, penalty, free, turned[0], turned[1], s, s_b)
         after = _dot(r, r_b, s, s_b)
         if after <= left * left * start and missed <= miss:
             return products + 1

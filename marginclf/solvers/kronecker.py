@@ -159,8 +159,6 @@ class Kronecker:
         inverses = [self._spread.inverse(rho) for rho, _ in self._groups]
         if any(inverse is None for inverse in inverses):
             return None
-        groups = np.full(len(self._turn), -1)
-        for k, (_, group) in enumerate(self._groups):
-            groups[group] = k
+        starts = np.array([*(group.start for _, group in self._groups), len(self._turn)])
         stacked = np.stack(inverses) if inverses else np.empty((0, 1, 1))
-        return self._turn, np.ascontiguousarray(self._back), np.ascontiguousarray(self._back_in_b), groups, stacked
+        return self._turn, np.ascontiguousarray(self._back), np.ascontiguousarray(self._back_in_b), starts, stacked

@@ -11,7 +11,7 @@ from ..objective import Curvature, JointObjective
 from .conjugate_gradients import Loop
 from .kronecker import Kronecker
 
-_ENTRIES, _COLUMNS, _CLASSES = 1 << 18, 128, 32
+_ENTRIES, _COLUMNS, _CLASSES = 1 << 18, 512, 128
 """Stored entries of X up to which a pass is one thread's work; columns and classes up to which products need no BLAS.
 Python takes 25 to 35 µs for a product and the preconditioner, as long as 20,000 rows · columns · classes."""
 
@@ -35,7 +35,7 @@ def compiled_loop(objective: JointObjective, curvature: Curvature, kronecker: Kr
         kernel.solve_joint(
             stored["forward_all"], stored["backward_all"], passes.codes, rows.q, rows.slopes, rows.curvatures, centre,
             objective.fit_intercept, weights, chunk_rows, block_rows, *parts, left, miss, most, vectors, in_b,
-            np.empty((k + 1, d)), work,
+            np.empty((2, k, d)), work,
         )  # fmt: skip
         found = [objective.theta(vectors[i], in_b[i]) for i in (kernel.STEP, kernel.LEFT)]
         return found[0], found[1]
