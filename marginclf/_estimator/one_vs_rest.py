@@ -14,6 +14,7 @@ from ..matrix import DesignMatrix
 from ..objective import L2, BinaryObjective, signed_weights
 from ..solvers import Solution, dual_suits, newton_suits, solve
 from ..solvers.lockstep import Ask, lockstep
+from ..solvers.one_factor import one_factor, one_factor_suits
 from .progress import Progress
 
 COMPANION = Logistic()
@@ -85,6 +86,12 @@ class OneVsRest:
         if len(positive) > 1 and self._pays():
             for solution in self._together(positive, starts):
                 yield solution, time.perf_counter() - began
+            return
+        solutions = self._by_one_factor(positive)
+        if solutions is not None:
+            seconds = (time.perf_counter() - began) / len(positive)
+            for k, start, solution in zip(positive, starts, solutions, strict=True):
+                yield (solution, seconds) if solution else self._timed(self._matrix, k, start)
             return
         threads = min(self._settings.n_jobs, len(positive))
         if threads > 1 and self._ascends():
@@ -169,10 +176,37 @@ class OneVsRest:
         solution.point.release()
         return Solution(solution.point, solution.status, spent + solution.n_iter)
 
-    def _together(self, positive: Sequence[int], starts: Sequence[tuple | None]) -> list[Solution]:
+    def _by_one_factor(self, positive: Sequence[int]) -> list[Solution | None] | None:
+        """Where the loss is a parabola, a solution for each class that has one; None for another loss."""
+        if len(positive) == 1 or self._settings.solver not in ("auto", "newton") or self._settings.progress is not None:
+            return None
+        evaluate = self._evaluator(positive)
+
+        def alone(i: int) -> Any:
+            def run(w: np.ndarray, b: float) -> tuple:
+                sums, gradients = evaluate(w[None], np.array([b]), [i])
+                return float(sums[0, 0]), gradients[0], float(sums[0, 1]), float(sums[0, 2])
+
+            return run
+
+        objectives = [self._objective(self._matrix, self._loss, k, alone(i)) for i, k in enumerate(positive)]
+        if not one_factor_suits(objectives[0], len(positive)):
+            return None
+        return one_factor(objectives, evaluate, tol=self._settings.tol)
+
+    def _evaluator(self, positive: Sequence[int]) -> Any:
+        """A function of W, b and which of the problems they are of, all by default, that evaluates them in one pass."""
         classes, compiled = np.asarray(positive, dtype=np.intp), self._loss.compiled()
         scale = self._settings.C if np.isfinite(self._settings.C) else 1.0
         weights = np.full(1, float(scale)) if self._weights is None else scale * self._weights
+
+        def evaluate(w: np.ndarray, b: np.ndarray, which: Any = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+            return self._matrix.evaluate_all(compiled, self._codes, weights, classes[which], w, b)
+
+        return evaluate
+
+    def _together(self, positive: Sequence[int], starts: Sequence[tuple | None]) -> list[Solution]:
+        evaluate = self._evaluator(positive)
 
         def task(k: int, start: tuple | None) -> Any:
             def run(ask: Ask) -> Solution:
@@ -184,7 +218,7 @@ class OneVsRest:
 
         def answer(which: list[int], requests: list[tuple]) -> list[tuple]:
             w, b = np.array([w for w, _ in requests]), np.array([float(b) for _, b in requests])
-            sums, gradients = self._matrix.evaluate_all(compiled, self._codes, weights, classes[which], w, b)
+            sums, gradients = evaluate(w, b, which)
             return [
                 (float(value), gradient, float(slope), float(curvature))
                 for (value, slope, curvature), gradient in zip(sums, gradients, strict=True)
