@@ -47,7 +47,7 @@ class NewtonSteps:
         (n, d), loss = objective.matrix.shape, objective.loss
         small = d <= GRAM_COLUMNS and n * d <= _NUMBERS and n * d**2 + d**3 <= _OPERATIONS
         plain = objective.offset is None and objective.evaluator is None
-        return bool(small and plain and objective.provable and loss.smooth and not loss.affine)
+        return bool(small and plain and objective.direct and objective.provable and loss.smooth and not loss.affine)
 
     def origin(self) -> Point:
         """Where they start, w = 0, with b at its minimum."""
