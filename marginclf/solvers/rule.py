@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..objective import DIRECT_LIMIT
+from ..objective import DIRECT_LIMIT, few_operations
 
 SPARSE = 0.1
 """Part of the entries that are stored, below which data counts as sparse."""
@@ -16,9 +16,8 @@ _FEW_ROWS = 500
 
 _FEW_OPERATIONS, _FEW_OPERATIONS_JOINT = 1e6, 2e7
 _SOME_OPERATIONS, _SMALL_DATA = 8e6, 1e5
-"""The same where X has no more than so many numbers: the logistic loss and squared hinge at C = 0.01, 1 and 100 took
-1.1 to 11 times as long by L-BFGS on 200 × 100, 500 × 100, 1000 × 50 and 5000 × 20, 0.8 to 4 on 200 × 150, 0.9 to 1.2
-on 2000 × 50; on 1000 × 100 and 20,000 × 10, which are beyond, 0.85 to 1.1."""
+"""The same where X has no more than so many numbers, and more columns than the compiled loop takes: the logistic loss
+and squared hinge at C = 0.01, 1 and 100 took 0.8 to 4 times as long by L-BFGS on 200 × 150."""
 
 
 def dual_suits(n: int, d: int, entries: int, k: int = 1) -> bool:
@@ -60,7 +59,11 @@ def newton_suits(n: int, d: int, entries: int, k: int = 1) -> bool:
     if k > 1:
         return _small(n, k * (d + 1))
     operations = n * d * d + d**3
-    return operations <= _FEW_OPERATIONS or (operations <= _SOME_OPERATIONS and n * d <= _SMALL_DATA)
+    return (
+        few_operations(n, d)
+        or operations <= _FEW_OPERATIONS
+        or (operations <= _SOME_OPERATIONS and n * d <= _SMALL_DATA)
+    )
 
 
 def _small(n: int, size: int) -> bool:

@@ -125,6 +125,7 @@ def test_auto_takes_lbfgs_where_a_hessian_is_expensive(monkeypatch):
     assert calls == ["newton"]
     for most in ("_FEW_OPERATIONS", "_SOME_OPERATIONS"):
         monkeypatch.setattr(marginclf.solvers.rule, most, 0.0)
+    monkeypatch.setattr(marginclf.solvers.rule, "few_operations", lambda *_: False)
     fit("logistic", X, Y)
     assert calls == ["newton", "lbfgs"]
     # A patience of one iteration: Newton's method takes over, and both count.
