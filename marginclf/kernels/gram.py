@@ -36,9 +36,16 @@ def gram_totals(chunks: int, d: int) -> np.ndarray:
 @inner(forceinline=True, fastmath={"contract", "reassoc", "nsz"})
 def add_gram(c, start, size, d, x, cx, total):
     """Add Σ c u uᵀ over the columns u of ``x``, a block of rows; the lower half, four by four."""
+    # Of a loss that is curved somewhere only, a few rows may be all.
+    curved, count = np.empty(size, np.int64), 0
+    for k in range(size):
+        curved[count] = k
+        count += c[start + k] != 0.0
+    size = count
     for i in range(d):
         for k in range(size):
-            cx[i, k] = c[start + k] * x[i, k]
+            x[i, k] = x[i, curved[k]]
+            cx[i, k] = c[start + curved[k]] * x[i, k]
     # So that each number loaded is used four times.
     for i in range(0, total.shape[0], 4):
         a0, a1, a2, a3 = cx[i], cx[i + 1], cx[i + 2], cx[i + 3]

@@ -12,6 +12,7 @@ import math
 
 from .block import BLOCK_ROWS
 from .cache import inner, kernel
+from .cholesky import factor, solve
 from .gram import GRAM_ROWS, add_gram
 from .line import next_place
 from .rows import apply_loss
@@ -138,24 +139,9 @@ def _direction(copy, c, m, g, in_b, weights, gram_work, total, p):
     for i in range(d):
         total[i, i] += weights[i]
         p[i] = m[i] * in_b - g[i]
-        for j in range(i + 1):
-            left = 0.0
-            for k in range(j):
-                left += total[i, k] * total[j, k]
-            left = total[i, j] - left
-            if j < i:
-                total[i, j] = left / total[j, j]
-                p[i] -= total[i, j] * p[j]
-            elif left > 0.0:
-                total[i, i] = math.sqrt(left)
-                p[i] /= total[i, i]
-            else:
-                return False
-    for k in range(d):
-        i = d - 1 - k
-        p[i] /= total[i, i]
-        for j in range(i):
-            p[j] -= p[i] * total[i, j]
+    if not factor(total, d):
+        return False
+    solve(total, d, p)
     return True
 
 

@@ -6,7 +6,7 @@ from .binary import BinaryObjective
 from .binary_point import BinaryPoint
 from .certificate import above, by_duality, fenchel_young, gain
 from .curvature import Curvature
-from .envelope import Answer
+from .envelope import Answer, answer
 from .in_memory import CONSTANT, InMemoryObjective
 from .intercepts import intercept_step, shortened
 from .joint import JointObjective
@@ -41,6 +41,7 @@ __all__ = [
     "Reach",
     "StopFit",
     "above",
+    "answer",
     "by_duality",
     "fenchel_young",
     "few_operations",

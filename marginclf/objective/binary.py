@@ -90,10 +90,10 @@ class BinaryObjective(InMemoryObjective):
             penalty=self.penalty, fit_intercept=self.fit_intercept,
         )  # fmt: skip
 
-    def replaced(self, loss: MarginLoss, shifts: np.ndarray) -> BinaryObjective:
+    def replaced(self, loss: MarginLoss, shifts: np.ndarray | None) -> BinaryObjective:
         return BinaryObjective(
             self.matrix, loss, self.v, penalty=self.penalty, fit_intercept=self.fit_intercept,
-            offset=self.signs * shifts,
+            offset=None if shifts is None else self.signs * shifts,
         )  # fmt: skip
 
     def origin(self) -> Point:

@@ -11,6 +11,7 @@ from .augmented_lagrangian import augmented_lagrangian
 from .closed_form import closed_form
 from .convergence import LITTLE, proves_coefficients
 from .dual import dual
+from .dual_active_set import dual_active_set
 from .lbfgs import lbfgs
 from .newton import newton
 from .primal_dual import primal_dual, primal_dual_suits
@@ -107,7 +108,9 @@ def _in_memory(
     if solver == "auto" and not objective.preconditioned and primal_dual_suits(objective):
         return _by_primal_dual(objective, start, tol=tol, max_iter=max_iter)
     if not objective.loss.smooth:
-        return augmented_lagrangian(objective, start, tol=tol, max_iter=max_iter)
+        of_two: Any = objective
+        found = dual_active_set(of_two, tol=tol, max_iter=max_iter, seed=seed) if k == 1 and solver == "auto" else None
+        return found or augmented_lagrangian(objective, start, tol=tol, max_iter=max_iter)
     suits = newton_suits(n, d, entries, k) or objective.preconditioned
     if solver == "newton" or (solver == "auto" and suits):
         return newton(objective, start, tol=tol, max_iter=max_iter)
