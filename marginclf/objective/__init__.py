@@ -12,6 +12,7 @@ from .intercepts import intercept_step, shortened
 from .joint import JointObjective
 from .labels import signed_weights
 from .monitored import Monitored, StopFit
+from .newton_steps import few_numbers
 from .partial_sums import Problem
 from .partitioned import PartitionedObjective
 from .partitioned_point import PartitionedPoint
@@ -42,6 +43,7 @@ __all__ = [
     "above",
     "by_duality",
     "fenchel_young",
+    "few_numbers",
     "gain",
     "intercept_step",
     "shortened",

@@ -20,6 +20,11 @@ _CURVED = 0.25
 """Curvature in b, relative to the sum of slopes, above which its minimum is no interval: it would have a midpoint."""
 
 
+def few_numbers(n: int, d: int) -> bool:
+    """Whether data is small enough for a compiled loop, which calls no BLAS."""
+    return d <= GRAM_COLUMNS and n * d <= _NUMBERS and n * d**2 + d**3 <= _OPERATIONS
+
+
 class NewtonSteps:
     """Newton steps, by default to rounding once ``tol`` is reached; what has been done is remembered from call to call.
 
@@ -47,8 +52,7 @@ class NewtonSteps:
     @staticmethod
     def suit(objective: Any) -> bool:
         """Whether they are for an objective."""
-        (n, d), loss = objective.matrix.shape, objective.loss
-        small = d <= GRAM_COLUMNS and n * d <= _NUMBERS and n * d**2 + d**3 <= _OPERATIONS
+        loss, small = objective.loss, few_numbers(*objective.matrix.shape)
         plain = objective.offset is None and objective.evaluator is None
         return bool(small and plain and objective.provable and loss.smooth and not loss.affine)
 
