@@ -66,11 +66,21 @@ def main(arguments: argparse.Namespace) -> None:
                     times[limited].append(time.perf_counter() - began)
         one, default = min(times[True]), min(times[False])
         ratios.append(default / one)
-        lines.append([name, duration(one), duration(default), f"{ratios[-1]:.2f}", f"{median(times[False]) / median(times[True]):.2f}"])
+        lines.append(
+            [
+                name,
+                duration(one),
+                duration(default),
+                f"{ratios[-1]:.2f}",
+                f"{median(times[False]) / median(times[True]):.2f}",
+            ]
+        )
         print(" | ".join(lines[-1]), file=sys.stderr, flush=True)
     print(markdown(["fit", "one thread", "default", "ratio", "of medians"], lines))
-    print(f"\n{len(ratios)} fits: median {median(ratios):.2f}, most {max(ratios):.2f}, least {min(ratios):.2f}, above 1.1: "
-          f"{sum(r > 1.1 for r in ratios)}")
+    print(
+        f"\n{len(ratios)} fits: median {median(ratios):.2f}, most {max(ratios):.2f}, least {min(ratios):.2f}, above 1.1: "
+        f"{sum(r > 1.1 for r in ratios)}"
+    )
 
 
 if __name__ == "__main__":

@@ -51,16 +51,32 @@ def main(arguments: argparse.Namespace) -> None:
         beside.fit(X, y)
         if seconds(lambda model=beside: model.fit(X, y))[0] <= 1e-3 * arguments.least:
             continue
-        times = interleaved({tol: lambda model=model: model.fit(X, y) for tol, model in models.items()}, arguments.repeats)
+        times = interleaved(
+            {tol: lambda model=model: model.fit(X, y) for tol, model in models.items()}, arguments.repeats
+        )
         spent = [min(times[tol]) for tol in models]
         if spent[0] <= 1e-3 * arguments.least:
             continue
         ratios.append(spent[1] / spent[0])
         unproven = [m.status_[0] for m in models.values() if not all("proven bound" in s for s in m.status_)]
         steps = "/".join(str(int(np.max(model.n_iter_))) for model in models.values())
-        lines.append([name, *map(duration, spent), f"{ratios[-1]:.2f}", steps, f"{np.max(loose.suboptimality_):.0e}", "; ".join(unproven)])
+        lines.append(
+            [
+                name,
+                *map(duration, spent),
+                f"{ratios[-1]:.2f}",
+                steps,
+                f"{np.max(loose.suboptimality_):.0e}",
+                "; ".join(unproven),
+            ]
+        )
         print(" | ".join(lines[-1]), file=sys.stderr, flush=True)
-    print(markdown(["fit", f"tol={arguments.beside:g}", f"tol={arguments.tol:g}", "ratio", "steps", "left", "not proven"], lines))
+    print(
+        markdown(
+            ["fit", f"tol={arguments.beside:g}", f"tol={arguments.tol:g}", "ratio", "steps", "left", "not proven"],
+            lines,
+        )
+    )
     if ratios:
         print(f"\n{len(ratios)} fits: median {median(ratios):.2f}, most {max(ratios):.2f}")
 

@@ -23,7 +23,7 @@ _SUPERLINEAR, _MISS = 4.0, 0.3
 """What a step may leave of the gain, times the square of that: on the map a full one leaves up to six times. Part of
 tol that the duality gap may have from the residual."""
 
-_SQUARED, _CUBED = 0.16, 5e-4
+_SQUARED, _CUBED = 0.16, 2e-4
 """Square of a gain, and its cube times ½‖∂F/∂w‖², relative to tol, from which on a step may be the last: dual variables
 that are corrected to first order miss w by what is left of a gradient that large. On the map the gap of such a step was
 0.3 to 40 thousand times the second at gains above 1e-3, and mostly residual at gains below."""

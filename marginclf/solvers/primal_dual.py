@@ -180,7 +180,13 @@ class _Run:
         if not np.isfinite(right).all():
             return False
         try:
-            step = system.solve(right, self._q, self._beta, self._response, near=close and not (self._rough and self._objective.loss.smooth))
+            step = system.solve(
+                right,
+                self._q,
+                self._beta,
+                self._response,
+                near=close and not (self._rough and self._objective.loss.smooth),
+            )
         except (ArithmeticError, np.linalg.LinAlgError):
             return False
         change = system.X @ step.T
