@@ -47,10 +47,9 @@ def line(loss: str, found: list[tuple[float, ...]]) -> list[str]:
     train, test, n, n_test, change, a, b = np.array(found).T
     long = a > 5e-3
     saved = [f"{1.0 - np.median((b / a)[which]):.0%}" if which.any() else "–" for which in (a > 0.0, long)]
-    return [
-        loss, str(len(found)), f"{train.sum() / n.sum():.4%}", f"{test.sum() / n_test.sum():.4%}",
-        f"{np.median(change):.0e}", f"{change.max():.0e}", *saved, f"{1.0 - b.sum() / a.sum():.0%}", str(int(long.sum())),
-    ]  # fmt: skip
+    rows = f"{train.sum() / n.sum():.4%}", f"{test.sum() / n_test.sum():.4%}"
+    changes = f"{np.median(change):.0e}", f"{change.max():.0e}"
+    return [loss, str(len(found)), *rows, *changes, *saved, f"{1.0 - b.sum() / a.sum():.0%}", str(int(long.sum()))]
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -206,8 +206,8 @@ def _advanced(
 
 @kernel(**_SUMS)
 def newton_steps(
-    forward, backward, copy, v, theta, free, weights, address, parameters, at_zero, tol, to_rounding, most, rows, columns, work,
-    gram_work, total, state,
+    forward, backward, copy, v, theta, free, weights, address, parameters, at_zero, tol, to_rounding, most, rows,
+    columns, work, gram_work, total, state,
 ):  # fmt: skip
     """Take up to ``most`` steps from θ, in its place, until ``tol`` is reached, or ``to_rounding`` from there.
 

@@ -73,8 +73,8 @@ class NewtonSteps:
         d = len(theta) - 1
         kernel.newton_steps(
             rows["forward"], rows["backward"], rows["copy"], objective.v, theta, objective.fit_intercept, self._weights,
-            address, parameters, at_zero, self._tol, self._to_rounding, most, self._rows, self._columns, objective.work, gram_scratch(d),
-            gram_totals(1, d)[0], state,
+            address, parameters, at_zero, self._tol, self._to_rounding, most, self._rows, self._columns, objective.work,
+            gram_scratch(d), gram_totals(1, d)[0], state,
         )  # fmt: skip
         objective.matrix.passes += int(state[kernel.PASSES])
         n_steps, ended = int(state[kernel.STEPS]), bool(state[kernel.ENDED])

@@ -120,6 +120,8 @@ class _Run:
         n, k = len(system.weights), system.k
         self._loss = objective.loss.compiled_inverse()
         self._to_rounding, self._rough = objective.direct, tol >= ROUGH
+        # Whether steps near the optimum are solved for more than the next point: for b, or to square what is left.
+        self._exact = not (self._rough and objective.loss.smooth)
         self._low, self._cap = ends(objective.loss)
         self._high = bool(np.isfinite(self._cap))
         self._bounds = self._low + self._high
@@ -185,7 +187,7 @@ class _Run:
                 self._q,
                 self._beta,
                 self._response,
-                near=close and not (self._rough and self._objective.loss.smooth),
+                near=close and self._exact,
             )
         except (ArithmeticError, np.linalg.LinAlgError):
             return False
