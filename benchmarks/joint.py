@@ -22,7 +22,7 @@ from timing import duration, markdown, seconds, still
 
 from marginclf import MarginLinearClassifier
 
-_LOSSES = ("logistic", "squared_hinge", "smooth_hinge", "modified_huber", "hinge", "exponential", "dwd")
+LOSSES = ("logistic", "squared_hinge", "smooth_hinge", "modified_huber", "hinge", "exponential", "dwd")
 _FORMS = ("joint", "ovr")
 
 
@@ -39,7 +39,7 @@ def libras() -> tuple[np.ndarray, np.ndarray]:
     return X, y
 
 
-_DATA: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {
+DATA: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {
     "digits": digits,
     "digits/16": lambda: bundled("digits", None),
     "libras": libras,
@@ -49,7 +49,7 @@ _DATA: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {
 def main(arguments: argparse.Namespace) -> None:
     warnings.simplefilter("ignore")
     for name in arguments.data:
-        X, y = _DATA[name]()
+        X, y = DATA[name]()
         header = [
             f"{name}, {X.shape[0]} × {X.shape[1]}, {len(np.unique(y))} classes",
             "C",
@@ -86,7 +86,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--patience", type=float, default=5.0)
-    parser.add_argument("--losses", nargs="+", default=_LOSSES)
-    parser.add_argument("--data", nargs="+", default=tuple(_DATA), choices=tuple(_DATA))
+    parser.add_argument("--losses", nargs="+", default=LOSSES)
+    parser.add_argument("--data", nargs="+", default=tuple(DATA), choices=tuple(DATA))
     parser.add_argument("--C", nargs="+", type=float, default=(0.01, 1.0, 100.0))
     in_each_setting(main, parser)

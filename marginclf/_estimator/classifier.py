@@ -58,7 +58,7 @@ class MarginLinearClassifier(
     tol : float, default=1e-8
         Relative suboptimality (F − F*)/\|F\| at which to stop, as proven (``suboptimality_``); the true one is often
         far smaller. Where the coefficients gain less than \|F\|, since C is small, it is relative to what they gain,
-        F(0, b₀) − F. Small problems go on to rounding.
+        F(0, b₀) − F. Below 1e-4, small problems go on to rounding; from there on the proof ends a fit.
     max_iter : int, default=1000
         Largest number of iterations.
     solver : {"auto", "lbfgs", "newton", "dual"}, default="auto"

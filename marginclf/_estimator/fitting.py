@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any, Self
 
@@ -14,7 +14,9 @@ from sklearn.utils import check_random_state
 from .._process import require_compiler, say
 from ..losses import MarginLoss, get_loss
 from ..matrix import design_matrix
+from ..matrix.blas_threads import one_blas_thread
 from ..matrix.parts import LocalParts
+from ..objective import few_operations
 from ..solvers import Solution
 from . import report
 from .callbacks import with_callbacks
@@ -167,14 +169,21 @@ def _problems(data: Data | CollectionData, loss: MarginLoss, settings: Settings,
         parts = LocalParts(data.X, data.codes, data.weights)
         totals = np.bincount(data.codes, data.weights, minlength=n_classes)[:n_classes].astype(float)
         fit = PartitionedFit(parts, parts.sample(n_classes, settings.seed), loss, None, n_classes, totals, settings)
-        yield lambda positive, starts: fit.solve([None] if joint else positive, starts)
+        with one_blas_thread():
+            yield lambda positive, starts: fit.solve([None] if joint else positive, starts)
     else:
-        with design_matrix(data.X, settings.n_jobs) as matrix:
+        with _limit(data.shape, loss, settings, joint=joint), design_matrix(data.X, settings.n_jobs) as matrix:
             rows = matrix, loss, data.codes, data.weights, n_classes, settings
             if joint:
                 yield lambda _, starts: iter([fit_jointly(*rows, starts[0])])
             else:
                 yield OneVsRest(*rows).solve
+
+
+def _limit(shape: tuple[int, int], loss: MarginLoss, settings: Settings, *, joint: bool) -> AbstractContextManager:
+    """One thread for BLAS, where it is called: a small fit of two classes is over sooner than the limit is set."""
+    plain = loss.smooth and loss.convex and settings.solver in ("auto", "newton") and np.isfinite(settings.C)
+    return nullcontext() if plain and not joint and few_operations(*shape) else one_blas_thread()
 
 
 def _unusable(estimator: Any, data: Data | CollectionData) -> ValueError:

@@ -192,10 +192,10 @@ def _advanced(
 
 @kernel(**_SUMS)
 def newton_steps(
-    forward, backward, copy, v, theta, free, weights, address, parameters, at_zero, tol, most, rows, columns, work,
-    gram_work, total, state,
+    forward, backward, copy, v, theta, free, weights, address, parameters, at_zero, tol, to_rounding, most, rows,
+    columns, work, gram_work, total, state,
 ):  # fmt: skip
-    """Take up to ``most`` steps from θ, in its place, to rounding once ``tol`` is reached.
+    """Take up to ``most`` steps from θ, in its place, until ``tol`` is reached, or ``to_rounding`` from there.
 
     Calls go on where the last one stopped, with the same bits as one call. ``rows`` is work space of (5, n),
     ``columns`` of (4, d + 1), whose first row is the gradient in w at the end.
@@ -227,12 +227,13 @@ def newton_steps(
             theta[d] = _settled(z, theta[d], v, address, parameters, work, r, c, state)
             settled = True
         state[SETTLED] = 1.0 if settled else 0.0
+        reached = settled and bound <= tol * measure
+        final = final or (reached and not to_rounding)
         if final or state[STEPS] == most:
             break
         if not _direction(copy, c, m, g, in_b, weights, gram_work, total, p):
             return
         db, decrement, linear, quadratic = _model(theta, p, g, m, in_b, weights, state)
-        reached = settled and bound <= tol * measure
         if state[MET] > 0.0 and not 0.0 < decrement <= _PROGRESS * state[LAST]:
             final = True
             break

@@ -170,7 +170,7 @@ class Objective(Monitored):
         """The point w = 0, for a convex loss with b at its minimum."""
         raise NotImplementedError
 
-    def steps(self, theta: np.ndarray, tol: float) -> Any:
+    def steps(self, theta: np.ndarray, tol: float, to_rounding: bool = True) -> Any:
         """:class:`~.newton_steps.NewtonSteps` from a point, if there are any for this objective."""
         return None
 

@@ -110,8 +110,8 @@ class BinaryObjective(InMemoryObjective):
         slope = float(slopes @ classes) if self.fit_intercept else 0.0
         return BinaryPoint(self, self.theta(0.0, b), settled=True, value=value, known_slope=slope)
 
-    def steps(self, theta: np.ndarray, tol: float) -> NewtonSteps | None:
-        return NewtonSteps(self, theta, tol) if NewtonSteps.suit(self) else None
+    def steps(self, theta: np.ndarray, tol: float, to_rounding: bool = True) -> NewtonSteps | None:
+        return NewtonSteps(self, theta, tol, to_rounding) if NewtonSteps.suit(self) else None
 
     def decisions(self, theta: np.ndarray) -> np.ndarray:
         """X w, and the offset if there is one."""

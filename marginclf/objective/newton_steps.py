@@ -27,7 +27,7 @@ def few_operations(n: int, d: int) -> bool:
 
 
 class NewtonSteps:
-    """Newton steps, to rounding once ``tol`` is reached; what has been done is remembered from call to call.
+    """Newton steps, by default to rounding once ``tol`` is reached; what has been done is remembered from call to call.
 
     Parameters
     ----------
@@ -36,12 +36,15 @@ class NewtonSteps:
     theta : ndarray of shape (d + 1,)
         Where to start.
     tol : float
-        Suboptimality, relative to F and to what the coefficients gain, from which on steps go on to rounding.
+        Suboptimality, relative to F and to what the coefficients gain, at which they end.
+    to_rounding : bool, default=True
+        Whether they go on to rounding from there.
     """
 
-    def __init__(self, objective: Any, theta: np.ndarray, tol: float) -> None:
+    def __init__(self, objective: Any, theta: np.ndarray, tol: float, to_rounding: bool = True) -> None:
         n, d = objective.matrix.shape
         self._objective, self._tol, self._theta = objective, tol, theta.copy()
+        self._to_rounding = to_rounding
         self._weights = np.broadcast_to(np.asarray(objective.penalty.weights, dtype=float), d).copy()
         self._rows, self._columns = np.empty((5, n)), np.empty((4, d + 1))
         self._state = np.zeros(kernel.LAST + 1)
@@ -71,8 +74,8 @@ class NewtonSteps:
         d = len(theta) - 1
         kernel.newton_steps(
             rows["forward"], rows["backward"], rows["copy"], objective.v, theta, objective.fit_intercept, self._weights,
-            address, parameters, at_zero, self._tol, most, self._rows, self._columns, objective.work, gram_scratch(d),
-            gram_totals(1, d)[0], state,
+            address, parameters, at_zero, self._tol, self._to_rounding, most, self._rows, self._columns, objective.work,
+            gram_scratch(d), gram_totals(1, d)[0], state,
         )  # fmt: skip
         objective.matrix.passes += int(state[kernel.PASSES])
         n_steps, ended = int(state[kernel.STEPS]), bool(state[kernel.ENDED])

@@ -27,7 +27,7 @@ import numpy as np
 
 from ..objective import Objective, Point
 from .active_set import ActiveSet
-from .convergence import UNSEEN, descends
+from .convergence import ROUGH, UNSEEN, descends
 from .direction import newton_direction
 from .lbfgs import lbfgs
 from .line_search import line_search
@@ -97,8 +97,8 @@ def augmented_lagrangian(
     start : Point
         Where to start.
     tol : float
-        Relative duality gap at which to stop. Where the Hessian is factored, rounds go on to rounding, so that the
-        result does not depend on the order of the rows; that takes a few more steps.
+        Relative duality gap at which to stop. Where the Hessian is factored and tol is below 1e-4, rounds go on to
+        rounding, so that the result does not depend on the order of the rows; that takes a few more steps.
     max_iter : int
         Largest number of Newton steps.
     multipliers : ndarray of shape (n,), optional
@@ -130,7 +130,8 @@ class _Run:
         self._least = self._last = np.inf
         self._lower, self._n_iter, self._idle = -np.inf, 0, 0
         self._direct = objective.direct
-        self._goal = _ROUNDING if objective.in_memory else min(tol, _BEYOND)
+        # Steps are cheap in memory: there it goes on to rounding, unless a rough answer will do.
+        self._goal = (tol if tol >= ROUGH else _ROUNDING) if objective.in_memory else min(tol, _BEYOND)
         self._patience = _ROUNDS if self._direct or objective.keeps_decisions else _ROUNDS_LONG
         # Whether L-BFGS solves the smooth problems: conjugate gradients take a look at the rows for each product.
         self._long = not (self._direct or objective.in_memory)

@@ -19,6 +19,9 @@ MUCH = 1e-6
 LITTLE = 0.1
 """Part of F up to which the coefficients gain little: C is small, and the penalty is most of the Hessian."""
 
+ROUGH = 1e-4
+"""tol from which on a rough answer is asked for: whatever ends a fit is its proof, and nothing is sharpened then."""
+
 _APPROXIMATELY = 0.1
 _PRECISE = 3e-3
 """Change of the coefficients, relative to them and to the root of tol. With 1e-2, what L-BFGS left of them was up to
@@ -49,13 +52,14 @@ def precise(step: np.ndarray, w: np.ndarray, tol: float) -> bool:
     """Whether a step that is left changes the coefficients w so little that it need not be taken.
 
     F is 1-strongly convex: a suboptimality of tol may leave the root of 2 tol of the coefficients, where C is small.
+    Somebody who asks for a rough answer gets that.
     """
-    return bool(np.linalg.norm(step) <= _PRECISE * math.sqrt(tol) * np.linalg.norm(w))
+    return tol >= ROUGH or bool(np.linalg.norm(step) <= _PRECISE * math.sqrt(tol) * np.linalg.norm(w))
 
 
 def proves_coefficients(point: Point, tol: float) -> bool:
     """Whether what is proven of a point says the same, whatever step may be left."""
-    return math.sqrt(2.0 * point.bound) <= _PRECISE * math.sqrt(tol) * float(np.linalg.norm(point.w))
+    return tol >= ROUGH or math.sqrt(2.0 * point.bound) <= _PRECISE * math.sqrt(tol) * float(np.linalg.norm(point.w))
 
 
 def verdict(

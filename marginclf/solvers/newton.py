@@ -13,7 +13,7 @@ import numpy as np
 
 from ..objective import JointObjective, Objective, Point
 from .conjugate_gradients import last_step
-from .convergence import LITTLE, UNREPRESENTABLE, descends, precise, proves_coefficients, stuck, verdict
+from .convergence import LITTLE, ROUGH, UNREPRESENTABLE, descends, precise, proves_coefficients, stuck, verdict
 from .direction import Direction, newton_direction
 from .kronecker import Spread
 from .line_search import line_search, moved
@@ -51,14 +51,14 @@ def newton(
     start : Point
         Where to start.
     tol : float
-        Relative suboptimality at which to stop. Where the Hessian is factored, steps go on to rounding, so that the
-        result does not depend on the order of the rows; that takes one or two more.
+        Relative suboptimality at which to stop. Where the Hessian is factored and tol is below 1e-4, steps go on to
+        rounding, so that the result does not depend on the order of the rows; that takes one or two more.
     max_iter : int
         Largest number of iterations.
     to_rounding : bool, default=True
         Whether to go on after tol, and to doubt a small decrement; a rough optimum needs neither.
     """
-    spent, steps = 0, objective.steps(start.theta, tol)
+    spent, steps = 0, objective.steps(start.theta, tol, tol < ROUGH)
     if steps is not None:
         start, spent = _compiled(objective, steps, start, max_iter)
         if start.excess <= tol or spent == max_iter:
@@ -88,7 +88,7 @@ class _Run:
 
     def __init__(self, objective: Objective, start: Point, tol: float, max_iter: int, to_rounding: bool) -> None:
         self._objective, self._tol, self._max_iter = objective, tol, max_iter
-        self._to_rounding, self._factored = to_rounding, objective.direct
+        self._rough, self._to_rounding, self._factored = not to_rounding, to_rounding and tol < ROUGH, objective.direct
         # Where b costs passes of its own, it is moved to its minimum only where that is asked for.
         moves_b = self._factored or (objective.keeps_decisions and objective.n_outputs == 1)
         self._settled = objective.in_memory and moves_b
@@ -120,7 +120,7 @@ class _Run:
                 return Solution(point, Status.PROVEN, n_iter)
         direction = newton_direction(objective, point, tol=self._tol, spread=self._spread)
         looks = objective.in_memory or n_iter >= _PATIENCE
-        status = verdict(objective, point, direction, self._tol, rough=not self._to_rounding, looks=looks)
+        status = verdict(objective, point, direction, self._tol, rough=self._rough, looks=looks)
         ended = self._ended(direction, status, n_iter)
         if ended is not None:
             return ended
@@ -203,7 +203,7 @@ class _Run:
         if trial is None:
             trial = moved(objective, point, direction, 1.0, settled=settled, last=last)
         seen = trial.value <= point.value - _SUFFICIENT * direction.gain
-        if self._spread is not None and last_step(point.unreached(direction.gain), self._tol):
+        if self._spread is not None and last_step(point, point.unreached(direction.gain), self._tol):
             trial = objective.proven_by_step(point, trial, self._tol)
             if trial.excess <= self._tol:
                 return trial, True

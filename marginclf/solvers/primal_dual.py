@@ -31,7 +31,7 @@ from ..kernels import primal_dual as kernel
 from ..losses import MarginLoss
 from ..objective import FAR_MARGIN, JointObjective, Point
 from .augmented_lagrangian import certified
-from .convergence import proves_coefficients
+from .convergence import ROUGH, proves_coefficients
 from .row_system import RowSystem
 from .solution import Solution, Status
 
@@ -56,8 +56,8 @@ _CENTRED, _MORE = 0.1, 10.0
 the first s β goes to 0 long before the rows fit; without the second, hinge on iris with C = 100 goes nowhere in 60
 steps."""
 
-_SHORT = 0.1
-"""A step of the decision values, beside a margin of 1, that is short."""
+_SHORT, _MODERATE = 0.1, 1.0
+"""A step of the decision values, beside a margin of 1, that is short; and after which a rough answer may be proven."""
 
 _PROMISING = 10.0
 """½‖∂F/∂w‖² or the sum of all products, relative to tol, from which on it is worth a proof."""
@@ -119,7 +119,9 @@ class _Run:
         self._objective, self._system, self._start, self._tol = objective, system, start, tol
         n, k = len(system.weights), system.k
         self._loss = objective.loss.compiled_inverse()
-        self._to_rounding = objective.direct
+        self._to_rounding, self._rough = objective.direct, tol >= ROUGH
+        # Whether steps near the optimum are solved for more than the next point: for b, or to square what is left.
+        self._exact = not (self._rough and objective.loss.smooth)
         self._low, self._cap = ends(objective.loss)
         self._high = bool(np.isfinite(self._cap))
         self._bounds = self._low + self._high
@@ -155,6 +157,8 @@ class _Run:
         return self._ended(best, last)
 
     def _is_exact(self, point: Point) -> bool:
+        if self._rough:
+            return True
         if self._to_rounding:
             return point.suboptimality <= _ROUNDING[not self._objective.loss.smooth]
         return not self._objective.loss.smooth or proves_coefficients(point, self._tol)
@@ -178,7 +182,13 @@ class _Run:
         if not np.isfinite(right).all():
             return False
         try:
-            step = system.solve(right, self._q, self._beta, self._response, near=close)
+            step = system.solve(
+                right,
+                self._q,
+                self._beta,
+                self._response,
+                near=close and self._exact,
+            )
         except (ArithmeticError, np.linalg.LinAlgError):
             return False
         change = system.X @ step.T
@@ -219,7 +229,7 @@ class _Run:
     def _proven(self, *, last: bool) -> Point | None:
         """The point where it looks as if its bound was enough."""
         objective = self._objective
-        if not self._longest < _SHORT * (1.0 + 9.0 * last):
+        if not self._longest < (_MODERATE if last or self._rough else _SHORT):
             return None
         if not objective.loss.smooth:
             products = self._products()

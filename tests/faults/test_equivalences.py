@@ -190,7 +190,7 @@ def test_threads_and_repeats_change_no_bit(loss, kind, tried):
                 again = MarginLinearClassifier(loss, max_iter=6, n_jobs=n_jobs).fit(X, y)
                 np.testing.assert_array_equal(again.coef_, coef)
                 np.testing.assert_array_equal(again.intercept_, intercept)
-        # A fit never changes how many threads BLAS has.
+        # BLAS has as many threads as before.
         assert threadpool_info() == before
     tried(4)
 
