@@ -105,7 +105,7 @@ class JointObjective(InMemoryObjective):
         weights = passes.weights[rows] * scale if passes.weights.size > 1 else passes.weights[0] * scale
         shifts = passes.shifts[rows] if passes.shifts.size > 1 else None
         return JointObjective(
-            self.matrix.take(rows), self.loss, passes.codes[rows], weights, self.n_outputs,
+            self.rows_of_sample(rows), self.loss, passes.codes[rows], weights, self.n_outputs,
             penalty=self.penalty, fit_intercept=self.fit_intercept, shifts=shifts,
         )  # fmt: skip
 
