@@ -20,8 +20,10 @@ from marginclf.losses import (
     SmoothHinge,
     SquaredHinge,
     Tangent,
+    get_loss,
 )
-from marginclf.objective import Objective
+from marginclf.matrix import design_matrix
+from marginclf.objective import L2, BinaryObjective, Objective, signed_weights
 from marginclf.solvers import SOLVERS, newton_suits
 
 BOUNDED_BELOW = [case for case in LOSSES if not case.values[0].affine]
@@ -53,6 +55,18 @@ def test_solvers_agree(loss):
     solvers = [solver for solver in ("auto", *SOLVERS) if takes(solver, loss)]
     found = [fit(loss, X, Y, S, solver=solver, tol=1e-10)[0].objective_[0] for solver in solvers]
     np.testing.assert_allclose(found, found[0], rtol=1e-10)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "hinge"])
+def test_a_solver_that_there_is_not_is_not_another_one(loss, monkeypatch):
+    v = signed_weights(Y.astype(np.uint8), 1, 2, None, 1.0)
+    objective = BinaryObjective(design_matrix(X), get_loss(loss), v, penalty=L2(), fit_intercept=True)
+    how = {"tol": 1e-8, "max_iter": 100}
+    with pytest.raises(ValueError, match="unknown solver 'gradient': use 'auto' or one of 'lbfgs', 'newton', 'dual'"):
+        marginclf.solvers.solve(objective, objective.zeros(), solver="gradient", **how)
+    monkeypatch.setattr(marginclf.solvers, "SOLVERS", (*SOLVERS, "gradient"))
+    with pytest.raises(ValueError, match=r"'gradient' is in SOLVERS, and _in_memory of .* does not call it"):
+        marginclf.solvers.solve(objective, objective.zeros(), solver="gradient", **how)
 
 
 HARD = {

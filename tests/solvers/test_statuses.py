@@ -62,10 +62,12 @@ def test_max_iter_is_kept(solver):
         model, messages = fit("logistic", X, Y, S, C=100.0, solver=solver, max_iter=max_iter)
         assert model.n_iter_[0] == max_iter
         assert f"{max_iter} iterations" in messages[0]
-    enough, messages = fit("logistic", X, Y, S, C=100.0, solver=solver)
-    assert not messages
     # Coordinate ascent is not for data with few columns, and does all its sweeps.
-    assert 3 < enough.n_iter_[0] < (30 if solver != "dual" else 1000)
+    enough, messages = fit("logistic", X, Y, S, C=100.0, solver=solver, max_iter=1000)
+    assert not messages
+    assert 3 < enough.n_iter_[0] < 1000, (
+        "a fit that ends by itself needs more than the limits above, and less than this"
+    )
 
 
 def separable():
