@@ -221,7 +221,7 @@ def test_a_fit_changes_nothing_that_is_not_its_own(store, solver):
     model.decision_function(stored)
     assert [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest() for a in arrays] == before
     assert [a.flags.writeable for a in arrays] == flags
-    assert not sp.issparse(stored) or stored.nnz == len(stored.data)
+    assert not sp.issparse(stored) or stored.nnz == stored.data.size
 
 
 @pytest.mark.parametrize("names", [USUAL, pytest.param(OTHERS, marks=pytest.mark.slow)], ids=["usual", "slow"])
