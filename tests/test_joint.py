@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import scale
-from test_optimum import DISCIPLINED
+from test_optimum import disciplined
 
 from marginclf import MarginLinearClassifier
 from marginclf.losses import MarginLoss, get_loss
@@ -75,8 +75,7 @@ def by_cvxpy(loss, X, y, s, C, fit_intercept):
         rows = np.flatnonzero(y == j)
         others = [i for i in range(k) if i != j]
         below.append(t[rows] <= Z[rows, j] - cp.log_sum_exp(Z[rows][:, others], axis=1))
-    parameters = loss.get_params()
-    F = C * (s @ DISCIPLINED[loss.name](t, **parameters)) + 0.5 * cp.sum_squares(W)
+    F = C * (s @ disciplined(loss, t)) + 0.5 * cp.sum_squares(W)
     problem = cp.Problem(cp.Minimize(F), [*below, *([cp.sum(b) == 0] if fit_intercept else [b == 0])])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -86,7 +85,7 @@ def by_cvxpy(loss, X, y, s, C, fit_intercept):
 
 def test_which_losses_have_a_joint_form():
     without = {loss.name for _, loss in LOSS_CASES if loss.why_not_joint() is not None}
-    assert without == WITHOUT_JOINT_FORM, "the list in references.py, which the tests are parametrised over"
+    assert without == WITHOUT_JOINT_FORM, "this is the list of tests/references.py: change it there"
 
 
 @pytest.mark.parametrize("kind", [np.asarray, np.asfortranarray, sparse.csr_matrix], ids=["C", "F", "CSR"])

@@ -55,13 +55,20 @@ DISCIPLINED = {
 """The losses in the grammar of cvxpy; those that vanish slowly as a smallest value over one more variable a row."""
 
 
-def by_cvxpy(loss, X, y, s, C, fit_intercept):
+def disciplined(loss, m):
+    """The loss at margins in the grammar of cvxpy."""
     if loss.name not in DISCIPLINED:
-        pytest.fail(f"the convex loss {loss.name!r} has no form for cvxpy: add one to DISCIPLINED, from its source")
+        pytest.fail(
+            f"the convex loss {loss.name!r} has no form for cvxpy: add one to DISCIPLINED in tests/test_optimum.py"
+        )
+    return DISCIPLINED[loss.name](m, **loss.get_params())
+
+
+def by_cvxpy(loss, X, y, s, C, fit_intercept):
     w, b = cp.Variable(X.shape[1]), cp.Variable()
     margins = cp.multiply(2 * y - 1, X @ w + b)
     constraints = [] if fit_intercept else [b == 0]
-    F = C * cp.sum(cp.multiply(s, DISCIPLINED[loss.name](margins, **loss.get_params()))) + cp.sum_squares(w) / 2
+    F = C * cp.sum(cp.multiply(s, disciplined(loss, margins))) + cp.sum_squares(w) / 2
     problem = cp.Problem(cp.Minimize(F), constraints)
     problem.solve(solver=cp.CLARABEL)
     return w.value, float(b.value), problem.value

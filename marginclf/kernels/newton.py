@@ -35,7 +35,7 @@ _ROUNDING, _HIDDEN = 4.0 * 2.0**-52, 1e-13
 _PROMISING = 2.0
 """Bound, relative to tol, up to which b is moved to its minimum, for a proof."""
 
-_TRIES = 60
+_TRIES = 200
 
 
 # These have one caller and are compiled once: called from several kernels they would have to be inlined by force, for
@@ -95,18 +95,19 @@ def _shortest(z, change, linear, quadratic, t, low, high, b, v, address, paramet
 
 @inner(**_SUMS)
 def _settled(z, b, v, address, parameters, work, r, c, state):
-    """The b at the minimum of the loss, with everything there; from b, where everything is known."""
+    """The b at the minimum of the loss, with everything there, and whether it is; from b, where everything is known."""
     low, high, reach, width = -math.inf, math.inf, 1.0, math.inf
     for tries in range(_TRIES):
         slope = state[SLOPE]
+        if abs(slope) <= _ROUNDING * state[SCALE]:
+            return b, True
         low, high = (b, high) if slope < 0.0 else (low, b)
         proposal, reach, width = next_place(tries, b, slope, state[CURVATURE], low, high, reach, width)
-        still = proposal == b or proposal == low or proposal == high or math.isnan(proposal)
-        if abs(slope) <= _ROUNDING * state[SCALE] or still:
-            break
+        if proposal == b or proposal == low or proposal == high:
+            return b, True
         b = proposal
         _look(z, b, v, address, parameters, work, r, c, state)
-    return b
+    return b, False
 
 
 @inner(**_SUMS)
@@ -224,8 +225,9 @@ def newton_steps(
             promising = bound <= _PROMISING * tol * measure or most == 0 or final or not state[CURVATURE] > 0.0
             if settled or not promising:
                 break
-            theta[d] = _settled(z, theta[d], v, address, parameters, work, r, c, state)
-            settled = True
+            theta[d], settled = _settled(z, theta[d], v, address, parameters, work, r, c, state)
+            if not settled:
+                return
         state[SETTLED] = 1.0 if settled else 0.0
         reached = settled and bound <= tol * measure
         final = final or (reached and not to_rounding)

@@ -11,10 +11,16 @@ A storage has to have
     squares(rows, start, n, r, g)                 g += Σ_i r[i] x_(start+i)², elementwise
     copy(rows, start, n, centre, out)             out[j, i] = x_(start+i, j) − centre_j
 
-and, where it can do better for K columns of coefficients than one after the other, ``forward_all``, ``backward_all``
-and ``squares_all``, with W of shape (K, d), or, if it is ``by_column``, of shape (d, P) with P the next multiple of
-``LANES`` above K. ``ahead`` is how many rows further on memory is asked for rows, 0 for nothing. The functions for K
-columns get the work space of :func:`work_rows`; none of them may allocate, for nobody would hear of a failure.
+and, where it can do better for K columns of coefficients than one after the other,
+
+    forward_all(rows, start, n, w, b, z, work)    z[k, i] = x_(start+i) · w_k + b_k
+    backward_all(rows, start, n, r, g, work)      g_k += Σ_i r[k, i] x_(start+i)
+    squares_all(rows, start, n, r, g, work)       g_k += Σ_i r[k, i] x_(start+i)²
+
+with w and g of shape (K, d), or, if it is ``by_column``, which needs all three, of shape (d, P) with P the next
+multiple of ``LANES`` from K on: w is zero beyond K, and g has to stay so. Of each row of z and r the first n are used.
+``ahead`` is how many rows further on memory is asked for rows, 0 for nothing. ``work`` points to :func:`work_rows`
+vectors over the block, of any content; no function may allocate, for nobody would hear of a failure.
 """
 
 from __future__ import annotations
@@ -54,7 +60,8 @@ class Storage(NamedTuple):
     name : str
         Tells its compiled functions from those of others.
     view : function
-        ``view(data, indices, indptr, n, d)`` makes of three pointers and the shape what the functions take as rows.
+        ``view(data, indices, indptr, n, d)`` makes of three pointers and the shape what the functions take as rows. It
+        gets no parameters: one that has some closes over them, and they have to be in the name.
     functions : dict of str to function
         The functions above, by their names.
     by_column : bool
@@ -75,7 +82,8 @@ class StoredRows:
     storage : Storage
         What the arrays are.
     arrays : tuple of ndarray
-        The data; the indices and where rows or columns start, unsigned, where there are any. They are kept alive.
+        At most three: the data; the indices and where rows or columns start, unsigned, where there are any. They are
+        kept alive.
     shape : tuple of int
         Rows n and columns d.
     """

@@ -281,7 +281,10 @@ class DesignMatrix:
         raise NotImplementedError
 
     def take(self, rows: np.ndarray) -> DesignMatrix:
-        """Some of the rows, in the same storage, for one thread."""
+        """Some of the rows, for one thread, in a storage whose ``by_column`` is that of this one.
+
+        θ of a sample is θ of all rows: its coefficients have to lie as they do here.
+        """
         raise NotImplementedError
 
     def copy_rows(self, part: slice, out: np.ndarray) -> None:

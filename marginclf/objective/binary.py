@@ -86,7 +86,7 @@ class BinaryObjective(InMemoryObjective):
 
     def sample(self, rows: np.ndarray, scale: np.ndarray) -> BinaryObjective:
         return BinaryObjective(
-            self.matrix.take(rows), self.loss, self.v[rows] * scale,
+            self.rows_of_sample(rows), self.loss, self.v[rows] * scale,
             penalty=self.penalty, fit_intercept=self.fit_intercept,
         )  # fmt: skip
 

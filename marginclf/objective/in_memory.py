@@ -46,6 +46,14 @@ class InMemoryObjective(Objective):
         )  # fmt: skip
         self.matrix = matrix
 
+    def rows_of_sample(self, rows: np.ndarray) -> DesignMatrix:
+        """Some of the rows, as :meth:`~marginclf.matrix.DesignMatrix.take` makes them."""
+        found = self.matrix.take(rows)
+        assert found.rows.storage.by_column == self.matrix.rows.storage.by_column, (
+            f"{type(self.matrix).__name__}.take must keep by_column of the storage: θ of a sample is θ of all rows"
+        )
+        return found
+
     @property
     def row_weights(self) -> np.ndarray:
         """C s, of shape (n,)."""

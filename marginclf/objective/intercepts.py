@@ -18,20 +18,42 @@ _STEPS, _BACKTRACKS = 50, 40
 _NEARLY = 1e-12
 """Relative decrement whose step is the last: it leaves about its square."""
 
+_SHORT = 1e-3
+"""A step that is longer is looked at, whatever its decrement: curvatures may be others at its end."""
 
-def minimised(see: Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]], b: np.ndarray) -> np.ndarray:
+_ROUNDING = 1e-10
+"""Relative decrement of the last step, where that lowers nothing, up to which it is rounding that ends the steps."""
+
+
+def minimised(
+    see: Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]], b: np.ndarray
+) -> tuple[np.ndarray, bool]:
     """Newton's method for the intercepts alone; ``see(b)`` returns value, slopes and Hessian.
 
     The last step is that whose decrement is next to nothing, relative to the value: it leaves about its square.
+
+    Returns
+    -------
+    b : ndarray of shape (K,)
+        Their minimum, with a mean of 0, or how far the steps came.
+    reached : bool
+        Whether it is the minimum. Nothing is proven elsewhere.
     """
     b = b - b.mean()
     value, slope, hessian = see(b)
     for _ in range(_STEPS):
         step = shortened(intercept_step(slope, hessian), b)
         decrement = -0.5 * float(slope @ step)
-        if not decrement > _NEARLY * abs(value):
+        if decrement < 0.0:
+            # All rows are far from their bends, and a Hessian of rounding errors leads uphill; the slope is right.
+            downhill = shortened(slope.mean() - slope, b)
+            if -0.5 * float(slope @ downhill) > _NEARLY * abs(value):
+                step, decrement = downhill, -0.5 * float(slope @ downhill)
+        if not decrement > 0.0:
+            return b, True
+        if decrement <= _NEARLY * abs(value) and np.abs(step).max() <= _SHORT:
             # What this step leaves is the square of that.
-            return b + step if decrement > 0.0 else b
+            return b + step, True
         for _ in range(_BACKTRACKS):
             found = see(b + step)
             if found[0] <= value:
@@ -43,7 +65,7 @@ def minimised(see: Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]],
         b = b + step
         if not value < last:
             break
-    return b
+    return b, decrement <= _ROUNDING * abs(value)
 
 
 def at_zero(
@@ -62,7 +84,7 @@ def at_zero(
     if not free:
         return see(np.zeros(k))[0], np.zeros(k)
     # That is where the logistic loss has its minimum, and others that are curved not far from there.
-    b = minimised(see, np.log(np.maximum(weights / weights.sum(), _RAREST)) if curved else np.zeros(k))
+    b, _ = minimised(see, np.log(np.maximum(weights / weights.sum(), _RAREST)) if curved else np.zeros(k))
     return see(b)[0], b
 
 

@@ -105,7 +105,7 @@ class JointObjective(InMemoryObjective):
         weights = passes.weights[rows] * scale if passes.weights.size > 1 else passes.weights[0] * scale
         shifts = passes.shifts[rows] if passes.shifts.size > 1 else None
         return JointObjective(
-            self.matrix.take(rows), self.loss, passes.codes[rows], weights, self.n_outputs,
+            self.rows_of_sample(rows), self.loss, passes.codes[rows], weights, self.n_outputs,
             penalty=self.penalty, fit_intercept=self.fit_intercept, shifts=shifts,
         )  # fmt: skip
 
@@ -158,15 +158,15 @@ class JointObjective(InMemoryObjective):
 
     def at(self, theta: np.ndarray) -> JointPoint:
         if not (self.fit_intercept and self.loss.convex):
-            point = self.evaluate(theta)
+            point, reached = self.evaluate(theta), True
         elif self.keeps_decisions:
             return self.settle(self.evaluate(theta), 0.0, 0.0)
         else:
             w, b = self.split(theta)
             theta = theta.copy()
-            self.b(theta)[...] = minimised(lambda b: self.passes.intercepts(self.compiled, w, b), b)
+            self.b(theta)[...], reached = minimised(lambda b: self.passes.intercepts(self.compiled, w, b), b)
             point = self.evaluate(theta)
-        point.settled = True
+        point.settled = reached
         return point
 
     def settle(self, point: Point, enough: float, mean: float) -> JointPoint:
@@ -181,10 +181,10 @@ class JointObjective(InMemoryObjective):
             return value, slope, passes.between(rows)
 
         theta = point.theta.copy()
-        self.b(theta)[...] = b = minimised(see, before)
-        value, _ = passes.weighed(self.compiled, z, b - before, rows)
+        self.b(theta)[...], reached = minimised(see, before)
+        value, _ = passes.weighed(self.compiled, z, self.b(theta) - before, rows)
         gradient = passes.gradient(self.compiled, *self.split(theta), rows)
-        return self._point(theta, value, gradient, rows, settled=True)
+        return self._point(theta, value, gradient, rows, settled=reached)
 
     def length_to_minimum(
         self, point: Point, step: np.ndarray, *, full: Point | None = None, beyond: bool = False

@@ -1,4 +1,4 @@
-"""The penalty of the coefficients: what solvers and proofs may ask of it."""
+"""The penalty of the coefficients: what solvers and proofs may ask of it. It is quadratic, so far."""
 
 from __future__ import annotations
 
@@ -9,33 +9,52 @@ import numpy as np
 
 
 class Penalty(Protocol):
-    """A convex penalty of the coefficients w, a vector in the order of θ, least at 0.
+    """A quadratic penalty ½ Σ_j λ_j w_j² of the coefficients w, a vector in the order of θ.
+
+    Solvers and proofs take no other yet. They take the gradient at a step for the product with the Hessian,
+    ``diagonal`` for the Hessian, the value at 0 for 0, and the conjugate of ∂F/∂w for a bound on F − F*, which holds of
+    quadratic penalties alone. Of any convex one it is penalty(w) + penalty*(−∂L/∂w) + ∂L/∂w · w, L being F without it.
 
     Attributes
     ----------
+    weights : float or ndarray of shape (n_features,)
+        λ, one number for all features or one for each.
+    diagonal : float or ndarray
+        λ of each entry of w, or one number for all.
     strong_convexity : float
-        The largest μ with which it is μ-strongly convex; 0 where a feature is not penalised.
+        The largest μ with which it is μ-strongly convex, min λ; 0 where a feature is not penalised.
+    uniform : bool
+        Whether it is ½‖w‖² or nothing.
     smooth : bool
-        Whether it has a gradient everywhere.
+        Whether it has a gradient everywhere. Not asked for yet.
     """
 
+    weights: float | np.ndarray
+    diagonal: float | np.ndarray
     strong_convexity: float
+    uniform: bool
     smooth: bool
+
+    def __bool__(self) -> bool:
+        """Whether it penalises any feature."""
+
+    def laid_out(self, shape: tuple[int, int], *, by_column: bool) -> Self:
+        """The same for coefficients of a shape, (K, d) or, ``by_column``, (d, P): an objective asks for it once."""
 
     def value(self, w: np.ndarray) -> float:
         """What it adds to F."""
 
     def gradient(self, w: np.ndarray) -> np.ndarray:
-        """Of its smooth part."""
-
-    def prox(self, w: np.ndarray, step: float) -> np.ndarray:
-        """argmin_u penalty(u) + ‖u − w‖²/(2 step)."""
-
-    def subgradient_distance(self, w: np.ndarray, g: np.ndarray) -> np.ndarray:
-        """How far −g is from the subdifferential at w, entry by entry."""
+        """Of w, and the product of the Hessian with w as well."""
 
     def conjugate(self, g: np.ndarray) -> float:
         """sup_w g·w − penalty(w)."""
+
+    def prox(self, w: np.ndarray, step: float) -> np.ndarray:
+        """argmin_u penalty(u) + ‖u − w‖²/(2 step). No solver asks for it: it is for penalties with a kink, to come."""
+
+    def subgradient_distance(self, w: np.ndarray, g: np.ndarray) -> np.ndarray:
+        """How far −g is from the subdifferential at w, entry by entry. For penalties with a kink, as the last."""
 
 
 class L2:

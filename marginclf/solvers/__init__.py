@@ -21,6 +21,9 @@ from .solution import Solution, Status
 SOLVERS = ("lbfgs", "newton", "dual")
 """The solvers that a user can name, beside "auto"."""
 
+_PRIMAL = ("auto", "newton", "lbfgs")
+"""Those for which others stand: the augmented Lagrangian where there is a kink, and each other over rows in parts."""
+
 _PATIENCE = 300
 """Iterations of L-BFGS after which Newton's method takes on; for two classes fewer, by the price of its Hessians."""
 
@@ -61,7 +64,11 @@ def solve(
     ------
     OverflowError
         If the gradient at zero, its square, the Hessian or the solution overflows.
+    ValueError
+        If there is no such solver, or it needs other weights of the penalty, or rows in memory.
     """
+    if solver not in ("auto", *SOLVERS):
+        raise ValueError(f"unknown solver {solver!r}: use 'auto' or one of {', '.join(map(repr, SOLVERS))}")
     _require_weights(objective, solver)
     how: dict[str, Any] = {"tol": tol, "max_iter": max_iter}
     try:
@@ -88,6 +95,8 @@ def solve(
 
 def _by_parts(objective: Objective, start: Point, *, solver: str, tol: float, max_iter: int) -> Solution[Point]:
     """Where a look at the rows is a round: second derivatives that come with it double the correct digits."""
+    if solver not in _PRIMAL:
+        raise ValueError(f"solver={solver!r} needs the rows in memory, and they are in parts; use solver='auto'")
     if not objective.loss.smooth:
         return augmented_lagrangian(objective, start, tol=tol, max_iter=max_iter, solve=solve)
     method = newton if objective.direct and solver != "lbfgs" else lbfgs
@@ -107,7 +116,7 @@ def _in_memory(
         return _finished(objective, start, first, tol=tol, max_iter=max_iter)
     if solver == "auto" and not objective.preconditioned and primal_dual_suits(objective):
         return _by_primal_dual(objective, start, tol=tol, max_iter=max_iter)
-    if not objective.loss.smooth:
+    if not objective.loss.smooth and solver in _PRIMAL:
         of_two: Any = objective
         found = dual_active_set(of_two, tol=tol, max_iter=max_iter, seed=seed) if k == 1 and solver == "auto" else None
         return found or augmented_lagrangian(objective, start, tol=tol, max_iter=max_iter)
@@ -116,7 +125,11 @@ def _in_memory(
         return newton(objective, start, tol=tol, max_iter=max_iter)
     if solver == "lbfgs":
         return lbfgs(objective, start, tol=tol, max_iter=max_iter)
-    return _by_lbfgs(objective, start, start, 0, tol=tol, max_iter=max_iter)
+    if solver == "auto":
+        return _by_lbfgs(objective, start, start, 0, tol=tol, max_iter=max_iter)
+    raise ValueError(
+        f"solver={solver!r} is in SOLVERS, and _in_memory of marginclf/solvers/__init__.py does not call it"
+    )
 
 
 def _by_lbfgs(

@@ -53,8 +53,25 @@ def pickles():
     return sorted(FOLDER.glob("*.pkl"))
 
 
+def stored():
+    return json.loads(FILE.read_text(encoding="utf-8"))
+
+
+def _line(case, line):
+    return f"{json.dumps(name(*case))}: {json.dumps(line)}"
+
+
+def write_missing():
+    """The cases that the file does not have; the lines of the others stay as they are, and those of no case go."""
+    known = stored()
+    missing = [case for case in cases() if name(*case) not in known]
+    lines = [_line(case, known.get(name(*case)) or summary(fit(*case))) for case in cases()]
+    FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    return [name(*case) for case in missing]
+
+
 def write():
-    lines = [f"{json.dumps(name(*case))}: {json.dumps(summary(fit(*case)))}" for case in cases()]
+    lines = [_line(case, summary(fit(*case))) for case in cases()]
     FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     if "dev" in marginclf.__version__:
         return  # only what was released has to load for ever

@@ -2,22 +2,13 @@
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
+from storages import SLOW, storages
 
 from marginclf.losses import Logistic, SmoothHinge
 from marginclf.matrix import design_matrix
 from marginclf.objective import signed_weights
 
-STORAGES = {
-    "C": np.ascontiguousarray,
-    "F": np.asfortranarray,
-    "C-float32": lambda X: np.ascontiguousarray(X, dtype=np.float32),
-    "csr": sp.csr_array,
-    "csc": sp.csc_array,
-}
-EVERY_STORAGE = pytest.mark.parametrize(
-    "storage", [pytest.param(name, marks=[pytest.mark.slow] * (name == "C-float32")) for name in STORAGES]
-)
+EVERY_STORAGE = pytest.mark.parametrize("storage", storages(slow=(*SLOW, "C-float32")))
 
 
 @EVERY_STORAGE
@@ -26,7 +17,7 @@ def test_one_pass_is_many(storage, weighted):
     """Around what goes four, or two, at a time: rows, classes and columns."""
     for n, d, n_classes in [(1, 1, 3), (5, 7, 3), (257, 3, 4), (1001, 130, 5), (70, 20, 9), (2050, 5, 2)]:
         rng = np.random.default_rng([n, d, n_classes])
-        X = STORAGES[storage](np.float32(rng.normal(size=(n, d))).astype(float))
+        X = storage(np.float32(rng.normal(size=(n, d))).astype(float))
         codes = rng.integers(0, n_classes, n).astype(np.uint8)
         weights = rng.uniform(size=n) * (rng.random(n) < 0.8) if weighted else None
         w, b = rng.normal(size=(n_classes, d)) / d, rng.normal(size=n_classes)
@@ -47,7 +38,7 @@ def test_one_pass_is_many(storage, weighted):
 def test_the_same_bits_for_any_number_of_threads(storage):
     rng = np.random.default_rng(7)
     n, d, n_classes = 20_011, 30, 5
-    X = STORAGES[storage](rng.normal(size=(n, d)))
+    X = storage(rng.normal(size=(n, d)))
     codes = rng.integers(0, n_classes, n).astype(np.uint8)
     w, b, found = rng.normal(size=(n_classes, d)), rng.normal(size=n_classes), []
     for n_jobs in (1, 2, 3):

@@ -3,25 +3,15 @@
 import numpy as np
 import pytest
 from references import JOINT, mp, reference
-from scipy import sparse
+from storages import SLOW, STORAGES, storages
 
 from marginclf.losses import get_loss
 from marginclf.matrix import design_matrix
 from marginclf.matrix.joint import pairs
 from marginclf.objective import L2, JointObjective
 
-KINDS = {
-    "C": np.asarray,
-    "F": np.asfortranarray,
-    "CSR": sparse.csr_matrix,
-    "C32": lambda X: np.asarray(X, dtype=np.float32),
-    "CSC": sparse.csc_matrix,
-    "CSR32": lambda X: sparse.csr_matrix(X.astype(np.float32)),
-}
-# Each compiles its functions anew; fits of float32 are in test_joint.py of the folder above and in test_onnx.py.
-STORAGE = pytest.mark.parametrize(
-    "kind", [pytest.param(kind, id=name, marks=[pytest.mark.slow] * ("32" in name)) for name, kind in KINDS.items()]
-)
+# Fits of float32 are in test_joint.py of the folder above and in test_onnx.py.
+STORAGE = pytest.mark.parametrize("kind", storages(slow=(*SLOW, "C-float32")))
 # Fewer and more classes than lanes, more rows than a block and than a chunk, short rows and long ones.
 SHAPES = pytest.mark.parametrize(("n", "d", "k"), [(50, 3, 3), (300, 7, 5), (1500, 40, 4), (700, 33, 9)])
 
@@ -104,7 +94,7 @@ def test_one_pass_is_the_formula(kind, n, d, k, weighted):
 
 
 # What a storage adds to them is tested by a pass above and by the diagonal below: here, the two forms of coefficients.
-@pytest.mark.parametrize("kind", [KINDS["C"], KINDS["CSR"]], ids=["C", "CSR"])
+@pytest.mark.parametrize("kind", [STORAGES["C"], STORAGES["csr"]], ids=["C", "csr"])
 @SHAPES
 @pytest.mark.parametrize("loss", ["logistic", "smooth_hinge"])
 def test_second_derivatives(kind, n, d, k, loss):
@@ -194,7 +184,7 @@ def test_the_hessian_product_in_many_digits():
     np.testing.assert_allclose(product_b, exact[:, 2], atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", [KINDS[k] for k in ("C", "F", "CSR", "CSC")], ids=["C", "F", "CSR", "CSC"])
+@pytest.mark.parametrize("kind", [case for case in storages() if "-" not in case.id])
 def test_the_same_bits_for_any_number_of_threads(kind):
     found = []
     for n_jobs in (1, 2, 3):

@@ -2,47 +2,25 @@
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from references import LOSSES, usually
+from storages import SLOW, STORAGES, storages
 
 from marginclf.kernels import rows as passes
 from marginclf.kernels.block import BLOCK_ROWS, scratch
 from marginclf.losses import Exponential, Logistic, SquaredHinge, Tangent
 from marginclf.matrix import design_matrix
 
-STORAGES = {
-    "dense-C-float64": lambda X: np.ascontiguousarray(X),
-    "dense-C-float32": lambda X: np.ascontiguousarray(X, dtype=np.float32),
-    "dense-F-float64": lambda X: np.asfortranarray(X),
-    "dense-F-float32": lambda X: np.asfortranarray(X, dtype=np.float32),
-    "csr-int32-float64": lambda X: _sparse(X, np.int32, np.float64),
-    "csr-int32-float32": lambda X: _sparse(X, np.int32, np.float32),
-    "csr-int64-float64": lambda X: _sparse(X, np.int64, np.float64),
-    "csc-int32-float64": lambda X: _sparse(X, np.int32, np.float64, sp.csc_array),
-    "csc-int32-float32": lambda X: _sparse(X, np.int32, np.float32, sp.csc_array),
-    "csc-int64-float64": lambda X: _sparse(X, np.int64, np.float64, sp.csc_array),
-}
-# Each compiles its functions anew: those that differ from another in one type only are for the slow tests.
-SLOW = "dense-F-float32", "csr-int32-float32", "csr-int64-float64", "csc-int32-float32", "csc-int64-float64"
-EVERY_STORAGE = pytest.mark.parametrize(
-    "storage", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in STORAGES]
-)
+EVERY_STORAGE = pytest.mark.parametrize("storage", storages())
 
 # Around what is unrolled (4 rows), the block (256 rows) and the chunks below.
 SIZES = [(n, d) for n in (1, 3, 4, 5, 255, 256, 257, 1000) for d in (1, 2, 7, 30)]
 
 
-def _sparse(X, index, dtype, container=sp.csr_array):
-    X = container(X.astype(dtype))
-    X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
-    return X
-
-
 def stored(storage, X):
     """The rows of X as the passes take them; the arrays live as long as this."""
-    return design_matrix(STORAGES[storage](X.copy())).rows
+    return design_matrix(storage(X.copy())).rows
 
 
 class Problem:
@@ -104,7 +82,7 @@ def test_evaluate_at_every_size(storage):
 @pytest.mark.parametrize("loss", usually(LOSSES))
 def test_evaluate_every_loss(loss):
     p = Problem(301, 7)
-    sums, gradients = evaluate(stored("dense-C-float64", p.X), p, loss)
+    sums, gradients = evaluate(stored(STORAGES["C"], p.X), p, loss)
     (totals, gradient), (scales, gradient_scale) = expected(p, loss)
     # The margins differ in their last bits from those of NumPy; a gamma of 1e-3 makes that 1e3 times larger.
     assert (np.abs(sums[0] - totals) <= 1e-11 * scales).all()
@@ -150,7 +128,7 @@ def test_products(storage):
 
 @pytest.mark.parametrize(
     "storage",
-    ["dense-C-float32", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW if name.endswith("32"))],
+    [case for case in storages() if case.id.endswith("32")],
 )
 def test_squares_of_float32_do_not_overflow(storage):
     X = np.array([[1e30, 1e-30], [0.0, 3e38]])
@@ -242,7 +220,7 @@ def test_pointwise():
 )
 def test_gradient_and_products_agree_with_each_other(storage, n, d, chunk_rows, seed):
     p = Problem(n, d, seed)
-    rows = stored(storage, p.X)
+    rows = stored(STORAGES[storage], p.X)
     chunks = chunks_of(n, chunk_rows)
     sums, gradients = evaluate(rows, p, Logistic(), chunk_rows)
     # The same by three passes: product, pointwise, transposed product.

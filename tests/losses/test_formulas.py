@@ -116,7 +116,11 @@ def test_block_against_point(loss):
     block = np.array(loss.evaluate(m))
     plain = np.array([loss.point(margin) for margin in m.tolist()]).T
     if loss.name not in FUSED:
-        assert block.tobytes() == plain.tobytes()
+        assert block.tobytes() == plain.tobytes(), (
+            f"the compiled block of {loss.name!r} rounds otherwise than Python. If its formula adds a product to "
+            "something, which may be done with one rounding, add its name to FUSED in tests/losses/test_formulas.py; "
+            "otherwise a function that it calls is at fault"
+        )
         return
     ref = reference(loss)
     for row, column in np.argwhere(block != plain):

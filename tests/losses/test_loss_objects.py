@@ -1,7 +1,10 @@
 """Losses as objects: found by name, checked, compared, copied."""
 
 import copy
+import importlib
 import pickle
+import pkgutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,7 +32,7 @@ from marginclf.losses import (
     get_loss,
 )
 
-# The table of the catalogue, by hand.
+# The table of the catalogue, by hand: names are a promise to users, and do not change because a class does.
 NAMES = {
     Logistic: ["logistic", "log_loss", "softplus", "cross_entropy"],
     Linear: ["linear", "unhinged"],
@@ -61,13 +64,39 @@ def test_names_and_aliases(cls, name):
     assert loss.get_params() == DEFAULTS.get(cls, {})
 
 
+def test_names_are_those_of_the_table():
+    found = {cls: [cls.name, *cls.aliases] for cls in catalogue().values()}
+    assert found == NAMES, (
+        "the catalogue and NAMES of this file differ: add the class of a new loss, and its names, there"
+    )
+
+
+def written():
+    """Every class of the package that is a loss by itself, whether something lists it or not."""
+    modules = [
+        importlib.import_module(f"{losses.__name__}.{info.name}") for info in pkgutil.iter_modules(losses.__path__)
+    ]
+    found = {value for module in modules for value in vars(module).values() if isinstance(value, type)}
+    return {cls for cls in found if issubclass(cls, MarginLoss) and cls.name and cls.__module__.startswith("marginclf")}
+
+
 def test_catalogue_is_complete_and_public():
-    assert catalogue() == {names[0]: cls for cls, names in NAMES.items()}
-    for cls in NAMES:
-        assert getattr(losses, cls.__name__) is cls
-        assert cls.__name__ in losses.__all__
-        assert cls.formula
-        assert cls.source
+    assert set(catalogue().values()) == written(), "a loss of marginclf/losses/ is missing in _CLASSES of registry.py"
+    for cls in catalogue().values():
+        name = cls.__name__
+        assert getattr(losses, name, None) is cls, f"import {name} in marginclf/losses/__init__.py"
+        assert name in losses.__all__, f"add {name!r} to __all__ of marginclf/losses/__init__.py"
+        assert cls.formula, f"{name}.formula is empty: the LaTeX that the table of the losses shows"
+        assert cls.source, f"{name}.source is empty: who wrote of it, and when"
+
+
+@pytest.mark.parametrize("loss", catalogue().values(), ids=lambda cls: cls.name)
+def test_pages_that_are_written_by_hand_name_every_loss(loss):
+    root = Path(__file__).parents[2]
+    listed = (root / "docs" / "api.rst").read_text(encoding="utf-8").split()
+    assert loss.__name__ in listed, f"add {loss.__name__} to the losses of docs/api.rst"
+    named = (root / "README.md").read_text(encoding="utf-8").split("The losses:")[1].split("\n\n")[0]
+    assert f"`{loss.name}`" in named, f"add `{loss.name}` to the losses of README.md"
 
 
 def test_objects_are_taken_as_they_are():
@@ -152,7 +181,7 @@ def test_ends_of_the_ranges(loss, in_range):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_copies_are_equal_and_separate(loss):
     copies = [clone(loss), copy.deepcopy(loss), copy.copy(loss), pickle.loads(pickle.dumps(loss))]
-    namespace = {cls.__name__: cls for cls in NAMES}
+    namespace = {cls.__name__: cls for cls in catalogue().values()}
     copies.append(eval(repr(loss), namespace))
     for other in copies:
         assert other is not loss

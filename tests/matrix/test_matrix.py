@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 from problems import draw, fit
 from references import LOSSES, usually
+from storages import SLOW, STORAGES, compressed, storages
 
 from marginclf.kernels.gram import GRAM_COLUMNS, GRAM_ROWS
 from marginclf.losses import Logistic, SquaredHinge
@@ -50,15 +51,9 @@ def misaligned(X):
     return view
 
 
-def compressed(X, index=np.int32, container=sp.csr_array, dtype=np.float64):
-    found = container(X.astype(dtype))
-    found.indices, found.indptr = found.indices.astype(index), found.indptr.astype(index)
-    return found
-
-
 def unsorted_with_duplicates(X, container=sp.csr_array):
     """Each entry in two halves, columns (or rows) in descending order."""
-    parts = compressed(X, container=container)
+    parts = container(X)
     indices, data = [], []
     for start, stop in zip(parts.indptr, parts.indptr[1:], strict=False):
         for k in reversed(range(start, stop)):
@@ -70,19 +65,10 @@ def unsorted_with_duplicates(X, container=sp.csr_array):
 
 
 USED_AS_THEY_ARE = {
-    "C": np.ascontiguousarray,
-    "F": np.asfortranarray,
-    "C-float32": lambda X: np.ascontiguousarray(X, dtype=np.float32),
-    "F-float32": lambda X: np.asfortranarray(X, dtype=np.float32),
+    **STORAGES,
     "read-only": read_only,
-    "csr_array": compressed,
-    "csr_matrix": lambda X: compressed(X, container=sp.csr_matrix),
-    "csr-int64": lambda X: compressed(X, index=np.int64),
-    "csr-float32": lambda X: compressed(X, dtype=np.float32),
-    "csc_array": lambda X: compressed(X, container=sp.csc_array),
-    "csc_matrix": lambda X: compressed(X, container=sp.csc_matrix),
-    "csc-int64": lambda X: compressed(X, index=np.int64, container=sp.csc_array),
-    "csc-float32": lambda X: compressed(X, container=sp.csc_array, dtype=np.float32),
+    "csr_matrix": compressed(sp.csr_matrix),
+    "csc_matrix": compressed(sp.csc_matrix),
 }
 COPIED = {
     "strided": strided,
@@ -91,13 +77,9 @@ COPIED = {
     "csr-not-canonical": unsorted_with_duplicates,
     "csc-not-canonical": lambda X: unsorted_with_duplicates(X, sp.csc_array),
 }
-# Each compiles the functions of its storage anew, and differs from another in one type only.
-SLOW = "F-float32", "csr-int64", "csr-float32", "csc_matrix", "csc-int64", "csc-float32"
-USUAL = [name for name in (*USED_AS_THEY_ARE, *COPIED) if name not in SLOW]
-STORAGES = pytest.mark.parametrize(
-    "store",
-    [pytest.param(f, id=k, marks=[pytest.mark.slow] * (k in SLOW)) for k, f in {**USED_AS_THEY_ARE, **COPIED}.items()],
-)
+OTHERS = (*SLOW, "csc_matrix")
+USUAL = [name for name in (*USED_AS_THEY_ARE, *COPIED) if name not in OTHERS]
+EVERY_STORAGE = pytest.mark.parametrize("store", storages(slow=OTHERS, more={**USED_AS_THEY_ARE, **COPIED}))
 
 
 def buffers(X):
@@ -112,7 +94,7 @@ def assert_near(found, expected, scale):
     assert (np.abs(found - expected) <= 1e-13 * scale).all()
 
 
-@STORAGES
+@EVERY_STORAGE
 def test_products(store):
     A, X = np.abs(values()), values()
     rng = np.random.default_rng(31)
@@ -127,7 +109,7 @@ def test_products(store):
     assert digest(stored) == before
 
 
-@STORAGES
+@EVERY_STORAGE
 @pytest.mark.parametrize("sign", [1.0, -1.0], ids=["positive", "signed"])
 @pytest.mark.parametrize("centred", [False, True], ids=["plain", "centred"])
 @pytest.mark.parametrize("widest", [D, D - 1], ids=["kernel", "blas"])
@@ -151,7 +133,7 @@ def test_gram_in_pieces(dense, monkeypatch):
     for d in (1, 3, GRAM_COLUMNS, GRAM_COLUMNS + 1):
         for n in (1, GRAM_ROWS - 1, GRAM_ROWS, GRAM_ROWS + 1, 3 * GRAM_ROWS + 5):
             X = np.random.default_rng([n, d]).normal(size=(n, d))
-            found = design_matrix(X if dense else compressed(X)).gram(np.ones(n), None)
+            found = design_matrix(X if dense else STORAGES["csr"](X)).gram(np.ones(n), None)
             assert_near(found, X.T @ X, np.abs(X).T @ np.abs(X))
 
 
@@ -159,13 +141,13 @@ def test_a_large_offset_costs_no_digits_of_the_centred_gram():
     X = np.random.default_rng(33).normal(size=(N, 3))
     far = X + 1e8
     exact = far - far.mean(axis=0)
-    for stored in (far, compressed(far)):
+    for stored in (far, STORAGES["csr"](far)):
         np.testing.assert_allclose(
             design_matrix(stored).gram(np.ones(N), far.mean(axis=0)), exact.T @ exact, rtol=1e-12
         )
 
 
-@STORAGES
+@EVERY_STORAGE
 def test_evaluate_and_pointwise(store):
     X = values()
     rng = np.random.default_rng(34)
@@ -188,7 +170,7 @@ def test_evaluate_and_pointwise(store):
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (5, 1), (3, 2000)], ids=str)
 @pytest.mark.parametrize(
-    "name", ["C", "F", "csr_array", "csc_array", pytest.param("csr-int64", marks=pytest.mark.slow)]
+    "name", [pytest.param(case.id, marks=case.marks) for case in storages() if not case.id.endswith("32")]
 )
 def test_small_and_odd_shapes(shape, name):
     X = np.random.default_rng(35).normal(size=shape)
@@ -226,7 +208,7 @@ def test_memory_mapped(tmp_path):
     np.testing.assert_array_equal(a.coef_, b.coef_)
 
 
-@STORAGES
+@EVERY_STORAGE
 @pytest.mark.parametrize("solver", ["newton", "lbfgs"])
 def test_a_fit_changes_nothing_that_is_not_its_own(store, solver):
     stored = store(values())
@@ -239,10 +221,10 @@ def test_a_fit_changes_nothing_that_is_not_its_own(store, solver):
     model.decision_function(stored)
     assert [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest() for a in arrays] == before
     assert [a.flags.writeable for a in arrays] == flags
-    assert not sp.issparse(stored) or stored.nnz == len(stored.data)
+    assert not sp.issparse(stored) or stored.nnz == stored.data.size
 
 
-@pytest.mark.parametrize("names", [USUAL, pytest.param(SLOW, marks=pytest.mark.slow)], ids=["usual", "slow"])
+@pytest.mark.parametrize("names", [USUAL, pytest.param(OTHERS, marks=pytest.mark.slow)], ids=["usual", "slow"])
 @pytest.mark.parametrize("loss", usually(LOSSES))
 def test_every_storage_gives_the_same_fit(loss, names):
     X = values()

@@ -26,6 +26,8 @@ X = RNG.normal(size=(N, D)) + np.array([0.0, 1.0, -2.0, 0.0])
 CODES = (X @ RNG.normal(size=(D, 3)) + RNG.gumbel(size=(N, 3))).argmax(axis=1).astype(np.uint8)
 STORES = {"dense": np.asarray, "sparse": sp.csr_array, "in parts": lambda X: LocalParts(X, CODES, None)}
 FORMS = {"binary": 1, "joint": 3}
+PENALTIES = {"l2": L2(), "l2, one weight": L2(5.0), "l2, weights": L2(WEIGHTS)}
+"""What solvers may be given, of which nothing is left out; a new penalty has an entry here."""
 SOLVED = [(loss, "newton") for loss in ("logistic", "squared_hinge", "hinge")]
 SOLVED += [(loss, solver) for loss in ("logistic", "squared_hinge") for solver in ("lbfgs", "conjugate gradients")]
 
@@ -142,6 +144,42 @@ def test_what_needs_other_weights_says_so():
         L2(np.array([1.0, -1.0]))
     with pytest.raises(ValueError, match="numbers of at least 0"):
         L2(np.array([1.0, np.nan]))
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False], ids=["intercept", "no-intercept"])
+@pytest.mark.parametrize("loss", ["logistic", "squared_hinge", "modified_huber", "smooth_hinge"])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_the_bound_is_one(penalty, form, loss, fit_intercept):
+    """F − F* is never more, at the start, on the way, beyond the optimum and far away, and it is not idle."""
+    objective = objective_of(loss, form, X, PENALTIES[penalty], fit_intercept=fit_intercept)
+    best, rng = minimum(objective, "newton", 1e-13).point, np.random.default_rng(9)
+    away = rng.normal(size=(6, *best.coefficients.shape)) * np.repeat([1.0, 50.0], 3)[:, None, None]
+    for W in [*(t * best.coefficients for t in (0.0, 0.5, 0.99, 1.5, -1.0)), *(best.coefficients + away)]:
+        point = objective.at(objective.theta(W, best.b))
+        assert best.value < point.value
+        assert point.bound * (1.0 + 1e-9) >= point.value - best.value
+        assert point.bound < np.inf
+
+
+@pytest.mark.parametrize("by_column", [False, True], ids=["(K, d)", "(d, P)"])
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_a_penalty_is_quadratic(penalty, by_column):
+    """Solvers ask for that: see docs/development/adding_a_penalty.rst before something else is tried."""
+    shape = (D, 4) if by_column else (4, D)
+    found = PENALTIES[penalty].laid_out(shape, by_column=by_column)
+    w, u = np.random.default_rng(10).normal(size=(2, 4 * D))
+    each = np.broadcast_to(PENALTIES[penalty].weights, D)
+    each = np.broadcast_to(each[:, None] if by_column else each, shape).ravel()
+    assert bool(found)
+    assert found.strong_convexity == each.min()
+    np.testing.assert_array_equal(
+        np.broadcast_to(found.diagonal, 4 * D), each, "diagonal: the weight of each entry of w"
+    )
+    np.testing.assert_allclose(found.gradient(w), each * w, err_msg="gradient(p) is the Hessian's product with p")
+    assert found.value(np.zeros(4 * D)) == 0.0, "the value at 0 is taken for 0"
+    assert found.value(w) == pytest.approx(0.5 * w @ found.gradient(w))
+    assert found.conjugate(found.gradient(u)) == pytest.approx(found.value(u))
 
 
 def test_the_functions_of_the_penalty():

@@ -1,6 +1,7 @@
 """Every solver, over every loss, ends where it says that it ends; the judge is the problem in 60 digits."""
 
 import importlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from problems import Exact, draw, fit, solution
 from references import CONVEX, LOSS_CASES, LOSSES, takes, usually, with_solvers
 
 import marginclf.solvers
+from marginclf import MarginLinearClassifier
 from marginclf.losses import (
     LUM,
     GeneralizedCrossEntropy,
@@ -20,8 +22,10 @@ from marginclf.losses import (
     SmoothHinge,
     SquaredHinge,
     Tangent,
+    get_loss,
 )
-from marginclf.objective import Objective
+from marginclf.matrix import design_matrix
+from marginclf.objective import L2, BinaryObjective, Objective, signed_weights
 from marginclf.solvers import SOLVERS, newton_suits
 
 BOUNDED_BELOW = [case for case in LOSSES if not case.values[0].affine]
@@ -53,6 +57,27 @@ def test_solvers_agree(loss):
     solvers = [solver for solver in ("auto", *SOLVERS) if takes(solver, loss)]
     found = [fit(loss, X, Y, S, solver=solver, tol=1e-10)[0].objective_[0] for solver in solvers]
     np.testing.assert_allclose(found, found[0], rtol=1e-10)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "hinge"])
+def test_a_solver_that_there_is_not_is_not_another_one(loss, monkeypatch):
+    v = signed_weights(Y.astype(np.uint8), 1, 2, None, 1.0)
+    objective = BinaryObjective(design_matrix(X), get_loss(loss), v, penalty=L2(), fit_intercept=True)
+    how = {"tol": 1e-8, "max_iter": 100}
+    with pytest.raises(ValueError, match="unknown solver 'gradient': use 'auto' or one of"):
+        marginclf.solvers.solve(objective, objective.zeros(), solver="gradient", **how)
+    monkeypatch.setattr(marginclf.solvers, "SOLVERS", (*SOLVERS, "gradient"))
+    with pytest.raises(ValueError, match=r"'gradient' is in SOLVERS, and _in_memory of .* does not call it"):
+        marginclf.solvers.solve(objective, objective.zeros(), solver="gradient", **how)
+
+
+@pytest.mark.parametrize("solver", ["auto", *SOLVERS])
+def test_what_is_written_by_hand_names_every_solver(solver):
+    line = next(line for line in MarginLinearClassifier.__doc__.splitlines() if line.startswith("    solver : "))
+    assert f'"{solver}"' in line, f"the docstring of MarginLinearClassifier does not name the solver {solver!r}"
+    guide = Path(__file__).parents[2] / "docs" / "guide" / "solvers.rst"
+    named = f'``"{solver}"``' in guide.read_text(encoding="utf-8") or solver == "auto"
+    assert named, f"add the solver {solver!r} to the table of docs/guide/solvers.rst"
 
 
 HARD = {
