@@ -90,8 +90,8 @@ class OneVsRest:
         solutions = self._by_one_factor(positive)
         if solutions is not None:
             seconds = (time.perf_counter() - began) / len(positive)
-            for k, start, solution in zip(positive, starts, solutions, strict=True):
-                yield (solution, seconds) if solution else self._timed(self._matrix, k, start)
+            for k, start, found in zip(positive, starts, solutions, strict=True):
+                yield (found, seconds) if found else self._timed(self._matrix, k, start)
             return
         threads = min(self._settings.n_jobs, len(positive))
         if threads > 1 and self._ascends():

@@ -133,7 +133,7 @@ def _in_memory(
 
 
 def _by_lbfgs(
-    objective: Objective, start: Point, point: Point, spent: int, *, tol: float, max_iter: int
+    objective: InMemoryObjective, start: Point, point: Point, spent: int, *, tol: float, max_iter: int
 ) -> Solution[Point]:
     """L-BFGS from a point, reached in so many iterations, and what it leaves by Newton's method."""
     patience = _PATIENCE if objective.n_outputs > 1 else min(_PATIENCE, 20 + objective.matrix.shape[1])

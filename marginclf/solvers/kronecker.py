@@ -156,8 +156,9 @@ class Kronecker:
 
     def parts(self) -> tuple[np.ndarray, ...] | None:
         """What :func:`~marginclf.kernels.joint_solve.solve_joint` takes for it; None where there are no inverses."""
-        inverses = [self._spread.inverse(rho) for rho, _ in self._groups]
-        if any(inverse is None for inverse in inverses):
+        found = [self._spread.inverse(rho) for rho, _ in self._groups]
+        inverses = [inverse for inverse in found if inverse is not None]
+        if len(inverses) < len(found):
             return None
         starts = np.array([*(group.start for _, group in self._groups), len(self._turn)])
         stacked = np.stack(inverses) if inverses else np.empty((0, 1, 1))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels import joint_solve as kernel
-from ..objective import Curvature, JointObjective
+from ..objective import JointObjective
 from .conjugate_gradients import Loop
 from .kronecker import Kronecker
 
@@ -16,7 +16,7 @@ _ENTRIES, _COLUMNS, _CLASSES = 1 << 18, 512, 128
 Python takes 25 to 35 µs for a product and the preconditioner, as long as 20,000 rows · columns · classes."""
 
 
-def compiled_loop(objective: JointObjective, curvature: Curvature, kronecker: Kronecker) -> Loop | None:
+def compiled_loop(objective: JointObjective, curvature: Any, kronecker: Kronecker) -> Loop | None:
     """Conjugate gradients for a curvature; None where there is no such loop for an objective."""
     passes, rows = objective.passes, curvature.kept
     (_, d), k = objective.matrix.shape, objective.n_outputs

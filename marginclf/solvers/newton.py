@@ -7,6 +7,7 @@ lower the objective is the line searched.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -70,6 +71,10 @@ def newton(
     return Solution(found.point, found.status, spent + found.n_iter)
 
 
+def _itself(point: Point) -> Point:
+    return point
+
+
 def _compiled(objective: Objective, steps: Any, point: Point, max_iter: int) -> tuple[Point, int]:
     """Where steps in one compiled loop lead, and how many they were; somebody who watches sees every one."""
     n_iter, ended = 0, False
@@ -79,7 +84,7 @@ def _compiled(objective: Objective, steps: Any, point: Point, max_iter: int) -> 
         n_iter += taken
         if taken < most:
             break
-        objective.report(lambda point=point: point)
+        objective.report(partial(_itself, point))
     return point, n_iter
 
 
