@@ -165,7 +165,7 @@ class JointAscent:
         n, _ = objective.matrix.shape
         k = objective.n_outputs
         self._objective, self._rng = objective, np.random.RandomState(seed)
-        self._rows = rows = objective.matrix.sweep_rows(seed)
+        self._rows = rows = objective.matrix.sweep_rows(seed, single=False)
         passes = objective.passes
         self._codes = passes.codes[rows.order]
         self._weights = objective.row_weights[rows.order]
@@ -177,15 +177,16 @@ class JointAscent:
         self._loss = objective.loss.compiled_prox()
         self._out, self._work, self._sums = np.empty(2), np.empty((4, lanes)), np.empty(2)
         self.b, self._balance = start.b, np.zeros(k)
-        self._spring = 0.0
-        if objective.fit_intercept:
-            self._spring = _strength(objective.loss, self._weights, self._weights * rows.squares)
+        self._spring, self._n_sweeps = 0.0, 0
         self.forecast = Forecast()
 
     def sweep(self) -> None:
         """Visit every row once."""
         self._objective.matrix.passes += 1
         rows, n = self._rows, len(self._codes)
+        if self._objective.fit_intercept and self._n_sweeps & (self._n_sweeps - 1) == 0:
+            self._spring = self._strength()
+        self._n_sweeps += 1
         order = self._rng.permutation(-(-n // rows.run)).astype(np.uint32)
         address, parameters, _ = self._loss
         sweep_joint(
@@ -196,6 +197,23 @@ class JointAscent:
         self.forecast.add(float(self._sums[0]))
         if self._objective.fit_intercept:
             self.b = self.b + self._spring * self._balance
+
+    def _strength(self) -> float:
+        """The spring, so strong that Σ α answers by many times what pulls at it, as dual variables are now.
+
+        A class that is none of a row's own answers to b by α/(1 + κ α).
+        """
+        k, kappa = self._objective.n_outputs, self._rows.squares[:, None]
+        if self._n_sweeps:
+            alpha = np.abs(self._alpha[:, :k])
+        else:
+            margin = -math.log(k - 1.0)
+            (slope,) = self._objective.loss.evaluate([margin])[1]
+            most = np.divide(1.0 - margin, kappa, out=np.full(kappa.shape, np.inf), where=kappa > 0.0)
+            alpha = np.minimum(-slope * self._weights[:, None], most) / (k - 1.0)
+        answer = float((alpha / (1.0 + kappa * alpha)).sum()) / (k if self._n_sweeps else 1.0)
+        hold = float(np.clip(0.25 * math.sqrt(len(self._weights)), *_HOLD))
+        return hold / answer if answer > 0.0 else 0.0
 
     @property
     def theta(self) -> np.ndarray:

@@ -120,7 +120,7 @@ def climb(
         if smooth:
             hopeless = left <= _ROUNDING or (n_iter % _EVERY == 0 and _sweeps(left, factor, enough) > _PATIENCE)
         else:
-            hopeless = left <= _IDENTIFIED and (left <= _ROUNDING or _sweeps(left, factor, enough) > few)
+            hopeless = left <= _IDENTIFIED and (left <= 1e-22 or _sweeps(left, factor, enough) > few)
         if not (left <= enough or hopeless or n_iter in (_EVERY, max_iter)):
             report(certify)
             continue
