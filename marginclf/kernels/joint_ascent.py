@@ -27,27 +27,27 @@ _OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy", 
 _PATIENCE, _LONGEST = 2, 3
 """As in :mod:`marginclf.kernels.ascent`."""
 
-_NEWTON = 3
+_NEWTON = 20
 _CLOSE = 1e-2
 """Change of a decision value, in a step for q, from which on another step is taken."""
 
 
-def _dot_all(rows, i, w, z):
+def dot_all(rows, i, w, z):
     """z += x_i w, for all classes."""
 
 
-def _add_all(rows, i, step, w):
+def add_all(rows, i, step, w):
     """w += x_i stepᵀ."""
 
 
-@overload(_dot_all)
+@overload(dot_all)
 def _choose_dot_all(rows, i, w, z):
     if isinstance(rows, types.BaseTuple):
         return lambda rows, i, w, z: _dot_all_packed(rows, i, w, z)
     return lambda rows, i, w, z: _dot_all_dense(rows, i, w, z)
 
 
-@overload(_add_all)
+@overload(add_all)
 def _choose_add_all(rows, i, step, w):
     if isinstance(rows, types.BaseTuple):
         return lambda rows, i, step, w: _add_all_packed(rows, i, step, w)
@@ -86,7 +86,7 @@ def _decision_values(rows, i, w, b, own, balance, spring, diagonal, kappa, n_cla
     lanes = w.shape[1]
     for k in range(lanes):
         z[k] = 0.0
-    _dot_all(rows, i, w, z[:lanes])
+    dot_all(rows, i, w, z[:lanes])
     for k in range(n_classes):
         z[k] += b[k] + spring * balance[k] + diagonal * own[k]
         step[k] = z[k] - kappa * own[k]
@@ -208,7 +208,7 @@ def sweep_joint(
             gain += 0.5 * kappa * size
             for k in range(n_classes):
                 balance[k] += delta[k]
-            _add_all(rows, i, delta[:lanes], w)
+            add_all(rows, i, delta[:lanes], w)
             idle[i, 0] = 0
     sums[0] = gain
     sums[1] = visited
