@@ -14,6 +14,7 @@ from typing import Any
 from ..objective import InMemoryObjective, Point
 from .ascent import BinaryAscent, JointAscent
 from .augmented_lagrangian import certified
+from .dual_newton import DualNewton
 from .solution import Solution, Status
 
 _PATIENCE = 1000
@@ -33,8 +34,16 @@ _EXCESS_JOINT = 25.0
 """The joint bound from the gradient, relative to the gap that the sweeps leave: 20 to 40 on text."""
 
 _EVERY = 10
-_ROUNDING = 1e-14
-"""The same forecast, below which sweeps add up rounding, of float32 values for sparse data."""
+_ROUNDING, _ROUNDING_JOINT = 1e-14, 1e-22
+"""The same forecast, below which sweeps add up rounding: of float32 values for sparse data and two classes, and of W."""
+
+_FIRST, _BETWEEN, _WORTH = 20, 5, 250
+"""Sweeps before the first Newton step in the dual and between two, and how many have to be left: a step takes 50 to 150
+products, and two or three end it."""
+
+_SETTLED, _SHORT = 1e-5, 0.1
+"""The same forecast from which on rows at a kink are nearly known, so that a step is not cut off by those that get
+there; and the length of a step that was, after which as many sweeps as before have to go by."""
 
 
 def dual(objective: InMemoryObjective, start: Point, *, tol: float, max_iter: int, seed: int = 0) -> Solution[Point]:
@@ -71,6 +80,8 @@ def dual(objective: InMemoryObjective, start: Point, *, tol: float, max_iter: in
     point, status, n_iter = climb(
         ascent, certify, abs(start.value), smooth=smooth, tol=tol, max_iter=max_iter, report=objective.report,
         excess=_EXCESS_JOINT if smooth and joint else 1.0, few=math.inf if joint else _FEW,
+        rounding=_ROUNDING_JOINT if joint and not smooth else _ROUNDING,
+        newton=DualNewton(ascent).step if joint and objective.loss.invertible else None,
     )  # fmt: skip
     return Solution(point, status, n_iter, ascent.multipliers)
 
@@ -85,6 +96,8 @@ def climb(
     max_iter: int,
     excess: float = 1.0,
     few: float = _FEW,
+    rounding: float = _ROUNDING,
+    newton: Callable[[], float] | None = None,
     report: Callable[[Callable[[], Any]], None] = lambda iterate: None,
 ) -> tuple[Any, Status, int]:
     r"""Sweep until what ``certify`` proves is at most tol, or another method is the better choice.
@@ -107,20 +120,31 @@ def climb(
         By how much what is proven is likely to be above what the forecast says.
     few : float
         For a loss with a kink, the sweeps that are worth waiting for once the rows at the kink are known.
+    rounding : float
+        The forecast, relative to F, below which it is rounding.
+    newton : callable, optional
+        A Newton step in the dual, which returns its length.
     report : callable
         Called after each sweep but the last with a function that makes its point.
     """
     # F falls with the dual's distance to its maximum, or where the loss has a kink with the root of that.
-    power = 1.0 if smooth else 0.5
+    power, usual, due = 1.0 if smooth else 0.5, excess, _FIRST
     for n_iter in range(1, max_iter + 1):
         ascent.sweep()
         left, factor = ascent.forecast.rest()
         left /= scale
         enough = (tol / excess) ** (1.0 / power) if excess > 0.0 else math.inf
+        rest = _sweeps(left, factor, enough)
+        if newton is not None and due <= n_iter < max_iter and rest > _WORTH and (smooth or left <= _SETTLED):
+            length = newton()
+            due, excess = n_iter + (_BETWEEN if smooth or length > _SHORT else n_iter), usual
+            newton = newton if length > 0.0 else None
+            report(certify)
+            continue
         if smooth:
-            hopeless = left <= _ROUNDING or (n_iter % _EVERY == 0 and _sweeps(left, factor, enough) > _PATIENCE)
+            hopeless = left <= rounding or (newton is None and n_iter % _EVERY == 0 and rest > _PATIENCE)
         else:
-            hopeless = left <= _IDENTIFIED and (left <= 1e-22 or _sweeps(left, factor, enough) > few)
+            hopeless = left <= _IDENTIFIED and (left <= rounding or rest > few)
         if not (left <= enough or hopeless or n_iter in (_EVERY, max_iter)):
             report(certify)
             continue
@@ -131,7 +155,7 @@ def climb(
         left, scale = left * scale / measure, measure
         excess = point.excess / left**power if left > 0.0 else math.inf
         if smooth and hopeless and excess > 0.0:
-            hopeless = left <= _ROUNDING or _sweeps(left, factor, tol / excess) > _PATIENCE
+            hopeless = left <= rounding or (newton is None and _sweeps(left, factor, tol / excess) > _PATIENCE)
         if status.converged or hopeless or n_iter == max_iter:
             return point, status, n_iter
         report(lambda: point)  # noqa: B023 (called at once)
