@@ -28,6 +28,8 @@ _PATIENCE, _LONGEST = 2, 3
 """As in :mod:`marginclf.kernels.ascent`."""
 
 _NEWTON = 20
+"""One to three are enough, but where a Newton step has set the dual variables: steps that go down make sweeps swing."""
+
 _CLOSE = 1e-2
 """Change of a decision value, in a step for q, from which on another step is taken."""
 
@@ -57,8 +59,13 @@ def _choose_add_all(rows, i, step, w):
 @inner(**_OPTIONS)
 def _dot_all_packed(rows, i, w, z):
     values, columns, starts, stops = rows
-    for p in range(starts[i], stops[i]):
-        add_multiple(1.0 * values[p], w[columns[p]], z)
+    # Sums in registers: in memory, each would wait for the one before to be stored.
+    for k in range(0, z.size, 4):
+        t0 = t1 = t2 = t3 = 0.0
+        for p in range(starts[i], stops[i]):
+            x, c = 1.0 * values[p], columns[p]
+            t0, t1, t2, t3 = t0 + x * w[c, k], t1 + x * w[c, k + 1], t2 + x * w[c, k + 2], t3 + x * w[c, k + 3]
+        z[k], z[k + 1], z[k + 2], z[k + 3] = z[k] + t0, z[k + 1] + t1, z[k + 2] + t2, z[k + 3] + t3
 
 
 @inner(**_OPTIONS)

@@ -1,4 +1,4 @@
-"""What a Newton step in the dual of the joint margin does row by row (the method: :mod:`marginclf.solvers.dual_newton`).
+"""What a Newton step in the dual of the joint margin does row by row; see :mod:`marginclf.solvers.dual_newton`.
 
 The dual variables of a row are α = β e_y − Σ v_k e_k, v_k > 0 for the other classes, β = Σ v, q = v/β. In v, the dual
 objective has the gradient g and, beside that of ½‖W‖², the negative Hessian M:

@@ -40,8 +40,8 @@ class SweepRows(NamedTuple):
 class PackedRows:
     """Some rows of a CSR matrix in the order of their visits; see :mod:`marginclf.kernels.packed`.
 
-    ``single`` values are kept in float32, unless they are of a size that it does not hold. That is half the traffic, and
-    what is lost is a relative 6e-8 of each value, which methods that are finished by exact passes never notice.
+    ``single`` values are kept in float32, unless they are of a size that it does not hold. That is half the traffic,
+    and what is lost is a relative 6e-8 of each value, which methods that are finished by exact passes never notice.
 
     Parameters
     ----------

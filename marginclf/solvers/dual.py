@@ -35,15 +35,16 @@ _EXCESS_JOINT = 25.0
 
 _EVERY = 10
 _ROUNDING, _ROUNDING_JOINT = 1e-14, 1e-22
-"""The same forecast, below which sweeps add up rounding: of float32 values for sparse data and two classes, and of W."""
+"""The same forecast, below which sweeps add up rounding: of float32 values for sparse data, and of W itself."""
 
 _FIRST, _BETWEEN, _WORTH = 20, 5, 250
 """Sweeps before the first Newton step in the dual and between two, and how many have to be left: a step takes 50 to 150
-products, and two or three end it."""
+products, and it takes three of them at least. After a step of some length the forecast says little, as what sweeps see
+is gone."""
 
-_SETTLED, _SHORT = 1e-5, 0.1
-"""The same forecast from which on rows at a kink are nearly known, so that a step is not cut off by those that get
-there; and the length of a step that was, after which as many sweeps as before have to go by."""
+_SETTLED, _SHORT, _PART = 1e-5, 0.1, 4
+"""The same forecast, relative to F, from which on rows at a kink are nearly known; the length of a step that these cut
+off all the same, and the part of the sweeps so far that have to go by then: hinge at C = 100 on text needs 370."""
 
 
 def dual(objective: InMemoryObjective, start: Point, *, tol: float, max_iter: int, seed: int = 0) -> Solution[Point]:
@@ -80,7 +81,7 @@ def dual(objective: InMemoryObjective, start: Point, *, tol: float, max_iter: in
     point, status, n_iter = climb(
         ascent, certify, abs(start.value), smooth=smooth, tol=tol, max_iter=max_iter, report=objective.report,
         excess=_EXCESS_JOINT if smooth and joint else 1.0, few=math.inf if joint else _FEW,
-        rounding=_ROUNDING_JOINT if joint and not smooth else _ROUNDING,
+        rounding=_ROUNDING_JOINT if joint else _ROUNDING,
         newton=DualNewton(ascent).step if joint and objective.loss.invertible else None,
     )  # fmt: skip
     return Solution(point, status, n_iter, ascent.multipliers)
@@ -128,16 +129,17 @@ def climb(
         Called after each sweep but the last with a function that makes its point.
     """
     # F falls with the dual's distance to its maximum, or where the loss has a kink with the root of that.
-    power, usual, due = 1.0 if smooth else 0.5, excess, _FIRST
+    power, usual, due, worth = 1.0 if smooth else 0.5, excess, _FIRST, _WORTH
     for n_iter in range(1, max_iter + 1):
         ascent.sweep()
         left, factor = ascent.forecast.rest()
         left /= scale
         enough = (tol / excess) ** (1.0 / power) if excess > 0.0 else math.inf
         rest = _sweeps(left, factor, enough)
-        if newton is not None and due <= n_iter < max_iter and rest > _WORTH and (smooth or left <= _SETTLED):
+        if newton is not None and due <= n_iter < max_iter and rest > worth and (smooth or left <= _SETTLED):
             length = newton()
-            due, excess = n_iter + (_BETWEEN if smooth or length > _SHORT else n_iter), usual
+            due, excess = n_iter + (_BETWEEN if smooth or length > _SHORT else n_iter // _PART), usual
+            worth = _BETWEEN if length > _SHORT else _WORTH
             newton = newton if length > 0.0 else None
             report(certify)
             continue
