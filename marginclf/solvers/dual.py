@@ -37,12 +37,12 @@ _EVERY = 10
 _ROUNDING, _ROUNDING_JOINT = 1e-14, 1e-22
 """The same forecast, below which sweeps add up rounding: of float32 values for sparse data, and of W itself."""
 
-_FIRST, _BETWEEN, _WORTH = 20, 5, 250
+_FIRST, _BETWEEN, _WORTH = 50, 5, 250
 """Sweeps before the first Newton step in the dual and between two, and how many have to be left: a step takes 50 to 150
 products, and it takes three of them at least. After a step of some length the forecast says little, as what sweeps see
 is gone."""
 
-_SETTLED, _SHORT, _PART = 1e-5, 0.1, 4
+_SETTLED, _SHORT, _PART = 1e-6, 0.1, 4
 """The same forecast, relative to F, from which on rows at a kink are nearly known; the length of a step that these cut
 off all the same, and the part of the sweeps so far that have to go by then: hinge at C = 100 on text needs 370."""
 
