@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn import datasets
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import StandardScaler
 
 _STEEPNESS = 4.0  # standard deviation of the true decision values: about 87 % of the labels agree with their sign
@@ -95,6 +96,38 @@ def text(n: int, d: int, *, per_row: float, seed: int, classes: int = 2) -> tupl
     if classes == 2:
         return X, _labels(X @ rng.standard_normal(d), rng)
     return X, _classes(X @ rng.standard_normal((d, classes)), rng)
+
+
+def topics(
+    n: int, d: int, *, classes: int, seed: int, median: float = 18.0, sigma: float = 1.3
+) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """TF-IDF rows of words that a class prefers, mixed with those of another class; some rows are a word or two.
+
+    Rows with the same few words have different classes, so that they contradict each other, as short messages do. Their
+    lengths are log-normal.
+    """
+    rng = np.random.default_rng(seed)
+    words = 1.0 / (np.arange(d) + 5.0)
+    words /= words.sum()
+    preferred = words * np.exp(1.5 * rng.standard_normal((classes, d)) * (rng.random((classes, d)) < 0.3))
+    preferred /= preferred.sum(axis=1, keepdims=True)
+    cumulated = np.cumsum(preferred[:, rng.permutation(d)], axis=1)
+    sizes = rng.uniform(0.5, 1.5, classes)
+    y = rng.choice(classes, n, p=sizes / sizes.sum())
+    lengths = np.maximum(1, rng.lognormal(np.log(median), sigma, n).astype(int))
+    columns = []
+    for own, length in zip(y, lengths, strict=True):
+        other = rng.integers(classes)
+        of_own = rng.binomial(length, rng.beta(3.0, 1.3))
+        parts = (own, of_own), (other, length - of_own)
+        found = [np.searchsorted(cumulated[topic], rng.random(size)) for topic, size in parts]
+        columns.append(np.minimum(np.concatenate(found), d - 1))
+    rows = np.repeat(np.arange(n), lengths)
+    X = sparse.coo_matrix((np.ones(len(rows)), (rows, np.concatenate(columns))), shape=(n, d)).tocsr()
+    X.sum_duplicates()
+    X = sparse.csr_matrix(TfidfTransformer(sublinear_tf=True).fit_transform(X))
+    X.sort_indices()
+    return X, y
 
 
 def _classes(Z: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -27,27 +27,29 @@ _OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy", 
 _PATIENCE, _LONGEST = 2, 3
 """As in :mod:`marginclf.kernels.ascent`."""
 
-_NEWTON = 3
+_NEWTON = 20
+"""One to three are enough, but where a Newton step has set the dual variables: steps that go down make sweeps swing."""
+
 _CLOSE = 1e-2
 """Change of a decision value, in a step for q, from which on another step is taken."""
 
 
-def _dot_all(rows, i, w, z):
+def dot_all(rows, i, w, z):
     """z += x_i w, for all classes."""
 
 
-def _add_all(rows, i, step, w):
+def add_all(rows, i, step, w):
     """w += x_i stepᵀ."""
 
 
-@overload(_dot_all)
+@overload(dot_all)
 def _choose_dot_all(rows, i, w, z):
     if isinstance(rows, types.BaseTuple):
         return lambda rows, i, w, z: _dot_all_packed(rows, i, w, z)
     return lambda rows, i, w, z: _dot_all_dense(rows, i, w, z)
 
 
-@overload(_add_all)
+@overload(add_all)
 def _choose_add_all(rows, i, step, w):
     if isinstance(rows, types.BaseTuple):
         return lambda rows, i, step, w: _add_all_packed(rows, i, step, w)
@@ -57,8 +59,13 @@ def _choose_add_all(rows, i, step, w):
 @inner(**_OPTIONS)
 def _dot_all_packed(rows, i, w, z):
     values, columns, starts, stops = rows
-    for p in range(starts[i], stops[i]):
-        add_multiple(1.0 * values[p], w[columns[p]], z)
+    # Sums in registers: in memory, each would wait for the one before to be stored.
+    for k in range(0, z.size, 4):
+        t0 = t1 = t2 = t3 = 0.0
+        for p in range(starts[i], stops[i]):
+            x, c = 1.0 * values[p], columns[p]
+            t0, t1, t2, t3 = t0 + x * w[c, k], t1 + x * w[c, k + 1], t2 + x * w[c, k + 2], t3 + x * w[c, k + 3]
+        z[k], z[k + 1], z[k + 2], z[k + 3] = z[k] + t0, z[k + 1] + t1, z[k + 2] + t2, z[k + 3] + t3
 
 
 @inner(**_OPTIONS)
@@ -86,7 +93,7 @@ def _decision_values(rows, i, w, b, own, balance, spring, diagonal, kappa, n_cla
     lanes = w.shape[1]
     for k in range(lanes):
         z[k] = 0.0
-    _dot_all(rows, i, w, z[:lanes])
+    dot_all(rows, i, w, z[:lanes])
     for k in range(n_classes):
         z[k] += b[k] + spring * balance[k] + diagonal * own[k]
         step[k] = z[k] - kappa * own[k]
@@ -208,7 +215,7 @@ def sweep_joint(
             gain += 0.5 * kappa * size
             for k in range(n_classes):
                 balance[k] += delta[k]
-            _add_all(rows, i, delta[:lanes], w)
+            add_all(rows, i, delta[:lanes], w)
             idle[i, 0] = 0
     sums[0] = gain
     sums[1] = visited

@@ -55,7 +55,7 @@ class DesignMatrix:
         self._work = scratch(self._chunks, block_rows)
         self._sums = np.empty((self._chunks, 3))
         self._gradients = np.empty((self._chunks, d))
-        self._sweep_rows: list[SweepRows] = []
+        self._sweep_rows: dict[bool, SweepRows] = {}
         self._gram_work: tuple[list[np.ndarray], np.ndarray] | None = None
         threads = len(self._shares) - 1
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
@@ -259,13 +259,13 @@ class DesignMatrix:
                 add_square(total, block)
         return mirrored(total)
 
-    def sweep_rows(self, seed: int) -> SweepRows:
-        """The rows as coordinate ascent visits them; made once, in a random order where they are copied."""
-        if not self._sweep_rows:
-            self._sweep_rows.append(self._make_sweep_rows(np.random.RandomState(seed)))
-        return self._sweep_rows[0]
+    def sweep_rows(self, seed: int, *, single: bool = True) -> SweepRows:
+        """The rows as coordinate ascent visits them; made once, in a random order and ``single`` where copied."""
+        if single not in self._sweep_rows:
+            self._sweep_rows[single] = self._make_sweep_rows(np.random.RandomState(seed), single)
+        return self._sweep_rows[single]
 
-    def _make_sweep_rows(self, rng: np.random.RandomState) -> SweepRows:
+    def _make_sweep_rows(self, rng: np.random.RandomState, single: bool) -> SweepRows:
         raise NotImplementedError
 
     def alone(self) -> DesignMatrix:

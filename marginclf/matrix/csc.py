@@ -57,8 +57,8 @@ class CSCMatrix(DesignMatrix):
             self._converted.append(CSRMatrix(self._X.tocsr(), 1))
         return self._converted[0]
 
-    def _make_sweep_rows(self, rng: np.random.RandomState) -> SweepRows:
-        return self._by_rows()._make_sweep_rows(rng)
+    def _make_sweep_rows(self, rng: np.random.RandomState, single: bool) -> SweepRows:
+        return self._by_rows()._make_sweep_rows(rng, single)
 
     def packed(self, rows: np.ndarray) -> PackedRows:
         return self._by_rows().packed(rows)

@@ -40,11 +40,11 @@ class CSRMatrix(DesignMatrix):
         block_rows = int(np.clip(_BLOCK_ENTRIES // max(1, X.nnz // max(1, X.shape[0])), 16, BLOCK_ROWS))
         super().__init__(StoredRows(CSR, arrays, X.shape), X.nnz, block_rows, n_jobs)
 
-    def _make_sweep_rows(self, rng: np.random.RandomState) -> SweepRows:
+    def _make_sweep_rows(self, rng: np.random.RandomState, single: bool) -> SweepRows:
         # Neighbours of a random order are visited in a row, which memory is good at; the rows converge as fast as if
         # each was drawn by itself (and in one fixed order they would not).
         order = rng.permutation(self.shape[0]).astype(np.uint32 if self.shape[0] < 1 << 32 else np.uint64)
-        c = PackedRows(self.rows.arrays, self.shape[1], order)
+        c = PackedRows(self.rows.arrays, self.shape[1], order, single=single)
         rows = c.values, c.columns, c.starts, c.stops
         return SweepRows(rows, order, _RUN, c.squares, c.diagonal, c.n_kept)
 

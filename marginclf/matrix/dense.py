@@ -31,7 +31,7 @@ class DenseMatrix(DesignMatrix):
         rows = StoredRows(DENSE_C if by_rows else DENSE_F, (self._X,), X.shape)
         super().__init__(rows, X.size, block_rows, n_jobs)
 
-    def _make_sweep_rows(self, rng: np.random.RandomState) -> SweepRows:
+    def _make_sweep_rows(self, rng: np.random.RandomState, single: bool) -> SweepRows:
         n, d = self.shape
         rows = read_only(np.ascontiguousarray(self._X))
         squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)

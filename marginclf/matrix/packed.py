@@ -40,8 +40,8 @@ class SweepRows(NamedTuple):
 class PackedRows:
     """Some rows of a CSR matrix in the order of their visits; see :mod:`marginclf.kernels.packed`.
 
-    The values are kept in float32, unless they are of a size that it does not hold. That is half the traffic, and what
-    is lost is a relative 6e-8 of each value, which methods that are finished by exact passes never notice.
+    ``single`` values are kept in float32, unless they are of a size that it does not hold. That is half the traffic,
+    and what is lost is a relative 6e-8 of each value, which methods that are finished by exact passes never notice.
 
     Parameters
     ----------
@@ -51,6 +51,8 @@ class PackedRows:
         d.
     order : ndarray of int of shape (m,)
         The rows, in the order in which they are wanted.
+    single : bool, default=True
+        Whether float32 will do.
 
     Attributes
     ----------
@@ -62,7 +64,7 @@ class PackedRows:
         ‖x‖² of each row, and the part of it that lies in columns that occur in no other.
     """
 
-    def __init__(self, rows: Any, n_columns: int, order: np.ndarray) -> None:
+    def __init__(self, rows: Any, n_columns: int, order: np.ndarray, *, single: bool = True) -> None:
         data, indices, indptr = rows
         m = len(order)
         self._rows, self.order = rows, order
@@ -76,7 +78,7 @@ class PackedRows:
         self.starts = np.concatenate([np.zeros(1, dtype=ends.dtype), ends[:-1]])
         self.stops = np.empty_like(self.starts)
         largest = float(np.abs(data).max(initial=0.0))
-        kind = np.float32 if _LEAST <= largest <= _MOST else data.dtype
+        kind = np.float32 if single and _LEAST <= largest <= _MOST else data.dtype
         self.values, self.columns = np.empty(size, dtype=kind), np.empty(size, dtype=np.uint32)
         self.squares, self.diagonal = np.empty(m), np.empty(m)
         rewrite(

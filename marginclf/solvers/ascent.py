@@ -164,55 +164,82 @@ class JointAscent:
     def __init__(self, objective: JointObjective, start: Point, seed: int) -> None:
         n, _ = objective.matrix.shape
         k = objective.n_outputs
-        self._objective, self._rng = objective, np.random.RandomState(seed)
-        self._rows = rows = objective.matrix.sweep_rows(seed)
+        self.objective, self._rng = objective, np.random.RandomState(seed)
+        self.rows = rows = objective.matrix.sweep_rows(seed, single=False)
         passes = objective.passes
-        self._codes = passes.codes[rows.order]
-        self._weights = objective.row_weights[rows.order]
-        if not np.isfinite(self._weights * rows.squares).all():
+        self.codes = passes.codes[rows.order]
+        self.weights = objective.row_weights[rows.order]
+        if not np.isfinite(self.weights * rows.squares).all():
             raise OverflowError("the squared norm of a row overflows")
         lanes = -(-k // LANES) * LANES
-        self._alpha, self._w = np.zeros((n, lanes)), np.zeros((rows.n_columns, lanes))
+        self.alpha, self.w = np.zeros((n, lanes)), np.zeros((rows.n_columns, lanes))
         self._margins, self._idle = np.zeros(n), np.zeros((n, 2), dtype=np.int32)
         self._loss = objective.loss.compiled_prox()
         self._out, self._work, self._sums = np.empty(2), np.empty((4, lanes)), np.empty(2)
-        self.b, self._balance = start.b, np.zeros(k)
-        self._spring = 0.0
-        if objective.fit_intercept:
-            self._spring = _strength(objective.loss, self._weights, self._weights * rows.squares)
+        self.b, self.balance = start.b, np.zeros(k)
+        self.spring, self._n_sweeps = 0.0, 0
         self.forecast = Forecast()
 
     def sweep(self) -> None:
         """Visit every row once."""
-        self._objective.matrix.passes += 1
-        rows, n = self._rows, len(self._codes)
+        self.objective.matrix.passes += 1
+        rows, n = self.rows, len(self.codes)
+        if self.objective.fit_intercept and self._n_sweeps & (self._n_sweeps - 1) == 0:
+            self.spring = self._strength()
+        self._n_sweeps += 1
         order = self._rng.permutation(-(-n // rows.run)).astype(np.uint32)
         address, parameters, _ = self._loss
         sweep_joint(
-            rows.rows, order, rows.run, self._codes, self._weights, rows.squares, rows.diagonal,
-            self._alpha, self._margins, self._idle, self._w, self.b, self._balance, self._spring,
-            self._objective.n_outputs, address, parameters, self._out, self._work, self._sums,
+            rows.rows, order, rows.run, self.codes, self.weights, rows.squares, rows.diagonal,
+            self.alpha, self._margins, self._idle, self.w, self.b, self.balance, self.spring,
+            self.objective.n_outputs, address, parameters, self._out, self._work, self._sums,
         )  # fmt: skip
         self.forecast.add(float(self._sums[0]))
-        if self._objective.fit_intercept:
-            self.b = self.b + self._spring * self._balance
+        if self.objective.fit_intercept:
+            self.b = self.b + self.spring * self.balance
+
+    def _strength(self) -> float:
+        """The spring, so strong that Σ α answers by many times what pulls at it, as dual variables are now.
+
+        A class that is none of a row's own answers to b by α/(1 + κ α).
+        """
+        k, kappa = self.objective.n_outputs, self.rows.squares[:, None]
+        if self._n_sweeps:
+            alpha = np.abs(self.alpha[:, :k])
+        else:
+            margin = -math.log(k - 1.0)
+            (slope,) = self.objective.loss.evaluate([margin])[1]
+            most = np.divide(1.0 - margin, kappa, out=np.full(kappa.shape, np.inf), where=kappa > 0.0)
+            alpha = np.minimum(-slope * self.weights[:, None], most) / (k - 1.0)
+        answer = float((alpha / (1.0 + kappa * alpha)).sum()) / (k if self._n_sweeps else 1.0)
+        hold = float(np.clip(0.25 * math.sqrt(len(self.weights)), *_HOLD))
+        return hold / answer if answer > 0.0 else 0.0
+
+    def move(self, change: np.ndarray, dw: np.ndarray) -> None:
+        """Change the dual variables, and with them W as it is kept."""
+        self.alpha += change
+        self.w += dw
+        self.balance = self.balance + change[:, : self.objective.n_outputs].sum(axis=0)
+        # What rows have been doing says nothing any more.
+        self._idle[...] = 0
+        self.forecast = Forecast()
 
     @property
     def theta(self) -> np.ndarray:
         """θ of the dual variables."""
-        alpha, objective = np.empty_like(self._alpha), self._objective
-        alpha[self._rows.order] = self._alpha
+        alpha, objective = np.empty_like(self.alpha), self.objective
+        alpha[self.rows.order] = self.alpha
         return np.concatenate([objective.passes.combination(alpha), self.b - self.b.mean()])
 
     def point(self) -> Point:
         """The point that the dual variables make, with b at its minimum."""
-        return self._objective.at(self.theta)
+        return self.objective.at(self.theta)
 
     @property
     def multipliers(self) -> np.ndarray:
         """−φ' of each row of X."""
-        n = len(self._codes)
-        own = self._alpha[np.arange(n), self._codes]
+        n = len(self.codes)
+        own = self.alpha[np.arange(n), self.codes]
         a = np.empty(n)
-        a[self._rows.order] = np.divide(own, self._weights, out=np.zeros(n), where=self._weights > 0.0)
+        a[self.rows.order] = np.divide(own, self.weights, out=np.zeros(n), where=self.weights > 0.0)
         return a
