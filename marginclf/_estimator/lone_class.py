@@ -70,7 +70,7 @@ def fit_lone_class(loss: MarginLoss, lone: LoneClass, d: int, settings: Settings
         if loss.affine and settings.fit_intercept:
             b = float(np.sign(v[present]))  # every b is as good: a margin of 1 for the class that is there
         value = abs(v[present]) * float(loss.evaluate([np.sign(v[present]) * b])[0][0])
-        point = Point(objective, objective.theta(0.0, b), settled=True, value=value, bound=math.nan)
+        point = Point(objective, objective.theta(0.0, b), intercept_minimised=True, value=value, bound=math.nan)
         if settings.progress is not None:
             settings.progress.monitor(0, matrix)(lambda: point)
     return Solution(point, Status.LONE_CLASS, 0)

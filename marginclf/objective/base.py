@@ -164,7 +164,7 @@ class Objective(Monitored):
 
     def known(self, theta: np.ndarray, **known: Any) -> Point:
         """The point θ, with b at its minimum and with what is known of it."""
-        return Point(self, theta, settled=True, **known)
+        return Point(self, theta, intercept_minimised=True, **known)
 
     def origin(self) -> Point:
         """The point w = 0, for a convex loss with b at its minimum."""
@@ -186,7 +186,7 @@ class Objective(Monitored):
         """The point θ; for a convex loss, with b moved to its minimum, which the bound needs."""
         raise NotImplementedError
 
-    def settle(self, point: Point, enough: float, mean: float) -> Point:
+    def minimise_intercept(self, point: Point, enough: float, mean: float) -> Point:
         """A point of :meth:`evaluate` with b at its minimum, and its bound.
 
         Parameters

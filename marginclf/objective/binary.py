@@ -108,7 +108,7 @@ class BinaryObjective(InMemoryObjective):
         value = float(values @ np.abs(classes))
         self.__dict__["at_zero"] = value
         slope = float(slopes @ classes) if self.fit_intercept else 0.0
-        return BinaryPoint(self, self.theta(0.0, b), settled=True, value=value, known_slope=slope)
+        return BinaryPoint(self, self.theta(0.0, b), intercept_minimised=True, value=value, known_slope=slope)
 
     def steps(self, theta: np.ndarray, tol: float, to_rounding: bool = True) -> NewtonSteps | None:
         return NewtonSteps(self, theta, tol, to_rounding) if NewtonSteps.suit(self) else None
@@ -145,19 +145,19 @@ class BinaryObjective(InMemoryObjective):
         if self.penalty:
             value += self.penalty.value(w)
         gradient = self.gradient(in_w, slope, w)
-        settled = not self.fit_intercept
-        return BinaryPoint(self, theta, settled=settled, value=value, gradient=gradient, curvature=curvature)
+        how = {"value": value, "gradient": gradient, "curvature": curvature}
+        return BinaryPoint(self, theta, intercept_minimised=not self.fit_intercept, **how)
 
     def point(self, theta: np.ndarray) -> BinaryPoint:
-        return BinaryPoint(self, theta, settled=not self.fit_intercept, z=self.decisions(theta))
+        return BinaryPoint(self, theta, intercept_minimised=not self.fit_intercept, z=self.decisions(theta))
 
     def at(self, theta: np.ndarray) -> BinaryPoint:
         z = self.decisions(theta)
         theta = theta.copy()
         theta[-1] = self.best_intercept(z, float(theta[-1]))
-        return BinaryPoint(self, theta, settled=True, z=z)
+        return BinaryPoint(self, theta, intercept_minimised=True, z=z)
 
-    def settle(self, point: Point, enough: float, mean: float) -> Point:
+    def minimise_intercept(self, point: Point, enough: float, mean: float) -> Point:
         """By one Newton step of b if that is enough: a pass, where decision values take two."""
         for _ in range(2):
             if not self.fit_intercept:
@@ -199,7 +199,7 @@ class BinaryObjective(InMemoryObjective):
         t = self._length(point, step, change + step[-1])
         z, theta = point.z + t * change, point.theta + t * step
         theta[-1] = self.best_intercept(z, float(theta[-1]))
-        return BinaryPoint(self, theta, settled=True, z=z)
+        return BinaryPoint(self, theta, intercept_minimised=True, z=z)
 
     def _length(self, point: BinaryPoint, step: np.ndarray, change: np.ndarray, *, beyond: bool = False) -> float:
         w, dw, start = point.w, self.w(step), point.z + point.b
@@ -222,7 +222,7 @@ class BinaryObjective(InMemoryObjective):
         assert isinstance(point, BinaryPoint)
         z, theta = point.plain_z, point.theta.copy()
         theta[-1] = self.best_intercept(z, float(theta[-1]))
-        return BinaryPoint(self, theta, settled=True, z=z)
+        return BinaryPoint(self, theta, intercept_minimised=True, z=z)
 
     def margins(self, point: Point) -> np.ndarray:
         assert isinstance(point, BinaryPoint)

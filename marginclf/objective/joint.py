@@ -137,15 +137,15 @@ class JointObjective(InMemoryObjective):
 
     def origin(self) -> Point:
         value, b = self.best_at_zero
-        return JointPoint(self, self.theta(0.0, b), settled=True, value=value)
+        return JointPoint(self, self.theta(0.0, b), intercept_minimised=True, value=value)
 
     def evaluate(self, theta: np.ndarray) -> JointPoint:
         rows = self.passes.room() if self.keeps_decisions else None
         value, gradient = self.passes.evaluate(self.compiled, *self.split(theta), rows)
-        return self._point(theta, value, gradient, rows, settled=not self.fit_intercept)
+        return self._point(theta, value, gradient, rows, intercept_minimised=not self.fit_intercept)
 
     def _point(
-        self, theta: np.ndarray, value: float, gradient: np.ndarray, rows: Kept | None, *, settled: bool
+        self, theta: np.ndarray, value: float, gradient: np.ndarray, rows: Kept | None, *, intercept_minimised: bool
     ) -> JointPoint:
         """A point from Σ C s φ and the gradient of that."""
         if self.penalty:
@@ -154,22 +154,23 @@ class JointObjective(InMemoryObjective):
             in_w += self.penalty.gradient(w)
         if not self.fit_intercept:
             self.b(gradient)[...] = 0.0
-        return JointPoint(self, theta, settled=settled, value=value, gradient=gradient, rows=rows)
+        how = {"value": value, "gradient": gradient, "rows": rows}
+        return JointPoint(self, theta, intercept_minimised=intercept_minimised, **how)
 
     def at(self, theta: np.ndarray) -> JointPoint:
         if not (self.fit_intercept and self.loss.convex):
             point, reached = self.evaluate(theta), True
         elif self.keeps_decisions:
-            return self.settle(self.evaluate(theta), 0.0, 0.0)
+            return self.minimise_intercept(self.evaluate(theta), 0.0, 0.0)
         else:
             w, b = self.split(theta)
             theta = theta.copy()
             self.b(theta)[...], reached = minimised(lambda b: self.passes.intercepts(self.compiled, w, b), b)
             point = self.evaluate(theta)
-        point.settled = reached
+        point.intercept_minimised = reached
         return point
 
-    def settle(self, point: Point, enough: float, mean: float) -> JointPoint:
+    def minimise_intercept(self, point: Point, enough: float, mean: float) -> JointPoint:
         """By Newton steps of b on decision values that are kept, and half a pass for the gradient."""
         assert isinstance(point, JointPoint)
         if not self.keeps_decisions or not (self.fit_intercept and self.loss.convex):
@@ -184,7 +185,7 @@ class JointObjective(InMemoryObjective):
         self.b(theta)[...], reached = minimised(see, before)
         value, _ = passes.weighed(self.compiled, z, self.b(theta) - before, rows)
         gradient = passes.gradient(self.compiled, *self.split(theta), rows)
-        return self._point(theta, value, gradient, rows, settled=reached)
+        return self._point(theta, value, gradient, rows, intercept_minimised=reached)
 
     def length_to_minimum(
         self, point: Point, step: np.ndarray, *, full: Point | None = None, beyond: bool = False
@@ -255,7 +256,7 @@ class JointObjective(InMemoryObjective):
     def adopted(self, point: Point, margins: np.ndarray, value: float) -> Point:
         w = point.w
         value += self.penalty.value(w)
-        return JointPoint(self, point.theta, settled=True, value=value, gradient=point.gradient)
+        return JointPoint(self, point.theta, intercept_minimised=True, value=value, gradient=point.gradient)
 
     def _decisions(self, theta: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
         """Part of the rows and their decision values (K, m)."""

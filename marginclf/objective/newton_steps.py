@@ -84,5 +84,7 @@ class NewtonSteps:
             return objective.at(theta.copy()), n_steps, ended
         gradient = self._columns[0].copy()
         gradient[-1] = slope if objective.fit_intercept else 0.0
-        found = BinaryPoint(objective, theta.copy(), settled=True, value=value, gradient=gradient, curvature=curvature)
+        found = BinaryPoint(
+            objective, theta.copy(), intercept_minimised=True, value=value, gradient=gradient, curvature=curvature
+        )
         return found, n_steps, ended

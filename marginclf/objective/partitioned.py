@@ -124,10 +124,10 @@ class PartitionedObjective(Objective):
         return known
 
     def _point(self, theta: np.ndarray, **known: object) -> PartitionedPoint:
-        return PartitionedPoint(self, theta, settled=not self.fit_intercept, **known)
+        return PartitionedPoint(self, theta, intercept_minimised=not self.fit_intercept, **known)
 
     def known(self, theta: np.ndarray, **known: object) -> Point:
-        return PartitionedPoint(self, theta, settled=True, **known)
+        return PartitionedPoint(self, theta, intercept_minimised=True, **known)
 
     def origin(self) -> Point:
         b = self._zero[1] if self.loss.convex and not self.problem.width else 0.0
@@ -144,10 +144,10 @@ class PartitionedObjective(Objective):
     def at(self, theta: np.ndarray) -> Point:
         return self.visit(theta)
 
-    def settle(self, point: Point, enough: float, mean: float) -> Point:
+    def minimise_intercept(self, point: Point, enough: float, mean: float) -> Point:
         """By its second derivatives, or those of a point near it, if these were of all rows; else by a few rounds."""
         assert isinstance(point, PartitionedPoint)
-        if point.settled:
+        if point.intercept_minimised:
             return point
         if point.seconds is not None and point.seconds.kind == "all":
             found = self._settled_by_model(point, enough)
@@ -169,7 +169,7 @@ class PartitionedObjective(Objective):
             return point
         length = np.sqrt(2.0 * point.half_square) + mean * float(np.linalg.norm(point.slope))
         found = point.certified(0.5 * length**2 + (max(gain, 0.0) if np.isfinite(gain) else np.inf))
-        found.settled = True
+        found.intercept_minimised = True
         return found
 
     def _settled_by_model(self, point: PartitionedPoint, enough: float) -> Point | None:
@@ -182,7 +182,7 @@ class PartitionedObjective(Objective):
             return None
         in_w = point.centred + blocks[:, :d, :, d] @ step
         found = point.certified(self.penalty.conjugate(in_w.ravel()) + gain) if self.provable else point
-        found.settled = True
+        found.intercept_minimised = True
         return found
 
     def length_to_minimum(

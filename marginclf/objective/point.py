@@ -82,7 +82,7 @@ class Point(Measured):
         F.
     theta : ndarray
         Coefficients and intercepts.
-    settled : bool
+    intercept_minimised : bool
         Whether the intercepts are at their minimum or not free, which the bound by the gradient needs.
     **known : dict
         Attributes of those below that are known already.
@@ -99,8 +99,8 @@ class Point(Measured):
 
     gradient: np.ndarray
 
-    def __init__(self, objective: Any, theta: np.ndarray, *, settled: bool, **known: Any) -> None:
-        self._objective, self.theta, self.settled = objective, theta, settled
+    def __init__(self, objective: Any, theta: np.ndarray, *, intercept_minimised: bool, **known: Any) -> None:
+        self._objective, self.theta, self.intercept_minimised = objective, theta, intercept_minimised
         self.__dict__.update(known)
 
     @property
@@ -134,7 +134,7 @@ class Point(Measured):
     def bound(self) -> float:
         if not self._objective.provable:
             return math.nan
-        return self.half_square if self.settled else math.inf
+        return self.half_square if self.intercept_minimised else math.inf
 
     @kept
     def gain(self) -> float:

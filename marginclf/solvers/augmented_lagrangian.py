@@ -245,4 +245,4 @@ def _newton_step(smooth: Objective, point: Point) -> Point | None:
         return full
     if descends(point, full, direction.step, direction.gain):
         return full
-    return line_search(smooth, point, direction, full, settled=True)
+    return line_search(smooth, point, direction, full, intercept_minimised=True)

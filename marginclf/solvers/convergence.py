@@ -62,7 +62,7 @@ def proves_coefficients(point: Point, tol: float) -> bool:
     return tol >= ROUGH or math.sqrt(2.0 * point.bound) <= _PRECISE * math.sqrt(tol) * float(np.linalg.norm(point.w))
 
 
-def verdict(
+def check_convergence(
     objective: Objective,
     point: Point,
     direction: Direction,

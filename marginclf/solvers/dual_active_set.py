@@ -130,7 +130,7 @@ class _Run:
         theta = objective.zeros()
         for width in _WIDTHS:
             smooth = objective.replaced(objective.loss.smoothed(width), None)
-            found = newton(smooth, smooth.at(theta), tol=_ROUGH, max_iter=self._max_iter, to_rounding=False)
+            found = newton(smooth, smooth.at(theta), tol=_ROUGH, max_iter=self._max_iter)
             theta, self.n_iter = found.point.theta.copy(), self.n_iter + found.n_iter
         at: Any = smooth.at(theta)
         self._theta = at.theta.copy()
@@ -140,7 +140,7 @@ class _Run:
         """The point with the duality gap as its bound: α is in its bounds, and w is what it combines to."""
         objective, lines, alpha, theta = self._objective, self._lines, self._alpha, self._theta.copy()
         theta[-1] = objective.best_intercept(self._z, float(theta[-1]))
-        point = BinaryPoint(objective, theta, settled=True, z=self._z.copy())
+        point = BinaryPoint(objective, theta, intercept_minimised=True, z=self._z.copy())
         margins, b = objective.signs * (self._z + theta[-1]), abs(float(theta[-1]))
         # Row by row, what φ is above the line of slope −α.
         loss, total = point.loss_value, float(objective.row_weights.sum())

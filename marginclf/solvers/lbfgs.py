@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from ..objective import Objective, Point
-from .convergence import precise, verdict
+from .convergence import check_convergence, precise
 from .direction import newton_direction
 from .preconditioner import preconditioners
 from .solution import Solution, Status
@@ -95,9 +95,9 @@ def lbfgs(objective: Objective, start: Point, *, tol: float, max_iter: int) -> S
         point = objective.evaluate(theta)
         stage *= _LONGER
     point = objective.at(theta)
-    if objective.provable and not point.settled:
-        point = objective.settle(point, _SETTLED * tol, run.preconditioner.mean)
-    status = verdict(objective, point, newton_direction(objective, point), tol, stalled=True)
+    if objective.provable and not point.intercept_minimised:
+        point = objective.minimise_intercept(point, _SETTLED * tol, run.preconditioner.mean)
+    status = check_convergence(objective, point, newton_direction(objective, point), tol, stalled=True)
     if status is None:
         status = Status.MAX_ITER if n_iter >= max_iter else Status.LINE_SEARCH
     return Solution(point, status, n_iter)
@@ -170,7 +170,9 @@ class _Run:
             self._conclude(point)
             self._next_check = 0.25 * amount
         if self.solution is None:
-            self.objective.report(lambda: self.objective.settle(self._last, _SETTLED * tol, self.preconditioner.mean))
+            self.objective.report(
+                lambda: self.objective.minimise_intercept(self._last, _SETTLED * tol, self.preconditioner.mean)
+            )
 
     def _improves(self) -> bool:
         """Whether F is good enough, but not the coefficients, and a few more iterations are spent on these."""
@@ -183,11 +185,11 @@ class _Run:
         """It costs a pass or two."""
         objective, tol = self.objective, self.tol
         if objective.provable:
-            point = objective.settle(point, _SETTLED * tol, self.preconditioner.mean)
+            point = objective.minimise_intercept(point, _SETTLED * tol, self.preconditioner.mean)
             if point.excess <= tol:
                 self.solution = Solution(point, Status.PROVEN, self.n_iter)
             return
         point = objective.at(point.theta)
-        status = verdict(objective, point, newton_direction(objective, point), tol, stalled=True)
+        status = check_convergence(objective, point, newton_direction(objective, point), tol, stalled=True)
         if status is not None:
             self.solution = Solution(point, status, self.n_iter)

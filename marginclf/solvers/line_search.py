@@ -17,15 +17,15 @@ _FLAT = 0.1
 
 
 def moved(
-    objective: Objective, point: Point, direction: Direction, t: float, *, settled: bool, last: bool = False
+    objective: Objective, point: Point, direction: Direction, t: float, *, intercept_minimised: bool, last: bool = False
 ) -> Point:
-    """The point at t steps along a direction, with b at its minimum if ``settled``; ``last`` asks for no step there."""
+    """The point at t steps along a direction, if asked with b at its minimum; ``last`` asks for no step there."""
     theta = point.theta + (direction.step if t == 1.0 else t * direction.step)
-    return objective.at(theta) if settled else objective.visit(theta, last=point if last else None)
+    return objective.at(theta) if intercept_minimised else objective.visit(theta, last=point if last else None)
 
 
 def line_search(
-    objective: Objective, point: Point, direction: Direction, full: Point, *, settled: bool
+    objective: Objective, point: Point, direction: Direction, full: Point, *, intercept_minimised: bool
 ) -> Point | None:
     """A lower point along a direction whose full step is not; None where there is none.
 
@@ -40,15 +40,15 @@ def line_search(
         Where, and the end of the full step.
     direction : Direction
         A direction of descent.
-    settled : bool
+    intercept_minimised : bool
         Whether b is moved to its minimum at each point.
     """
     t = objective.length_to_minimum(point, direction.step, full=full)
     if t is None:
-        return _by_secants(objective, point, direction, full, settled=settled)
+        return _by_secants(objective, point, direction, full, intercept_minimised=intercept_minimised)
     t = t if np.isfinite(t) and t > 0.0 else 1.0
     for _ in range(_BACKTRACKS if objective.in_memory else _FEW_BACKTRACKS):
-        trial = moved(objective, point, direction, t, settled=settled)
+        trial = moved(objective, point, direction, t, intercept_minimised=intercept_minimised)
         if trial.value < point.value:
             return trial
         t *= 0.5
@@ -56,7 +56,7 @@ def line_search(
 
 
 def _by_secants(
-    objective: Objective, point: Point, direction: Direction, full: Point, *, settled: bool
+    objective: Objective, point: Point, direction: Direction, full: Point, *, intercept_minimised: bool
 ) -> Point | None:
     first = -2.0 * direction.gain
     low, high = (0.0, first), (1.0, float(full.gradient @ direction.step))
@@ -69,7 +69,7 @@ def _by_secants(
         # Where the slope jumps, secants creep up from one side; most often it jumps close to the start.
         inside = low[0] + 0.1 * width if same > 1 else inside
         t = min(max(inside, low[0] + 0.1 * width), high[0] - 0.1 * width)
-        trial = moved(objective, point, direction, t, settled=settled)
+        trial = moved(objective, point, direction, t, intercept_minimised=intercept_minimised)
         slope = float(trial.gradient @ direction.step)
         if trial.value < (point if best is None else best).value:
             best = trial

@@ -14,7 +14,16 @@ import numpy as np
 
 from ..objective import JointObjective, Objective, Point
 from .conjugate_gradients import last_step
-from .convergence import LITTLE, ROUGH, UNREPRESENTABLE, descends, precise, proves_coefficients, stuck, verdict
+from .convergence import (
+    LITTLE,
+    ROUGH,
+    UNREPRESENTABLE,
+    check_convergence,
+    descends,
+    precise,
+    proves_coefficients,
+    stuck,
+)
 from .direction import Direction, newton_direction
 from .kronecker import Spread
 from .line_search import line_search, moved
@@ -59,7 +68,8 @@ def newton(
     to_rounding : bool, default=True
         Whether to go on after tol, and to doubt a small decrement; a rough optimum needs neither.
     """
-    spent, steps = 0, objective.steps(start.theta, tol, tol < ROUGH)
+    # What a rough optimum may end at, a small decrement, the compiled loop does not look for.
+    spent, steps = 0, objective.steps(start.theta, tol, tol < ROUGH) if to_rounding else None
     if steps is not None:
         start, spent = _compiled(objective, steps, start, max_iter)
         if start.excess <= tol or spent == max_iter:
@@ -96,7 +106,7 @@ class _Run:
         self._rough, self._to_rounding, self._factored = not to_rounding, to_rounding and tol < ROUGH, objective.direct
         # Where b costs passes of its own, it is moved to its minimum only where that is asked for.
         moves_b = self._factored or (objective.keeps_decisions and objective.n_outputs == 1)
-        self._settled = objective.in_memory and moves_b
+        self._minimises = objective.in_memory and moves_b
         self._spread = None
         if objective.preconditioned:
             of_many = cast("JointObjective", objective)
@@ -118,14 +128,20 @@ class _Run:
         """One step, or what there is to return."""
         objective, point = self._objective, self._point
         if n_iter:
-            objective.report(lambda: point if point.settled else objective.settle(point, _SETTLED * self._tol, 0.0))
-        if not self._settled and (self._factored or self._met is None):
+            objective.report(
+                lambda: (
+                    point
+                    if point.intercept_minimised
+                    else objective.minimise_intercept(point, _SETTLED * self._tol, 0.0)
+                )
+            )
+        if not self._minimises and (self._factored or self._met is None):
             point = self._point = self._proven(point)
             if not self._factored and self._is_enough():
                 return Solution(point, Status.PROVEN, n_iter)
         direction = newton_direction(objective, point, tol=self._tol, spread=self._spread)
         looks = objective.in_memory or n_iter >= _PATIENCE
-        status = verdict(objective, point, direction, self._tol, rough=self._rough, looks=looks)
+        status = check_convergence(objective, point, direction, self._tol, rough=self._rough, looks=looks)
         ended = self._ended(direction, status, n_iter)
         if ended is not None:
             return ended
@@ -147,9 +163,9 @@ class _Run:
     def _proven(self, point: Point) -> Point:
         """The point, with b at its minimum where it looks as if its bound was enough then."""
         objective = self._objective
-        looks = objective.provable and not point.settled and not point.excess <= self._tol
+        looks = objective.provable and not point.intercept_minimised and not point.excess <= self._tol
         if looks and point.unreached(point.half_square) <= _PROMISING * self._tol:
-            return objective.settle(point, _SETTLED * self._tol, 0.0)
+            return objective.minimise_intercept(point, _SETTLED * self._tol, 0.0)
         return point
 
     def _is_enough(self) -> bool:
@@ -173,7 +189,7 @@ class _Run:
         if status is Status.SEPARABLE:
             # Leave the coefficients where they separate: at the start they are still zero.
             steps = objective.reach(point, direction.step).steps()
-            further = moved(objective, point, direction, steps, settled=self._settled, last=True)
+            further = moved(objective, point, direction, steps, intercept_minimised=self._minimises, last=True)
             return Solution(further if further.value < point.value else point, status, n_iter + 1)
         met = status is Status.PROVEN or (status is not None and not objective.provable)
         if met and not objective.in_memory and point.unreached(gain) <= objective.last_decrement:
@@ -186,7 +202,7 @@ class _Run:
             return Solution(point, status, n_iter)
         if n_iter == self._max_iter:
             return Solution(point, status or Status.MAX_ITER, n_iter)
-        if status is None and not self._settled and point.unreached(max(gain, self._last)) <= UNREPRESENTABLE:
+        if status is None and not self._minimises and point.unreached(max(gain, self._last)) <= UNREPRESENTABLE:
             # Only the bound on what conjugate gradients hide is in the way, and a step from here did not lower it.
             return Solution(point, stuck(objective, point, direction, tol), n_iter)
         return None
@@ -196,35 +212,35 @@ class _Run:
         objective, point = self._objective, self._point
         if not precise(objective.w(direction.step), point.w, self._tol):
             # The direction is there already, and to take it costs no more than to look whether it was good.
-            trial = moved(objective, point, direction, 1.0, settled=True)
+            trial = moved(objective, point, direction, 1.0, intercept_minimised=True)
             point = trial if trial.excess < point.excess else point
         return Solution(point, Status.PROVEN, n_iter)
 
     def _step(self, direction: Direction, status: Status | None, *, last: bool) -> tuple[Point | None, bool]:
         """The next point, and whether F shows that it is lower."""
-        objective, point, settled = self._objective, self._point, self._settled
+        objective, point, minimises = self._objective, self._point, self._minimises
         point.release(keep_z=True)
         trial = self._first_step(direction) if self._first and status is None else None
         if trial is None:
-            trial = moved(objective, point, direction, 1.0, settled=settled, last=last)
+            trial = moved(objective, point, direction, 1.0, intercept_minimised=minimises, last=last)
         seen = trial.value <= point.value - _SUFFICIENT * direction.gain
         if self._spread is not None and last_step(point, point.unreached(direction.gain), self._tol):
             trial = objective.proven_by_step(point, trial, self._tol)
             if trial.excess <= self._tol:
                 return trial, True
         if status is None and not (seen or descends(point, trial, direction.step, direction.gain)):
-            return line_search(objective, point, direction, trial, settled=settled), True
+            return line_search(objective, point, direction, trial, intercept_minimised=minimises), True
         return trial, seen
 
     def _first_step(self, direction: Direction) -> Point | None:
         """The minimum along the direction, if it lies beyond the full step and within reach."""
         objective, point, full = self._objective, self._point, None
         if objective.n_outputs > 1:
-            full = moved(objective, point, direction, 1.0, settled=self._settled)
+            full = moved(objective, point, direction, 1.0, intercept_minimised=self._minimises)
         t = objective.length_to_minimum(point, direction.step, full=full, beyond=True)
         if t is None or not 1.0 < t < _LONGEST:
             return full
-        return moved(objective, point, direction, t, settled=self._settled)
+        return moved(objective, point, direction, t, intercept_minimised=self._minimises)
 
     def _solution(self, point: Point, status: Status, n_iter: int) -> Solution[Point]:
         """What was met at the point before, or proven since."""

@@ -65,11 +65,11 @@ def one_factor(
         value, slope_i, curvature = sums[i].tolist()
         gradient = objective.gradient(gradients[i], slope_i, W[i])
         point: Point = BinaryPoint(
-            objective, objective.theta(W[i], b[i]), settled=not objective.fit_intercept,
+            objective, objective.theta(W[i], b[i]), intercept_minimised=not objective.fit_intercept,
             value=value + objective.penalty.value(W[i]), gradient=gradient, curvature=curvature,
         )  # fmt: skip
         # Mostly what b leaves is seen to be nothing; where columns are far from 0, it has to be minimised to show it.
-        point = objective.settle(point, 1e-3 * tol, mean)
+        point = objective.minimise_intercept(point, 1e-3 * tol, mean)
         if not _proven(point, tol):
             point = objective.at(point.theta)
         found.append(Solution(point, Status.PROVEN, _STEPS) if _proven(point, tol) else None)

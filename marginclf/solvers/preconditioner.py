@@ -74,7 +74,7 @@ class OfTwo:
         m = sample.matrix.shape[0]
         if objective.loss.convex and not start.w.any() and m * d <= _CHEAP * n:
             start = _lower(objective, sample, start)
-        c = np.abs(BinaryPoint(sample, start.theta, settled=False).c) if start.w.any() else np.zeros(m)
+        c = np.abs(BinaryPoint(sample, start.theta, intercept_minimised=False).c) if start.w.any() else np.zeros(m)
         if c.sum() ** 2 <= _CURVED * d * (c @ c) or not np.isfinite(c).all():
             # Too few rows are curved here: all alike, then, by their weights.
             c = c + _mean_curvature(objective.loss) * np.abs(sample.v)

@@ -13,7 +13,7 @@ from marginclf.matrix import design_matrix
 from marginclf.objective import L2, JointObjective, Objective
 from marginclf.objective.curvature import JointCurvature
 from marginclf.solvers import Status
-from marginclf.solvers.convergence import verdict
+from marginclf.solvers.convergence import check_convergence
 
 module = importlib.import_module("marginclf.solvers.direction")
 K = 4
@@ -130,9 +130,9 @@ def test_conjugate_gradients_never_understate_the_decrement(loss, C, store, fit_
     point.gain = np.inf  # these coefficients are worse than none: F alone is the measure
     just_short = (1.0 - 1e-6) * point.relative(decrement)
     point.bound = np.inf  # b is not at its minimum
-    assert verdict(objective, point, found, just_short, stalled=True) is None
+    assert check_convergence(objective, point, found, just_short, stalled=True) is None
     enough = 2.0 * point.relative(decrement)
-    assert verdict(objective, point, found, enough, stalled=True) is Status.LIMIT_OF_PRECISION
+    assert check_convergence(objective, point, found, enough, stalled=True) is Status.LIMIT_OF_PRECISION
 
 
 @INTERCEPT

@@ -114,7 +114,7 @@ def test_a_bound_with_b_off_its_minimum_goes_by_the_weights():
         hessian = objective.matrix.gram(point.c, None) + np.diag(weights)
         step = np.append(np.linalg.solve(hessian, point.gradient[:-1]), 0.0)
         point = objective.evaluate(point.theta - step)
-    settled = objective.settle(point, np.inf, coordinates.mean)
+    settled = objective.minimise_intercept(point, np.inf, coordinates.mean)
     assert settled.theta is point.theta, "this is what the test is for"
     assert settled.bound >= 0.5 * objective.at(point.theta).bound
     assert settled.bound >= settled.value - minimum(objective, "newton", 1e-13).point.value
