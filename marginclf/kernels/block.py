@@ -16,13 +16,13 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 from numba.extending import intrinsic
 
-from .cache import TolerantCache
+from .cache import TolerantCache, inner
 from .formula import FORMULA_OPTIONS, compiled_formula
 
 BLOCK_ROWS = 256
@@ -94,7 +94,7 @@ def compile_block(point: Callable, names: tuple[str, ...], *, owner: str, on_dis
         **point.__globals__,
         "carray": numba.carray,
         "COUNT": len(names),
-        "build": njit(parameter_builder(names, owner)),
+        "build": inner()(parameter_builder(names, owner)),
         "point": compiled_formula(point),
     }
     # The cache lies with the file of the loss and watches it.

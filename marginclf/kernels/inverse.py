@@ -11,14 +11,14 @@ from typing import Any
 
 import numba
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 from numba.extending import intrinsic
 
 from .block import parameter_builder
-from .cache import TolerantCache
+from .cache import TolerantCache, inner
 from .formula import FORMULA_OPTIONS, compiled_formula
 
 _Doubles = types.CPointer(types.float64)
@@ -43,7 +43,7 @@ def compile_inverse(inverse: Callable, names: tuple[str, ...], *, owner: str, on
         **inverse.__globals__,
         "carray": numba.carray,
         "COUNT": len(names),
-        "build": njit(parameter_builder(names, owner)),
+        "build": inner()(parameter_builder(names, owner)),
         "inverse": compiled_formula(inverse),
     }
     code = _template.__code__.replace(co_filename=inverse.__code__.co_filename)

@@ -15,13 +15,13 @@ from typing import Any
 
 import numba
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core.ccallback import CFunc
 from numba.core.sigutils import normalize_signature
 from numba.extending import intrinsic
 
 from .block import parameter_builder
-from .cache import TolerantCache
+from .cache import TolerantCache, inner
 from .formula import FORMULA_OPTIONS, compiled_formula
 
 _Doubles = types.CPointer(types.float64)
@@ -89,7 +89,7 @@ def compile_prox(point: Callable, prox: Callable | None, names: tuple[str, ...],
         "math": math,
         "carray": numba.carray,
         "COUNT": len(names),
-        "build": njit(parameter_builder(names, owner)),
+        "build": inner()(parameter_builder(names, owner)),
         "point": compiled_formula(point),
         "_STEPS": _STEPS,
         "_ACCURACY": _ACCURACY,
