@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.datasets import load_wine
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import RidgeClassifier
 from sklearn.preprocessing import scale
 
@@ -74,6 +77,17 @@ def test_what_is_not_proven_is_solved_as_by_itself(monkeypatch, solved):
     monkeypatch.undo()
     again = MarginLinearClassifier("squared").fit(X, Y)
     assert_allclose(model.coef_, again.coef_, rtol=1e-7, atol=1e-10)
+
+
+def test_it_claims_what_is_proven():
+    """Columns whose sizes differ by 10¹⁶ and a large C leave little of a factor."""
+    spread = X * np.geomspace(1e-8, 1e8, 13)
+    for C in (1e4, 1e12):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model = MarginLinearClassifier("squared", C=C).fit(spread, Y)
+        for status, bound in zip(model.status_, model.suboptimality_, strict=True):
+            assert bound <= 1e-8 or "proven bound on the relative suboptimality is at most" not in status
 
 
 def test_threads_and_watching():
