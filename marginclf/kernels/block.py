@@ -90,24 +90,44 @@ def compile_block(point: Callable, names: tuple[str, ...], *, owner: str, on_dis
     numba.core.ccallback.CFunc
         Its ``address`` is what kernels receive; it must be kept alive as long as the address is in use.
     """
+    return c_function(_template, _SIGNATURE, "block", {"point": point}, names, owner=owner, on_disk=on_disk)
+
+
+def c_function(
+    template: Callable,
+    signature: Any,
+    name: str,
+    formulas: dict[str, Callable],
+    names: tuple[str, ...],
+    *,
+    owner: str,
+    on_disk: bool,
+    **others: Any,
+) -> Any:
+    """Compile a template with formulas of a loss and other values bound to the names that it uses.
+
+    The arguments are those of :func:`compile_block`; ``name`` tells what a class has from what else it has.
+    """
+    formula = next(iter(formulas.values()))
     namespace = {
-        **point.__globals__,
+        **formula.__globals__,
         "carray": numba.carray,
         "COUNT": len(names),
         "build": inner()(parameter_builder(names, owner)),
-        "point": compiled_formula(point),
+        **{key: compiled_formula(value) for key, value in formulas.items()},
+        **others,
     }
     # The cache lies with the file of the loss and watches it.
-    code = _template.__code__.replace(co_filename=point.__code__.co_filename)
-    function = python_types.FunctionType(code, namespace, "block")
+    code = template.__code__.replace(co_filename=formula.__code__.co_filename)
+    function = python_types.FunctionType(code, namespace, name)
     # One qualified name is one set of cache entries: it must tell classes apart.
-    function.__qualname__ = f"{owner}.block"
-    function.__module__ = point.__module__
-    block = CFunc(function, normalize_signature(_SIGNATURE), {}, FORMULA_OPTIONS)
+    function.__qualname__ = f"{owner}.{name}"
+    function.__module__ = formula.__module__
+    compiled = CFunc(function, normalize_signature(signature), {}, FORMULA_OPTIONS)
     if on_disk:
-        block._cache = TolerantCache(function)
-    block.compile()
-    return block
+        compiled._cache = TolerantCache(function)
+    compiled.compile()
+    return compiled
 
 
 @intrinsic

@@ -5,21 +5,15 @@ It is what primal-dual Newton steps know a loss by (:mod:`marginclf.kernels.prim
 
 from __future__ import annotations
 
-import types as python_types
 from collections.abc import Callable
 from typing import Any
 
-import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.ccallback import CFunc
-from numba.core.sigutils import normalize_signature
 from numba.extending import intrinsic
 
-from .block import parameter_builder
-from .cache import TolerantCache, inner
-from .formula import FORMULA_OPTIONS, compiled_formula
+from .block import c_function
 
 _Doubles = types.CPointer(types.float64)
 _Vector = types.Array(types.float64, 1, "C")
@@ -39,22 +33,8 @@ def compile_inverse(inverse: Callable, names: tuple[str, ...], *, owner: str, on
 
     The arguments are those of :func:`block.compile_block`, with the function ``inverse_slope(self, a)``.
     """
-    namespace = {
-        **inverse.__globals__,
-        "carray": numba.carray,
-        "COUNT": len(names),
-        "build": inner()(parameter_builder(names, owner)),
-        "inverse": compiled_formula(inverse),
-    }
-    code = _template.__code__.replace(co_filename=inverse.__code__.co_filename)
-    function = python_types.FunctionType(code, namespace, "inverse")
-    function.__qualname__ = f"{owner}.inverse_block"
-    function.__module__ = inverse.__module__
-    block = CFunc(function, normalize_signature(_SIGNATURE), {}, FORMULA_OPTIONS)
-    if on_disk:
-        block._cache = TolerantCache(function)
-    block.compile()
-    return block
+    formulas = {"inverse": inverse}
+    return c_function(_template, _SIGNATURE, "inverse_block", formulas, names, owner=owner, on_disk=on_disk)
 
 
 @intrinsic

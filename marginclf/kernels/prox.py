@@ -9,20 +9,14 @@ alone; a loss with a kink brings a ``prox`` of its own. One call by address a ro
 from __future__ import annotations
 
 import math
-import types as python_types
 from collections.abc import Callable
 from typing import Any
 
-import numba
 from llvmlite import ir
 from numba import types
-from numba.core.ccallback import CFunc
-from numba.core.sigutils import normalize_signature
 from numba.extending import intrinsic
 
-from .block import parameter_builder
-from .cache import TolerantCache, inner
-from .formula import FORMULA_OPTIONS, compiled_formula
+from .block import c_function
 
 _Doubles = types.CPointer(types.float64)
 _Vector = types.Array(types.float64, 1, "C")
@@ -84,27 +78,11 @@ def compile_prox(point: Callable, prox: Callable | None, names: tuple[str, ...],
     ``prox(self, v, kappa)`` that returns u, or None.
     """
     template = _smooth_template if prox is None else _kinked_template
-    namespace = {
-        **point.__globals__,
-        "math": math,
-        "carray": numba.carray,
-        "COUNT": len(names),
-        "build": inner()(parameter_builder(names, owner)),
-        "point": compiled_formula(point),
-        "_STEPS": _STEPS,
-        "_ACCURACY": _ACCURACY,
-    }
-    if prox is not None:
-        namespace["prox"] = compiled_formula(prox)
-    code = template.__code__.replace(co_filename=point.__code__.co_filename)
-    function = python_types.FunctionType(code, namespace, "prox")
-    function.__qualname__ = f"{owner}.prox_step"
-    function.__module__ = point.__module__
-    step = CFunc(function, normalize_signature(_SIGNATURE), {}, FORMULA_OPTIONS)
-    if on_disk:
-        step._cache = TolerantCache(function)
-    step.compile()
-    return step
+    formulas = {"point": point} | ({} if prox is None else {"prox": prox})
+    return c_function(
+        template, _SIGNATURE, "prox_step", formulas, names,
+        owner=owner, on_disk=on_disk, math=math, _STEPS=_STEPS, _ACCURACY=_ACCURACY,
+    )  # fmt: skip
 
 
 @intrinsic
