@@ -32,7 +32,10 @@ _MISS, _EXACT, _RIDGE = 1e-10, 1e-12, 1e-11
 diagonal is added to a system whose rows may depend on each other."""
 
 _POLISH = 5
+"""How often free rows are solved for once more, where rounding keeps them from the kink."""
+
 _LONGEST_WAIT = 6
+"""A row that did not move in three sweeps or more is left out of the next, at most of 2⁴ − 1 of them."""
 
 
 @inner(**_SUMS)
@@ -94,9 +97,11 @@ def _swept(forward, backward, copy, signs, low, high, kink, intercept, seed, swe
     mean = 0.0
     for i in range(n):
         call_storage(copy, i, 1, 1, centre, column, 0.0, centre, 0)
+        square = 0.0
         for j in range(d):
-            squares[i] += column[j, 0] * column[j, 0]
-        mean += squares[i] / n
+            square += column[j, 0] * column[j, 0]
+        squares[i] = square
+        mean += square / n
         alpha[i] = low[i]
         one[1] = signs[i] * low[i]
         call_storage(backward, i, 1, 1, one[1:], w, 0.0, one, 0)

@@ -40,10 +40,13 @@ def _product(
     n, n_classes = codes.size, p.shape[0]
     u, m, mean, line = work[:n_classes], work[3 * n_classes], work[3 * n_classes + 1], work[3 * n_classes + 6]
     for k in range(n_classes):
-        b[k], h_b[k] = p_b[k], 0.0
+        # A sum by itself, for the reason given at sum_of.
+        at_centre = 0.0
+        for j in range(centre.size):
+            at_centre += p[k, j] * centre[j]
+        b[k], h_b[k] = p_b[k] - at_centre, 0.0
         for j in range(centre.size):
             h[k, j] = 0.0
-            b[k] -= p[k, j] * centre[j]
     block = 0
     for chunk in range(0, n, chunk_rows):
         for start in range(chunk, min(chunk + chunk_rows, n), block_rows):
