@@ -189,10 +189,14 @@ class OneVsRest:
 
             return run
 
-        objectives = [self._objective(self._matrix, self._loss, k, alone(i)) for i, k in enumerate(positive)]
-        if not one_factor_suits(objectives[0], len(positive)):
+        def objective(i: int) -> BinaryObjective:
+            return self._objective(self._matrix, self._loss, positive[i], alone(i))
+
+        first = objective(0)
+        if not one_factor_suits(first, len(positive)):
             return None
-        return one_factor(objectives, evaluate, tol=self._settings.tol)
+        others = [objective(i) for i in range(1, len(positive))]
+        return one_factor([first, *others], evaluate, tol=self._settings.tol)
 
     def _evaluator(self, positive: Sequence[int]) -> Any:
         """A function of W, b and which of the problems they are of, all by default, that evaluates them in one pass."""
