@@ -13,12 +13,12 @@ ROOT = Path(__file__).parents[1] / "marginclf"
 LEVELS = (
     ("_process", "_version"),
     ("kernels",),
-    ("losses",),
+    ("losses", "_penalties"),
     ("matrix",),
     ("objective",),
     ("solvers",),
     ("_estimator",),
-    ("inspection", "exchange"),
+    ("inspection", "exchange", "penalties"),
 )
 """The folders and modules below ``marginclf/``: each imports from those of earlier lines and from itself."""
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from .._penalties import Penalty, get_penalty
 from ..losses import MarginLoss, get_loss
 from ..losses.registry import with_parameters
 from ..solvers import SOLVERS
@@ -20,14 +21,15 @@ from .prediction import LinearPrediction
 class MarginLinearClassifier(
     LinearFit, LinearPrediction, Versioned, ClassifierMixin, CallbackSupportMixin, BaseEstimator
 ):
-    r"""Linear classification with any margin loss and an L2 penalty.
+    r"""Linear classification with any margin loss and any of several penalties.
 
     Minimises
 
-    .. math:: F(w, b) = C \sum_i s_i \, \varphi(y_i (x_i \cdot w + b)) + \tfrac12 \|w\|^2
+    .. math:: F(w, b) = C \sum_i s_i \, \varphi(y_i (x_i \cdot w + b)) + \sum_j v_j \, p(w_j)
 
-    over the coefficients w and the intercept b, which is never penalised. s are the sample weights with class weights
-    folded in, y is −1 or +1, and φ is the loss. More than two classes have one such problem each, against the rest, or
+    over the coefficients w, within bounds if there are any, and the intercept b, which is never penalised. s are the
+    sample weights with class weights folded in, y is −1 or +1, φ is the loss, and the penalty is :math:`\tfrac12
+    \|w\|^2` by default. More than two classes have one such problem each, against the rest, or
     one joint margin :math:`m = z_y - \log \sum_{k \ne y} e^{z_k}` in place of :math:`y z`.
 
     Parameters
@@ -37,10 +39,19 @@ class MarginLinearClassifier(
         ``"logistic"``, ``"log_loss"``, ``"softplus"`` and ``"cross_entropy"`` are one and the same. Parameters of the
         loss are reached as ``loss__gamma``. Losses that are not convex start from the optimum of the logistic loss and
         end at a stationary point.
+    penalty : {"l2", "l1", "elastic_net", "group_lasso"} or object of marginclf.penalties, default="l2"
+        Penalty, or an object such as ``ElasticNet(l1_ratio=0.9)`` or ``L1(weights={"age": 0})``, whose parameters are
+        reached as ``penalty__l1_ratio``; ``"elasticnet"`` is ``"elastic_net"``. Coefficients that it makes zero are
+        zero exactly. Other than l2, it needs a convex loss and X in memory, and takes Newton's method on working sets.
     C : float, default=1.0
         Inverse strength of the penalty, positive, as in scikit-learn. ``numpy.inf`` is no penalty: F is then the first
         sum without C, nothing can be proved about its optimum, and coefficients that grow without bound are named as
         such. ``loss="hinge"`` needs a penalty.
+    bounds : tuple, dict or None, default=None
+        (lower, upper) for all coefficients, each None, a number or an array of shape (n_features,); or a dict by
+        feature name, such as ``{"age": (0, None)}``, which leaves the others free. With any penalty. As arrays they may
+        be of shape (n_classes, n_features) as well. A coefficient whose feature must not speak against a class has the
+        bounds (0, None).
     fit_intercept : bool, default=True
         Whether to fit b; otherwise it is 0.
     class_weight : dict or "balanced", default=None
@@ -62,7 +73,7 @@ class MarginLinearClassifier(
     max_iter : int, default=1000
         Largest number of iterations.
     solver : {"auto", "lbfgs", "newton", "dual"}, default="auto"
-        "auto" takes Newton's method where the data is small, "dual" where it is sparse and wide or has fewer rows than
+        For penalty="l2" without weights and bounds; "auto" takes Newton's method where the data is small, "dual" where it is sparse and wide or has fewer rows than
         columns, and L-BFGS elsewhere. Newton's method finishes what they leave unproven; for a loss with a kink
         ("hinge"), the method of multipliers does, and starts where the data is neither. "dual" is coordinate ascent in
         the dual, for convex losses with a finite C. "lbfgs" runs in coordinates in which scales, offsets and
@@ -148,7 +159,9 @@ class MarginLinearClassifier(
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "loss": [str, MarginLoss],
+        "penalty": [str, Penalty],
         "C": [Interval(Real, 0.0, None, closed="right")],
+        "bounds": [tuple, list, dict, None],
         "fit_intercept": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "multi_class": [StrOptions({"auto", "joint", "ovr"})],
@@ -167,7 +180,9 @@ class MarginLinearClassifier(
         self,
         loss: str | MarginLoss = "logistic",
         *,
+        penalty: str | Penalty = "l2",
         C: float = 1.0,
+        bounds: Any = None,
         fit_intercept: bool = True,
         class_weight: dict | str | None = None,
         multi_class: str = "auto",
@@ -182,7 +197,9 @@ class MarginLinearClassifier(
         record_history: bool = False,
     ) -> None:
         self.loss = loss
+        self.penalty = penalty
         self.C = C
+        self.bounds = bounds
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
         self.multi_class = multi_class
@@ -217,10 +234,12 @@ class MarginLinearClassifier(
         ValueError
             If there is no such parameter; for one of the loss, the message lists those that it has.
         """
-        of_loss = {key: value for key, value in params.items() if key.startswith("loss__")}
-        super().set_params(**{key: value for key, value in params.items() if key not in of_loss})
-        if of_loss:
-            self.loss = with_parameters(self.loss, {key[len("loss__") :]: value for key, value in of_loss.items()})
+        nested = {key for key in params if key.startswith(("loss__", "penalty__"))}
+        super().set_params(**{key: value for key, value in params.items() if key not in nested})
+        for name, known in (("loss", get_loss), ("penalty", get_penalty)):
+            changes = {key.partition("__")[2]: params[key] for key in nested if key.startswith(f"{name}__")}
+            if changes:
+                setattr(self, name, with_parameters(known(getattr(self, name)), changes, name))
         return self
 
     def __sklearn_tags__(self) -> Any:

@@ -26,6 +26,7 @@ from .joint import fit_jointly, takes_joint
 from .lone_class import fit_lone_class
 from .one_vs_rest import OneVsRest, Settings
 from .partitioned import PartitionedFit, fits_by_parts
+from .penalised import PenalisedFit, Resolved
 from .progress import progress_of
 from .validation import Data, overflow_error, unusable_data
 from .warm_start import first_coefficients, previous_fit
@@ -93,17 +94,21 @@ class LinearFit:
         classes = data.classes
         joint = len(classes) > 2 and takes_joint(self.multi_class, loss)
         start = first_coefficients(self, previous, classes, data.shape[1], joint=joint)
+        shape = (1 if len(classes) == 2 else len(classes), data.shape[1])
+        names = getattr(self, "feature_names_in_", None)
+        resolved = Resolved.of(self.penalty, self.bounds, self.C, shape, names)
+        if resolved is not None:
+            resolved.require_suitable(loss, self.solver, self.loss)
         positive = [1] if len(classes) == 2 else list(range(len(classes)))
         n_jobs = effective_n_jobs(self.n_jobs)
         labels = ["all classes"] if joint else [f"class {classes[k]}" for k in positive]
         fitted = {"loss_": loss, "classes_": classes, "class_weight_": data.class_weights}
-        shape = (1 if len(classes) == 2 else len(classes), data.shape[1])
         progress = progress_of(self, labels, shape, fitted, given)
         settings = Settings(self.C, self.fit_intercept, self.solver, self.tol, self.max_iter, seed, n_jobs, progress)
         solutions: list[Solution] = []
         starts = [None] * len(labels) if start is None else [start] if joint else list(zip(*start, strict=True))
         # A trial step that is too long overflows, and is shortened.
-        with _problems(data, loss, settings, joint=joint) as solve:
+        with _problems(data, loss, settings, resolved, joint=joint) as solve:
             try:
                 for label, (solution, seconds) in zip(labels, solve(positive, starts), strict=True):
                     solutions.append(solution)
@@ -139,7 +144,9 @@ def _default_seed() -> int:
 
 
 @contextmanager
-def _problems(data: Data | CollectionData, loss: MarginLoss, settings: Settings, *, joint: bool) -> Iterator[Solve]:
+def _problems(
+    data: Data | CollectionData, loss: MarginLoss, settings: Settings, resolved: Resolved | None, *, joint: bool
+) -> Iterator[Solve]:
     """What solves the problems of a fit, called with the class of each and where it starts.
 
     Parameters
@@ -150,6 +157,8 @@ def _problems(data: Data | CollectionData, loss: MarginLoss, settings: Settings,
         φ.
     settings : Settings
         Parameters of the estimator.
+    resolved : Resolved or None
+        A penalty other than ½‖W‖², or bounds.
     joint : bool
         Whether there is one problem with one joint margin, whatever the classes.
     """
@@ -158,6 +167,11 @@ def _problems(data: Data | CollectionData, loss: MarginLoss, settings: Settings,
         lone, d = data.lone, data.shape[1]
         yield lambda positive, starts: iter([(fit_lone_class(loss, lone, d, settings), 0.0)])
     elif isinstance(data, CollectionData):
+        if resolved is not None:
+            raise ValueError(
+                "X is a Dask collection, and its fits know penalty='l2' without weights and bounds only; load X into "
+                "memory (X.compute()), or leave penalty and bounds at their defaults"
+            )
         if settings.solver == "dual":
             raise ValueError(
                 "solver='dual' visits the rows of X one after another in memory, and X is a Dask collection; use "
@@ -165,6 +179,10 @@ def _problems(data: Data | CollectionData, loss: MarginLoss, settings: Settings,
             )
         fit = PartitionedFit(data.parts, data.sample, loss, data.class_weights, n_classes, data.totals, settings)
         yield lambda positive, starts: fit.solve([None] if joint else positive, starts)
+    elif resolved is not None:
+        with one_blas_thread(), design_matrix(data.X, settings.n_jobs) as matrix:
+            penalised = PenalisedFit(matrix, loss, data.codes, data.weights, n_classes, settings, resolved)
+            yield lambda positive, starts: penalised.solve([None] if joint else positive, starts)
     elif fits_by_parts(data.X, settings.solver):
         parts = LocalParts(data.X, data.codes, data.weights)
         totals = np.bincount(data.codes, data.weights, minlength=n_classes)[:n_classes].astype(float)

@@ -146,29 +146,32 @@ def get_loss(loss: str | MarginLoss) -> MarginLoss:
     )
 
 
-def with_parameters(loss: str | MarginLoss, changes: dict[str, Any]) -> MarginLoss:
-    """A loss of the same class with some parameters changed; the loss itself is left as it is.
+def with_parameters(given: Any, changes: dict[str, Any], what: str) -> Any:
+    """A loss, or a penalty, of the same class with some parameters changed; it is left as it is itself.
 
     Parameters
     ----------
-    loss : str or MarginLoss
-        Name or object.
+    given : object
+        With ``get_params``.
     changes : dict
         Names of parameters and their values.
+    what : str
+        What it is, for the message.
 
     Raises
     ------
     ValueError
         If there is no such parameter; the message lists those that there are.
     """
-    loss = loss if isinstance(loss, MarginLoss) else get_loss(loss)
-    parameters = loss.get_params(deep=False)
+    parameters = given.get_params(deep=False)
     unknown = sorted(changes.keys() - parameters.keys())
     if unknown:
         known = ", ".join(parameters) or "none"
+        own = {"loss": "'smooth_hinge'], 'loss__gamma'", "penalty": "'elastic_net'], 'penalty__l1_ratio'"}[what]
+        first = {"loss": "logistic", "penalty": "l2"}[what]
         raise ValueError(
-            f"Invalid parameter {unknown[0]!r} for loss {loss!r}; its parameters: {known}. To search over losses with "
-            "different parameters, give a list of grids: "
-            "[{'loss': ['logistic']}, {'loss': ['smooth_hinge'], 'loss__gamma': [0.5, 1.0]}]"
+            f"Invalid parameter {unknown[0]!r} for {what} {given!r}; its parameters: {known}. To search over several "
+            f"with different parameters, give a list of grids: [{{'{what}': ['{first}']}}, {{'{what}': [{own}: "
+            "[0.5, 1.0]}]"
         )
-    return type(loss)(**{**parameters, **changes})
+    return type(given)(**{**parameters, **changes})

@@ -287,6 +287,10 @@ class DesignMatrix:
         """
         raise NotImplementedError
 
+    def columns(self, which: np.ndarray) -> DesignMatrix:
+        """Some of the columns, in rising order, copied, for one thread."""
+        raise NotImplementedError
+
     def copy_rows(self, part: slice, out: np.ndarray) -> None:
         """Rows of X as dense float64."""
         raise NotImplementedError

@@ -74,6 +74,9 @@ class CSCMatrix(DesignMatrix):
         # By a pass over all entries, which Newton's method can afford for rows that it then passes over many times.
         return CSCMatrix(self._X[rows], 1)
 
+    def columns(self, which: np.ndarray) -> DesignMatrix:
+        return CSCMatrix(self._X[:, which], 1)
+
     def copy_rows(self, part: slice, out: np.ndarray) -> None:
         start, stop, _ = part.indices(self.shape[0])
         found = np.empty((self.shape[1], stop - start))

@@ -67,5 +67,8 @@ class CSRMatrix(DesignMatrix):
     def take(self, rows: np.ndarray) -> DesignMatrix:
         return CSRMatrix(self._X[rows], 1)
 
+    def columns(self, which: np.ndarray) -> DesignMatrix:
+        return CSRMatrix(self._X[:, which], 1)
+
     def copy_rows(self, part: slice, out: np.ndarray) -> None:
         out[...] = self._X[part].toarray()

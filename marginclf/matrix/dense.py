@@ -54,5 +54,8 @@ class DenseMatrix(DesignMatrix):
         # The layout as well: for another one, Numba would compile all passes anew.
         return DenseMatrix(np.asarray(self._X[rows], order="C" if self._X.flags.c_contiguous else "F"), 1)
 
+    def columns(self, which: np.ndarray) -> DesignMatrix:
+        return DenseMatrix(np.asarray(self._X[:, which], order="C" if self._X.flags.c_contiguous else "F"), 1)
+
     def copy_rows(self, part: slice, out: np.ndarray) -> None:
         out[...] = self._X[part]

@@ -6,13 +6,14 @@ from .binary import BinaryObjective
 from .binary_point import BinaryPoint
 from .certificate import above, by_duality, fenchel_young, gain
 from .curvature import Curvature
-from .envelope import Answer, answer
+from .envelope import Answer, answer, imbalance
 from .in_memory import CONSTANT, InMemoryObjective
 from .intercepts import intercept_step, shortened
 from .joint import JointObjective
 from .labels import signed_weights
 from .monitored import Monitored, StopFit
 from .newton_steps import few_operations
+from .nonsmooth_penalty import NonsmoothPenalty
 from .partial_sums import Problem
 from .partitioned import PartitionedObjective
 from .partitioned_point import PartitionedPoint
@@ -32,6 +33,7 @@ __all__ = [
     "InMemoryObjective",
     "JointObjective",
     "Monitored",
+    "NonsmoothPenalty",
     "Objective",
     "PartitionedObjective",
     "PartitionedPoint",
@@ -46,6 +48,7 @@ __all__ = [
     "fenchel_young",
     "few_operations",
     "gain",
+    "imbalance",
     "intercept_step",
     "shortened",
     "sides",

@@ -96,6 +96,16 @@ class BinaryObjective(InMemoryObjective):
             offset=None if shifts is None else self.signs * shifts,
         )  # fmt: skip
 
+    def columns(self, which: np.ndarray) -> BinaryObjective:
+        return BinaryObjective(
+            self.matrix.columns(which), self.loss, self.v, penalty=self.penalty, fit_intercept=self.fit_intercept,
+            offset=self.offset,
+        )  # fmt: skip
+
+    def widened(self, point: Point, theta: np.ndarray) -> BinaryPoint:
+        assert isinstance(point, BinaryPoint)
+        return BinaryPoint(self, theta, intercept_minimised=point.intercept_minimised, z=point.z)
+
     def origin(self) -> Point:
         """The point w = 0, for a convex loss with b at its minimum; without a pass over X."""
         steps = self.steps(self.zeros(), 0.0)

@@ -54,6 +54,14 @@ class InMemoryObjective(Objective):
         )
         return found
 
+    def columns(self, which: np.ndarray) -> Self:
+        """The same for some of the columns."""
+        raise NotImplementedError
+
+    def widened(self, point: Point, theta: np.ndarray) -> Point:
+        """A point of some of the columns as one of all: θ has zeros in the others."""
+        raise NotImplementedError
+
     @property
     def row_weights(self) -> np.ndarray:
         """C s, of shape (n,)."""

@@ -86,6 +86,7 @@ class JointObjective(InMemoryObjective):
             matrix, loss, n_classes,
             penalty=penalty, fit_intercept=fit_intercept, shape=passes.shape, by_column=passes.by_column,
         )  # fmt: skip
+        self.keep = keep
         (n, d), room = matrix.shape, n_classes * matrix.shape[0] <= _KEPT
         self.keeps_decisions = keep and self.curved and room and not (d < n < _FEW * d and n * d > _SMALL)
 
@@ -108,6 +109,23 @@ class JointObjective(InMemoryObjective):
             self.rows_of_sample(rows), self.loss, passes.codes[rows], weights, self.n_outputs,
             penalty=self.penalty, fit_intercept=self.fit_intercept, shifts=shifts,
         )  # fmt: skip
+
+    def columns(self, which: np.ndarray) -> JointObjective:
+        passes, shifts = self.passes, self.passes.shifts
+        return JointObjective(
+            self.matrix.columns(which), self.loss, passes.codes, passes.weights, self.n_outputs,
+            penalty=self.penalty, fit_intercept=self.fit_intercept, shifts=shifts if shifts.size > 1 else None,
+            keep=self.keep,
+        )  # fmt: skip
+
+    def widened(self, point: Point, theta: np.ndarray) -> JointPoint:
+        assert isinstance(point, JointPoint)
+        if not self.keeps_decisions or point.rows is None:
+            found = self.evaluate(theta)
+            found.intercept_minimised = point.intercept_minimised
+            return found
+        gradient = self.passes.gradient(self.compiled, *self.split(theta), point.rows)
+        return self._point(theta, point.value, gradient, point.rows, intercept_minimised=point.intercept_minimised)
 
     @property
     def row_weights(self) -> np.ndarray:

@@ -14,6 +14,7 @@ from .dual import dual
 from .dual_active_set import dual_active_set
 from .lbfgs import lbfgs
 from .newton import newton
+from .penalised import solve_penalised
 from .primal_dual import primal_dual, primal_dual_suits
 from .rule import SWEEPS, dual_suits, newton_suits, rows_are_few
 from .solution import Solution, Status
@@ -236,4 +237,4 @@ def _start(objective: Objective, theta: np.ndarray) -> Point:
     return start
 
 
-__all__ = ["SOLVERS", "Solution", "Status", "dual_suits", "newton_suits", "solve"]
+__all__ = ["SOLVERS", "Solution", "Status", "dual_suits", "newton_suits", "solve", "solve_penalised"]

@@ -1,0 +1,159 @@
+"""Fits with a penalty that has kinks, unpenalised features or bounds: two classes, one against the rest, or joint."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from .._penalties import L2, Penalty, Terms, get_penalty, resolve_bounds
+from ..losses import MarginLoss
+from ..matrix import DesignMatrix
+from ..objective import L2 as Quadratic
+from ..objective import BinaryObjective, JointObjective, NonsmoothPenalty, signed_weights
+from ..solvers import Solution, solve_penalised
+from .one_vs_rest import Settings
+
+
+class Resolved(NamedTuple):
+    """A penalty and bounds for the features of one X.
+
+    Attributes
+    ----------
+    terms : Terms
+        What the penalty says of each feature, or group.
+    bounds : tuple of ndarray of shape (K, d), or None
+        The least and the largest value of each coefficient.
+    provable : bool
+        Whether there is a penalty: C is finite.
+    """
+
+    terms: Terms
+    bounds: tuple[np.ndarray, np.ndarray] | None
+    provable: bool
+
+    @classmethod
+    def of(cls, penalty: str | Penalty, bounds: Any, C: float, shape: tuple[int, int], names: Any) -> Self | None:
+        """For K × d coefficients; None where ½‖W‖², or nothing, is all of it.
+
+        Raises
+        ------
+        ValueError
+            If they do not fit the features.
+        """
+        penalty = get_penalty(penalty)
+        limits = resolve_bounds(bounds, shape, names)
+        if limits is None and isinstance(penalty, L2) and penalty.weights is None:
+            return None
+        terms = penalty.terms(shape[1], names)
+        finite = bool(np.isfinite(C))
+        if not finite:
+            if limits is None and terms.kept.all():
+                return None
+            terms = terms._replace(kink=np.zeros_like(terms.kink), quadratic=np.zeros_like(terms.quadratic))
+        if not terms.kept.all():
+            out = ~terms.kept
+            lower, upper = limits or (np.full(shape, -np.inf), np.full(shape, np.inf))
+            if (lower[:, out] > 0.0).any() or (upper[:, out] < 0.0).any():
+                j = int(np.flatnonzero(out & ((lower > 0.0) | (upper < 0.0)).any(axis=0))[0])
+                raise ValueError(
+                    f"feature {j} has an infinite weight, which keeps it out, and bounds without 0; give it one or the "
+                    "other"
+                )
+            lower, upper = lower.copy(), upper.copy()
+            lower[:, out] = upper[:, out] = 0.0
+            limits = lower, upper
+        return cls(terms, limits, finite)
+
+    def penalty(self, k: int, rows: slice | list[int] = slice(None)) -> NonsmoothPenalty:
+        """For K columns of coefficients, with the bounds of some of them."""
+        terms, limits = self.terms, self.bounds
+        shape = (k, len(terms.quadratic))
+        mine = None if limits is None else (limits[0][rows], limits[1][rows])
+        return NonsmoothPenalty.of(shape, terms.kink, terms.quadratic, terms.group, mine)
+
+    def require_suitable(self, loss: MarginLoss, solver: str, given: Any) -> None:
+        """Raise ValueError for a loss or solver that cannot have this penalty."""
+        if solver in ("dual", "lbfgs"):
+            raise ValueError(
+                f"solver={solver!r} needs penalty='l2' without weights and bounds; use solver='auto', which takes "
+                "Newton's method on working sets of the features"
+            )
+        if not loss.convex:
+            raise ValueError(
+                f"loss={given!r} is not convex, and fits with this penalty or with bounds need a convex one; use a "
+                "convex loss such as 'logistic', or penalty='l2' without weights and bounds"
+            )
+        if loss.affine:
+            penalty = self.penalty(1 if self.bounds is None else len(self.bounds[0]))
+            if penalty.grouped or not penalty.bounds_everything:
+                raise ValueError(
+                    f"loss={given!r} is a straight line: each coefficient needs a quadratic penalty (penalty='l2' or "
+                    "'elastic_net', positive weights) or finite bounds on both sides, or it is unbounded or zero"
+                )
+        if not self.provable and not loss.smooth:
+            raise ValueError(f"C=inf with loss={given!r}, which has a kink, needs a penalty; use a finite C")
+
+
+class PenalisedFit:
+    """The problems over one design matrix.
+
+    Parameters
+    ----------
+    matrix, loss, codes, weights, n_classes, settings
+        As of :class:`~.one_vs_rest.OneVsRest`.
+    resolved : Resolved
+        The penalty and the bounds.
+    """
+
+    def __init__(
+        self,
+        matrix: DesignMatrix,
+        loss: MarginLoss,
+        codes: np.ndarray,
+        weights: np.ndarray | None,
+        n_classes: int,
+        settings: Settings,
+        resolved: Resolved,
+    ) -> None:
+        self._matrix, self._loss, self._codes, self._weights = matrix, loss, codes, weights
+        self._n_classes, self._settings, self._resolved = n_classes, settings, resolved
+
+    def solve(self, positive: Sequence[int | None], starts: Sequence[tuple | None]) -> Iterator[tuple[Solution, float]]:
+        """The solution of each problem, None for one joint margin of all classes, and the seconds that it took."""
+        settings = self._settings
+        for number, (k, start) in enumerate(zip(positive, starts, strict=True)):
+            began = time.perf_counter()
+            objective, penalty = self.problem(k, number)
+            if settings.progress is not None:
+                objective.monitor = settings.progress.monitor(number, self._matrix)
+            theta = objective.zeros() if start is None else objective.theta(*start)
+            solution = solve_penalised(
+                objective, penalty, theta, tol=settings.tol, max_iter=settings.max_iter,
+                provable=self._resolved.provable,
+            )  # fmt: skip
+            solution.point.release()
+            yield solution, time.perf_counter() - began
+
+    def problem(self, k: int | None, number: int) -> tuple[Any, NonsmoothPenalty]:
+        """The losses and the penalty of a class against the rest, or of all classes."""
+        return self._joint() if k is None else self._binary(k, number)
+
+    def _binary(self, k: int, number: int) -> tuple[BinaryObjective, NonsmoothPenalty]:
+        v = signed_weights(self._codes, k, self._n_classes, self._weights, self._settings.C)
+        objective = BinaryObjective(
+            self._matrix, self._loss, v, penalty=Quadratic(0.0), fit_intercept=self._settings.fit_intercept
+        )
+        return objective, self._resolved.penalty(1, [number])
+
+    def _joint(self) -> tuple[JointObjective, NonsmoothPenalty]:
+        C = self._settings.C if np.isfinite(self._settings.C) else 1.0
+        weights = np.full(1, float(C)) if self._weights is None else np.multiply(C, self._weights)
+        codes = self._codes if self._weights is None else np.minimum(self._codes, self._n_classes - 1)
+        objective = JointObjective(
+            self._matrix, self._loss, codes, weights, self._n_classes, penalty=Quadratic(0.0),
+            fit_intercept=self._settings.fit_intercept, keep=self._loss.smooth,
+        )  # fmt: skip
+        return objective, self._resolved.penalty(self._n_classes)

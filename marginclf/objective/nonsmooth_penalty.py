@@ -1,0 +1,230 @@
+"""A penalty with kinks and bounds: Σ_g kink_g ‖W_g‖ + ½ Σ quadratic W², and W within bounds, entry by entry.
+
+Its entries lie block by block: a block is a group of coefficients, or one of them. All that solvers and proofs ask of
+it is about a vector of entries ``u`` in this order.
+
+A point proves something of its optimum by the conjugate. With g = −∂L/∂W, b at its minimum and 0 ≤ t ≤ 1,
+
+    F − F* ≤ Σ (p(u) + p*(t g) − t g u) + (1 − t)(L − inf L),
+
+since the dual variables of the rows, which are slopes of a convex loss that is bounded below, stay feasible when they
+are multiplied by t, and their conjugate is convex. t is the largest at which p*(t g) is finite.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+
+class NonsmoothPenalty:
+    """Weights and bounds of K × d coefficients.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        K and d.
+    order : ndarray of int of shape (K d,)
+        Where each entry lies in W.ravel(), block after block.
+    starts : ndarray of int of shape (n_blocks + 1,)
+        Where each block begins.
+    kink : ndarray of shape (n_blocks,)
+        Weight of the norm of each block.
+    quadratic, lower, upper : ndarray of shape (K d,)
+        Weight of half the square of each entry, and its bounds.
+    unit : ndarray of int of shape (n_blocks,)
+        Which blocks enter together: those with a column in common, of K classes.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        order: np.ndarray,
+        starts: np.ndarray,
+        kink: np.ndarray,
+        quadratic: np.ndarray,
+        lower: np.ndarray,
+        upper: np.ndarray,
+        unit: np.ndarray,
+    ) -> None:
+        self.shape, self.order, self.starts, self.kink = shape, order, starts, kink
+        self.quadratic, self.lower, self.upper, self.unit = quadratic, lower, upper, unit
+        self.sizes = np.diff(starts)
+        self.grouped = bool((self.sizes > 1).any())
+        self.bounded = bool(np.isfinite(lower).any() or np.isfinite(upper).any())
+
+    @classmethod
+    def of(
+        cls,
+        shape: tuple[int, int],
+        kink: np.ndarray,
+        quadratic: np.ndarray,
+        group: np.ndarray | None,
+        bounds: tuple[np.ndarray, np.ndarray] | None,
+    ) -> Self:
+        """From weights of features or groups, the group of each feature, and bounds of shape (K, d)."""
+        k, d = shape
+        entries = np.arange(k * d).reshape(k, d).T.ravel()  # column after column
+        if group is None:
+            order, starts = entries, np.arange(k * d + 1)
+            kink, unit = np.repeat(kink, k), np.repeat(np.arange(d), k)
+        else:
+            by_group = np.argsort(np.repeat(group, k), kind="stable")
+            order = entries[by_group]
+            starts = np.concatenate([[0], np.cumsum(np.bincount(group, minlength=len(kink)) * k)])
+            unit = np.arange(len(kink))
+        quadratic = np.broadcast_to(quadratic, shape).ravel()[order]
+        low, high = (np.full(shape, -np.inf), np.full(shape, np.inf)) if bounds is None else bounds
+        return cls(shape, order, starts, kink, quadratic, low.ravel()[order], high.ravel()[order], unit)
+
+    def without(self, which: np.ndarray) -> NonsmoothPenalty:
+        """The same with some of the entries held at zero."""
+        lower, upper = np.where(which, 0.0, self.lower), np.where(which, 0.0, self.upper)
+        order, starts, kink, quadratic = self.order, self.starts, self.kink, self.quadratic
+        return NonsmoothPenalty(self.shape, order, starts, kink, quadratic, lower, upper, self.unit)
+
+    def vector(self, W: np.ndarray) -> np.ndarray:
+        """The entries of a matrix (K, d), block after block."""
+        return np.asarray(W).reshape(-1)[self.order]
+
+    def matrix(self, u: np.ndarray) -> np.ndarray:
+        """The matrix (K, d) of entries."""
+        found = np.empty(self.shape[0] * self.shape[1])
+        found[self.order] = u
+        return found.reshape(self.shape)
+
+    @cached_property
+    def columns(self) -> np.ndarray:
+        """The column of each entry."""
+        return self.order % self.shape[1]
+
+    @cached_property
+    def unit_of_column(self) -> np.ndarray:
+        found = np.empty(self.shape[1], dtype=int)
+        found[self.columns] = np.repeat(self.unit, self.sizes)
+        return found
+
+    def restricted(self, columns: np.ndarray) -> NonsmoothPenalty:
+        """For some of the columns, in rising order, which hold whole blocks."""
+        where = np.full(self.shape[1], -1)
+        where[columns] = np.arange(len(columns))
+        inside = where[self.columns] >= 0
+        blocks = inside[self.starts[:-1]]
+        k, d = self.shape
+        order = self.order[inside] // d * len(columns) + where[self.columns[inside]]
+        starts = np.concatenate([[0], np.cumsum(self.sizes[blocks])])
+        _, unit = np.unique(self.unit[blocks], return_inverse=True)
+        parts = (part[inside] for part in (self.quadratic, self.lower, self.upper))
+        return NonsmoothPenalty((k, len(columns)), order, starts, self.kink[blocks], *parts, unit)
+
+    def norms(self, u: np.ndarray) -> np.ndarray:
+        """‖u_g‖ of each block."""
+        return np.sqrt(self.sums(u * u)) if self.grouped else np.abs(u)
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Sum over each block."""
+        return np.add.reduceat(values, self.starts[:-1]) if self.grouped and len(values) else values
+
+    def value(self, u: np.ndarray, factor: float = 1.0) -> float:
+        """With the kinks multiplied by a factor."""
+        return factor * float(self.kink @ self.norms(u)) + 0.5 * float(u @ (self.quadratic * u))
+
+    def clipped(self, u: np.ndarray) -> np.ndarray:
+        """The nearest entries within the bounds."""
+        return np.clip(u, self.lower, self.upper) if self.bounded else u
+
+    @cached_property
+    def free(self) -> np.ndarray:
+        """Which entries nothing penalises or bounds, as intercepts."""
+        unbounded = np.isinf(self.lower) & np.isinf(self.upper)
+        return (np.repeat(self.kink, self.sizes) == 0.0) & (self.quadratic == 0.0) & unbounded
+
+    @cached_property
+    def fixed(self) -> np.ndarray:
+        """Which blocks the bounds keep at zero."""
+        return self.sums(np.maximum(np.abs(self.lower), np.abs(self.upper))) == 0.0
+
+    @cached_property
+    def holds_zero(self) -> bool:
+        """Whether the bounds let every coefficient be zero."""
+        return bool((self.lower <= 0.0).all() and (self.upper >= 0.0).all())
+
+    @cached_property
+    def bounds_everything(self) -> bool:
+        """Whether each entry has squares or two bounds that hold it, whatever its slope."""
+        return bool(((self.quadratic > 0.0) | (np.isfinite(self.lower) & np.isfinite(self.upper))).all())
+
+    def pull(self, u: np.ndarray, g: np.ndarray) -> np.ndarray:
+        """What pulls at each block whose norm is zero, as an amount of its kink; for the others, as at a move of u.
+
+        Of a block with u = 0 it is ‖g‖ without what a bound at 0 holds: at the optimum its kink at most.
+        """
+        g = g - self.quadratic * u
+        if self.bounded:
+            g = np.where((u >= self.upper) & (g > 0.0), 0.0, np.where((u <= self.lower) & (g < 0.0), 0.0, g))
+        return self.norms(g)
+
+    def proof(self, u: np.ndarray, g: np.ndarray, noise: np.ndarray) -> tuple[float, float]:
+        """t, and the sum over entries of p(u) + p*(t g) − t g u.
+
+        Parameters
+        ----------
+        u, g : ndarray of shape (m,)
+            Entries and −∂L/∂W.
+        noise : ndarray of shape (m,)
+            What rounding may leave of entries of g that have to be zero.
+        """
+        outside, on_bound = self._split(u, g)
+        inner = g - outside
+        # What has to be zero is, up to rounding; what is left there is counted by whoever asks.
+        kink = np.repeat(self.kink, self.sizes)
+        held = (kink == 0.0) & (self.quadratic == 0.0)
+        inner = np.where(held & (np.abs(inner) <= noise), 0.0, inner)
+        square = self.quadratic > 0.0
+        plain = self.norms(np.where(square, 0.0, inner))
+        t = 1.0
+        over = plain > self.kink
+        if over.any():
+            t = float((self.kink[over] / plain[over]).min())
+        total = float(self.kink @ self.norms(u)) + t * float(on_bound.sum()) - t * float((inner + outside) @ u)
+        if square.any():
+            total = self._with_squares(u, g, outside, t)
+        return t, max(total, 0.0)
+
+    def _split(self, u: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The part of g that bounds hold, and what the conjugate of the bounds makes of it."""
+        if not self.bounded:
+            zero = np.zeros(len(u))
+            return zero, zero
+        norms = np.repeat(self.norms(u), self.sizes)
+        kink = np.repeat(self.kink, self.sizes)
+        along = np.divide(kink * u, norms, out=np.zeros_like(u), where=norms > 0.0)
+        left = g - self.quadratic * u - along
+        single = np.repeat(self.sizes == 1, self.sizes) & (norms == 0.0)
+        left = np.where(single, np.sign(left) * np.maximum(np.abs(left) - kink, 0.0), left)
+        up, down = np.isfinite(self.upper) & (left > 0.0), np.isfinite(self.lower) & (left < 0.0)
+        # Where there is a bound on that side, the conjugate is finite wherever u is: it may be anything from 0 on.
+        bound = np.where(up, self.upper, np.where(down, self.lower, 0.0))
+        outside = np.where(up | down, left, 0.0)
+        return outside, outside * bound
+
+    def _with_squares(self, u: np.ndarray, g: np.ndarray, outside: np.ndarray, t: float) -> float:
+        """The sum where some entries have squares: for single entries by the conjugate itself."""
+        kink = np.repeat(self.kink, self.sizes)
+        g = t * g
+        shrunk = np.sign(g) * np.maximum(np.abs(g) - kink, 0.0)
+        square = self.quadratic > 0.0
+        best = np.divide(shrunk, self.quadratic, out=np.zeros_like(u), where=square)
+        best = np.where(square, np.clip(best, self.lower, self.upper), 0.0)
+        flat = ~square
+        if flat.any():
+            edge = np.where(shrunk > 0.0, self.upper, np.where(shrunk < 0.0, self.lower, 0.0))
+            edge = np.where(np.isfinite(edge), edge, 0.0)
+            best = np.where(flat, np.clip(edge, self.lower, self.upper), best)
+
+        def inside(x: np.ndarray) -> np.ndarray:
+            return kink * np.abs(x) + 0.5 * self.quadratic * x * x - g * x
+
+        return float(np.maximum(inside(u) - inside(best), 0.0).sum())

@@ -1,0 +1,123 @@
+"""Which solver a penalty with kinks and bounds gets: by what the loss is."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import numpy as np
+
+from ..objective import NonsmoothPenalty, Point, StopFit, fenchel_young
+from .proximal_newton import ProximalNewton, certified, clipped, least_of, proximal_newton
+from .solution import Solution, Status
+
+_WIDEST, _NARROWEST, _NARROWER = 1.0, 1e-7, 0.125
+"""Moreau parameter at the start, at the end, and from round to round."""
+
+_FEW = 8
+"""Steps in a round up to which the next is narrower."""
+
+_ENOUGH, _LEAST = 0.03, 1e-13
+"""Part of the gap, and of what it was before, to which a smooth problem is solved, and the least relative one."""
+
+_HALF, _IDLE = 0.5, 6
+"""Part of the gap that a round has to leave to be progress, and rounds without."""
+
+
+def solve_penalised(
+    objective: Any,
+    penalty: NonsmoothPenalty,
+    theta: np.ndarray,
+    *,
+    tol: float,
+    max_iter: int,
+    provable: bool,
+) -> Solution[Point]:
+    """Minimise losses and a penalty with kinks and bounds.
+
+    Parameters
+    ----------
+    objective : Objective
+        The losses, convex, without a penalty.
+    penalty : NonsmoothPenalty
+        What is added to them.
+    theta : ndarray
+        Where to start.
+    tol : float
+        Relative suboptimality at which to stop.
+    max_iter : int
+        Largest number of Newton steps.
+    provable : bool
+        Whether there is a penalty at all.
+
+    Raises
+    ------
+    OverflowError
+        If the losses or their gradient overflow.
+    """
+    least = objective.loss.infimum() * objective.total if not objective.loss.affine else 0.0
+    how: dict[str, Any] = {"tol": tol, "max_iter": max_iter}
+    try:
+        if objective.loss.affine:
+            return closed(objective, penalty)
+        if objective.loss.smooth:
+            solution = proximal_newton(objective, penalty, theta, least=least, provable=provable, **how)
+        else:
+            solution = _multipliers(objective, penalty, theta, least, **how)
+    except StopFit as stop:
+        solution = Solution(stop.point, Status.STOPPED, stop.n_iter)
+    if not (np.isfinite(solution.point.value) and np.isfinite(solution.point.theta).all()):
+        raise OverflowError("the solution overflows")
+    return solution
+
+
+def closed(objective: Any, penalty: NonsmoothPenalty) -> Solution[Point]:
+    """A loss that is a straight line: each coefficient by itself, where its penalty or its bounds hold it."""
+    point = objective.evaluate(objective.zeros())
+    g = -penalty.vector(objective.by_class(point.gradient))
+    kink = np.repeat(penalty.kink, penalty.sizes)
+    left = np.sign(g) * np.maximum(np.abs(g) - kink, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        u = np.where(left == 0.0, 0.0, left / penalty.quadratic)
+    W = penalty.matrix(penalty.clipped(u))
+    whole = ProximalNewton(objective, penalty)
+    here = whole.at(objective.theta(W, 0.0))
+    point = copy.copy(here.point)
+    point.__dict__.update(value=here.value, bound=4.0 * math.ulp(abs(here.value)), gain=math.inf)
+    return Solution(point, Status.PROVEN, 1)
+
+
+def _multipliers(
+    objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray, least: float, *, tol: float, max_iter: int
+) -> Solution[Point]:
+    """The augmented Lagrangian; see :mod:`.augmented_lagrangian` for the method, whose smooth problems these are."""
+    gamma, multipliers = _WIDEST, np.zeros(objective.matrix.shape[0])
+    theta, spent, idle, smallest = clipped(objective, penalty, theta), 0, 0, math.inf
+    weights, best, within = objective.row_weights, None, 1.0
+    at_zero = float(objective.origin().value) if penalty.holds_zero else math.inf
+    while True:
+        smooth = objective.envelope(gamma, multipliers).smooth
+        within = max(_ENOUGH * min(smallest, within), _LEAST)
+        steps = max(1, max_iter - spent)
+        found = proximal_newton(smooth, penalty, theta, least=least, tol=within, max_iter=steps)
+        spent, theta = spent + found.n_iter, found.point.theta
+        whole = ProximalNewton(smooth, penalty)
+        here = whole.at(theta)
+        slack, value, _, after = fenchel_young(
+            smooth, objective.compiled, here.point, smooth.margins(here.point), multipliers, gamma, weights
+        )
+        point = certified(whole, here, least, at_zero, provable=True, dual=(value, slack))
+        best, _ = least_of(best, point)
+        left = best.suboptimality
+        idle = 0 if left <= _HALF * smallest else idle + 1
+        smallest = min(smallest, left)
+        objective.report(lambda point=best: point)
+        if best.excess <= tol:
+            return Solution(best, Status.PROVEN, spent)
+        if spent >= max_iter or idle > _IDLE:
+            status = Status.MAX_ITER if spent >= max_iter else Status.LINE_SEARCH
+            return Solution(best, Status.LIMIT_OF_PRECISION if best.suboptimality <= tol else status, spent)
+        multipliers = after
+        if found.n_iter <= _FEW:
+            gamma = max(gamma * _NARROWER, _NARROWEST)
