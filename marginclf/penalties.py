@@ -1,4 +1,4 @@
-"""Penalties of the coefficients, for ``MarginLinearClassifier(penalty=...)``, and the C at which they let the first in."""
+"""Penalties of the coefficients, for ``MarginLinearClassifier(penalty=...)``, and the C that lets the first one in."""
 
 from ._estimator.smallest_c import smallest_C
 from ._penalties import L1, L2, ElasticNet, GroupLasso, get_penalty

@@ -116,8 +116,8 @@ class NonsmoothPenalty:
         order = self.order[inside] // d * len(columns) + where[self.columns[inside]]
         starts = np.concatenate([[0], np.cumsum(self.sizes[blocks])])
         _, unit = np.unique(self.unit[blocks], return_inverse=True)
-        parts = (part[inside] for part in (self.quadratic, self.lower, self.upper))
-        return NonsmoothPenalty((k, len(columns)), order, starts, self.kink[blocks], *parts, unit)
+        quadratic, lower, upper = self.quadratic[inside], self.lower[inside], self.upper[inside]
+        return NonsmoothPenalty((k, len(columns)), order, starts, self.kink[blocks], quadratic, lower, upper, unit)
 
     def norms(self, u: np.ndarray) -> np.ndarray:
         """‖u_g‖ of each block."""
