@@ -73,8 +73,9 @@ class MarginLinearClassifier(
     max_iter : int, default=1000
         Largest number of iterations.
     solver : {"auto", "lbfgs", "newton", "dual"}, default="auto"
-        For penalty="l2" without weights and bounds; "auto" takes Newton's method where the data is small, "dual" where it is sparse and wide or has fewer rows than
-        columns, and L-BFGS elsewhere. Newton's method finishes what they leave unproven; for a loss with a kink
+        With penalty="l2" without bounds, "auto" takes Newton's method where the data is small, "dual" where it is
+        sparse and wide or has fewer rows than columns, and L-BFGS elsewhere; with others, "auto" and "newton" are
+        Newton's method on working sets. Newton's method finishes what they leave unproven; for a loss with a kink
         ("hinge"), the method of multipliers does, and starts where the data is neither. "dual" is coordinate ascent in
         the dual, for convex losses with a finite C. "lbfgs" runs in coordinates in which scales, offsets and
         correlations of the columns are taken out, as far as a sample of the rows shows them; the optimum is the same. A

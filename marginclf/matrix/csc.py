@@ -75,7 +75,7 @@ class CSCMatrix(DesignMatrix):
         return CSCMatrix(self._X[rows], 1)
 
     def columns(self, which: np.ndarray) -> DesignMatrix:
-        return CSCMatrix(self._X[:, which], 1)
+        return CSRMatrix(self._X[:, which].tocsr(), 1)
 
     def copy_rows(self, part: slice, out: np.ndarray) -> None:
         start, stop, _ = part.indices(self.shape[0])

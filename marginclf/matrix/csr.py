@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from ..kernels.block import BLOCK_ROWS
 from ..kernels.csr import CSR
+from ..kernels.sparse_columns import sparse_gram, take_columns
 from ..kernels.storage import StoredRows
 from .base import DesignMatrix, read_only
+from .blas import mirrored
 from .packed import PackedRows, SweepRows
 
 _BLOCK_ENTRIES = 1 << 15
 """Half a megabyte at most: the second look at a block finds it in the second-level cache."""
 
 _RUN = 64
+
+_FEW = 50.0
+"""How many times fewer pairs of entries than of columns make the Gram matrix cheaper entry by entry."""
 
 _UNSIGNED = {4: np.uint32, 8: np.uint64}
 
@@ -67,8 +74,36 @@ class CSRMatrix(DesignMatrix):
     def take(self, rows: np.ndarray) -> DesignMatrix:
         return CSRMatrix(self._X[rows], 1)
 
+    @cached_property
+    def _entries_of_columns(self) -> np.ndarray:
+        return np.bincount(self._X.indices, minlength=self.shape[1])
+
     def columns(self, which: np.ndarray) -> DesignMatrix:
-        return CSRMatrix(self._X[:, which], 1)
+        data, indices, indptr = self.rows.arrays
+        where = np.full(self.shape[1], -1, dtype=np.int32)
+        where[which] = np.arange(len(which), dtype=np.int32)
+        size = int(self._entries_of_columns[which].sum())
+        values, columns = np.empty(size + 1, dtype=data.dtype), np.empty(size + 1, dtype=np.uint32)
+        starts = np.empty(self.shape[0] + 1, dtype=indptr.dtype)
+        take_columns(data, indices, indptr, where, values, columns, starts)
+        kept = values[:size], columns[:size].view(np.int32), starts.view(self._X.indptr.dtype)
+        X = sparse.csr_array(kept, shape=(self.shape[0], len(which)))
+        X.has_canonical_format = True
+        return CSRMatrix(X, 1)
+
+    def gram(self, c: np.ndarray, centre: np.ndarray | None) -> np.ndarray:
+        (n, d), entries = self.shape, self.entries
+        if not _FEW * entries * entries < n * n * d * d:
+            return super().gram(c, centre)
+        lower = np.zeros((d, d))
+        sparse_gram(*self.rows.arrays, c, lower)
+        found = mirrored(lower)
+        if centre is not None and centre.any():
+            # Rows with few entries have small means: little of the digits cancels.
+            along = self.transposed_product(c)
+            outer = np.outer(centre, along - 0.5 * float(c.sum()) * centre)
+            found -= outer + outer.T
+        return found
 
     def copy_rows(self, part: slice, out: np.ndarray) -> None:
         out[...] = self._X[part].toarray()

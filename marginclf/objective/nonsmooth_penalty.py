@@ -136,10 +136,18 @@ class NonsmoothPenalty:
         return np.clip(u, self.lower, self.upper) if self.bounded else u
 
     @cached_property
-    def free(self) -> np.ndarray:
-        """Which entries nothing penalises or bounds, as intercepts."""
-        unbounded = np.isinf(self.lower) & np.isinf(self.upper)
-        return (np.repeat(self.kink, self.sizes) == 0.0) & (self.quadratic == 0.0) & unbounded
+    def unpenalised(self) -> np.ndarray:
+        """Which entries have neither kink nor square."""
+        return (np.repeat(self.kink, self.sizes) == 0.0) & (self.quadratic == 0.0)
+
+    @cached_property
+    def unheld(self) -> np.ndarray:
+        """Which of these may grow without bound, at least to one side: for a proof, their slope has to be zero there."""
+        return self.unpenalised & ~(np.isfinite(self.lower) & np.isfinite(self.upper))
+
+    def free(self, u: np.ndarray) -> np.ndarray:
+        """Which entries move like intercepts: nothing penalises them, and they are at no bound."""
+        return self.unpenalised & (u > self.lower) & (u < self.upper)
 
     @cached_property
     def fixed(self) -> np.ndarray:

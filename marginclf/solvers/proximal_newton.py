@@ -43,15 +43,15 @@ what that changes from trial to trial and after a step."""
 _ROUNDING = 4e-13
 """What F may rise by in a step, relative to it: it is a sum over the rows."""
 
-_ROUNDS, _ROUGH, _MODEL, _ACCURATE = 3000, 0.05, 0.03, 1e-12
+_ROUNDS, _ROUGH, _MODEL, _ACCURATE = 1000, 0.05, 0.03, 1e-12
 """Rounds of coordinate descent, and its last move, relative to the kink: where the working set is a guess, beside the
 gap, and at least."""
 
+_SHARPER = 0.1
+"""What the accuracy of the model is multiplied by after a step that proves no more."""
+
 _NOTHING = 1e-14
 """Part of F whose promise is rounding."""
-
-_SUMS = 8e-15
-"""What adding up the rows may change of F, relative to it."""
 
 _IDLE = 4
 """Steps that prove no more than those before, after which rounding is what is left."""
@@ -111,7 +111,7 @@ class ProximalNewton:
             # A number added to the coefficients or intercepts of all classes changes no margin. Where that is not
             # penalised, no step uses it; elsewhere it is the penalty that says how much of it is best.
             held = np.full(d + 1, _HELD)
-            held[:-1][penalty.matrix(penalty.free.astype(float)).all(axis=0)] = held[-1] = 1.0
+            held[:-1][penalty.matrix(penalty.unheld.astype(float)).all(axis=0)] = held[-1] = 1.0
             together = np.einsum("kikj->ij", h) * np.minimum(held, held[:, None]) / k
             h = h + together[None, :, None, :] / k
         h = h.reshape(k * (d + 1), k * (d + 1))
@@ -131,6 +131,9 @@ class ProximalNewton:
         q[:n] += self.penalty.quadratic * here.u
         if not np.isfinite(h).all():
             raise OverflowError("the Hessian overflows")
+        least = _DAMPED * float(np.abs(q).max(initial=0.0)) / (1.0 + float(np.abs(here.u).max(initial=0.0)))
+        if not h.any():  # no row is curved: the model alone has no minimum
+            self.damping = max(self.damping, least)
         for _ in range(_TRIALS):
             target, promise = self._solved(here, h, q, centre, factor, accuracy)
             there = self._shortened(here, target, promise, factor)
@@ -138,7 +141,6 @@ class ProximalNewton:
                 self.damping *= _LESS
                 return self.weighed(self._settled(there.point, h), factor), abs(promise)
             # Where few rows are curved, the model has directions with next to no curvature, and its minimum is far off.
-            least = _DAMPED * float(np.abs(q).max(initial=0.0)) / (1.0 + float(np.abs(here.u).max(initial=0.0)))
             self.damping = max(_MORE * self.damping, least)
         return None
 
@@ -187,7 +189,7 @@ class ProximalNewton:
         """A point with intercepts, and all else that nothing penalises, at their minimum."""
         objective, penalty = self.objective, self.penalty
         point = objective.at(point.theta)
-        free = np.flatnonzero(penalty.free)
+        free = np.flatnonzero(penalty.free(penalty.vector(objective.by_class(point.theta))))
         if not len(free):
             return point
         noise = penalty.vector(objective.by_class(objective.noise(point)))[free]
@@ -201,7 +203,8 @@ class ProximalNewton:
             step = np.linalg.lstsq(h[np.ix_(keep, keep)], np.append(slope, np.zeros(len(h) - n)), rcond=1e-12)[0]
             move[free] = step[: len(free)]
             theta = point.theta.copy()
-            objective.by_class(theta)[...] += penalty.matrix(move)
+            W = objective.by_class(theta)
+            W[...] = penalty.matrix(penalty.clipped(penalty.vector(W + penalty.matrix(move))))
             other = objective.at(theta)
             if not other.value <= point.value + _ROUNDING * abs(point.value):
                 break
@@ -227,12 +230,13 @@ class ProximalNewton:
         if not point.intercept_minimised:
             return math.inf
         noise = np.zeros(len(g))
-        if penalty.free.any():
+        if penalty.unheld.any():
             noise = _NOISE * penalty.vector(objective.by_class(objective.noise(point)))
         t, total = penalty.proof(here.u, g, noise)
         value, slack = (float(point.value), 0.0) if dual is None else dual
-        left = float((np.abs(g) * (2.0 * np.abs(here.u) + 1.0))[penalty.free].sum())
-        left += imbalance(objective.b(point.gradient), point.b, 1.0)
+        left = float((np.abs(g) * (2.0 * np.abs(here.u) + 1.0))[penalty.unheld & penalty.free(here.u)].sum())
+        if dual is not None:
+            left += imbalance(objective.b(point.gradient), point.b, 1.0)
         return total + (1.0 - t) * max(value - least, 0.0) + t * max(slack, 0.0) + left
 
 
@@ -298,6 +302,7 @@ class _Run:
         self._damping = 0.0
         self._factor = self._at_zero = math.inf
         self._promise = math.inf
+        self._unheld = bool(penalty.unheld.any())
         if penalty.holds_zero and provable:
             self._at_zero = float(objective.origin().value)
 
@@ -318,14 +323,22 @@ class _Run:
             moved = self._stage(here, point)
             if moved is None or self._idle >= _IDLE:
                 return Solution(best, self._status(best), self._n_iter)
+            if self._unheld and self._runs_off(moved.point.theta - here.point.theta):
+                last = certified(whole, moved, self._least, self._at_zero, provable=self._provable)
+                return Solution(last, Status.SEPARABLE, self._n_iter)
             if not self._provable:
-                step = moved.point.theta - here.point.theta
-                if objective.reach(here.point, step).separates():
-                    return Solution(best, Status.SEPARABLE, self._n_iter)
                 if self._factor == 1.0 and self._promise <= _NOTHING * abs(moved.value):
                     point = certified(whole, moved, self._least, self._at_zero, provable=False)
                     return Solution(point, Status.LIMIT_OF_PRECISION, self._n_iter)
             here = moved
+
+    def _runs_off(self, step: np.ndarray) -> bool:
+        """Whether what nothing penalises moves along a direction that lowers F for ever."""
+        objective, penalty = self._whole.objective, self._whole.penalty
+        free = penalty.matrix(penalty.unheld.astype(float)) > 0.0
+        direction = objective.theta(np.where(free, objective.by_class(step), 0.0), objective.b(step))
+        found: bool = objective.reach(objective.point(direction), direction).separates()
+        return found
 
     def _status(self, best: Point) -> Status:
         """What it means that no step lowers F, or proves more: rounding may stop steps before the bound is at tol."""
@@ -345,9 +358,11 @@ class _Run:
             theta = part.objective.theta(by_class, whole.objective.b(here.point.theta))
             part.damping = self._damping
             inside = part.at(theta, factor)
-        excess = point.excess if self._provable else 0.0
-        goal = max(0.3 * self._tol, _INNER * excess) * abs(here.value)
-        accuracy = _ROUGH if cut else min(_ROUGH, _MODEL * excess) + _ACCURATE
+        # A slope that is beyond its kink by a part ε leaves about ε of what the losses are above their infimum.
+        above = max(float(here.point.value) - self._least, 1e-300) if self._provable else 1.0
+        excess = min(point.bound / above, 1.0) if self._provable else 0.0
+        goal = max(0.3 * self._tol * abs(here.value), _INNER * point.bound) if self._provable else 0.0
+        accuracy = _ROUGH if cut else min(_ROUGH, _MODEL * excess) * _SHARPER**self._idle + _ACCURATE
         steps = 1 if part is whole else _STEPS if cut else _STEPS_LAST
         done = 0
         while done < steps and self._n_iter < self._max_iter:
@@ -360,7 +375,7 @@ class _Run:
                 left = part.gap(inside, self._least)
                 if left <= goal:
                     break
-                accuracy = min(accuracy, _MODEL * left / abs(inside.value) + _ACCURATE)
+                accuracy = min(accuracy, _MODEL * left / above + _ACCURATE)
         self._damping = part.damping
         if not done:
             return None
@@ -427,6 +442,5 @@ def certified(
         value += dual[0] - float(here.point.value)
     if provable:
         bound = whole.gap(here, least, dual)
-        bound += _SUMS * abs(value) if bound > 0.0 else 0.0
     point.__dict__.update(value=value, bound=bound, gain=gain(at_zero, value, 0.0))
     return point
