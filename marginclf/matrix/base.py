@@ -43,6 +43,9 @@ class DesignMatrix:
 
     sparse = False
 
+    nonnegative = False
+    """Whether no entry is known to be negative, where that is cheap to see."""
+
     def __init__(self, rows: StoredRows, entries: int, block_rows: int, n_jobs: int) -> None:
         self.rows = rows
         self.shape = rows.shape

@@ -75,6 +75,10 @@ class CSRMatrix(DesignMatrix):
         return CSRMatrix(self._X[rows], 1)
 
     @cached_property
+    def nonnegative(self) -> bool:  # type: ignore[override]
+        return bool(self._X.data.min(initial=0.0) >= 0.0)
+
+    @cached_property
     def _entries_of_columns(self) -> np.ndarray:
         return np.bincount(self._X.indices, minlength=self.shape[1])
 

@@ -21,6 +21,10 @@ _FEW = 8
 _ENOUGH, _LEAST = 0.03, 1e-13
 """Part of the gap, and of what it was before, to which a smooth problem is solved, and the least relative one."""
 
+_MANY, _WORTH, _SLACK = 1000, 0.8, 1e-9
+"""Columns from which on it is asked which can have coefficients, and the part of them that is worth a copy; what
+rounding may take off a sum."""
+
 _HALF, _IDLE = 0.5, 6
 """Part of the gap that a round has to leave to be progress, and rounds without."""
 
@@ -33,6 +37,7 @@ def solve_penalised(
     tol: float,
     max_iter: int,
     provable: bool,
+    screen: bool = True,
 ) -> Solution[Point]:
     """Minimise losses and a penalty with kinks and bounds.
 
@@ -50,14 +55,27 @@ def solve_penalised(
         Largest number of Newton steps.
     provable : bool
         Whether there is a penalty at all.
+    screen : bool, default=True
+        Whether columns that cannot have coefficients may be left out of the point that is returned.
 
     Raises
     ------
     OverflowError
         If the losses or their gradient overflow.
     """
+    kept = _screened(objective, penalty, theta) if screen else None
+    if kept is not None:
+        how = {"tol": tol, "max_iter": max_iter, "provable": provable}
+        start = objective.by_class(theta)[:, kept]
+        few = objective.columns(kept)
+        found = solve_penalised(few, penalty.restricted(kept), few.theta(start, objective.b(theta)), **how)
+        W = np.zeros(penalty.shape)
+        W[:, kept] = found.point.coefficients
+        known = {name: getattr(found.point, name) for name in ("value", "bound", "gain")}
+        return Solution(objective.known(objective.theta(W, found.point.b), **known), found.status, found.n_iter)
     least = objective.loss.infimum() * objective.total if not objective.loss.affine else 0.0
-    how: dict[str, Any] = {"tol": tol, "max_iter": max_iter}
+    how: dict[str, Any]
+    how = {"tol": tol, "max_iter": max_iter}
     try:
         if objective.loss.affine:
             return closed(objective, penalty)
@@ -70,6 +88,28 @@ def solve_penalised(
     if not (np.isfinite(solution.point.value) and np.isfinite(solution.point.theta).all()):
         raise OverflowError("the solution overflows")
     return solution
+
+
+def _screened(objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray) -> np.ndarray | None:
+    """The columns that may have coefficients at the optimum, where a look at all slopes rules most of the others out.
+
+    The slopes of a row are within those of the loss, from 0 where it never increases: of entries that are not negative,
+    a column has at most the sum over one of two classes. Elsewhere it takes too long to tell.
+    """
+    matrix, loss = objective.matrix, objective.loss
+    d, slope = matrix.shape[1], -loss.slope_bounds()[0]
+    wanted = objective.n_outputs == 1 and matrix.sparse and d >= _MANY and objective.monitor is None
+    if not (wanted and np.isfinite(slope) and penalty.holds_zero and loss.increases_at() is None):
+        return None
+    if not matrix.nonnegative or objective.by_class(theta).any():
+        return None
+    _, sums = objective.class_sums()
+    most = slope * (1.0 + _SLACK) * sums.max(axis=0)
+    block = penalty.norms(most[penalty.columns])
+    unit = np.zeros(int(penalty.unit.max()) + 1, dtype=bool)
+    np.logical_or.at(unit, penalty.unit, block >= penalty.kink)
+    kept = np.flatnonzero(unit[penalty.unit_of_column])
+    return kept if len(kept) <= _WORTH * d else None
 
 
 def closed(objective: Any, penalty: NonsmoothPenalty) -> Solution[Point]:
