@@ -73,9 +73,10 @@ class MarginLinearClassifier(
     max_iter : int, default=1000
         Largest number of iterations.
     solver : {"auto", "lbfgs", "newton", "dual"}, default="auto"
-        For penalty="l2" without weights and bounds; "auto" takes Newton's method where the data is small, "dual" where it is sparse and wide or has fewer rows than
-        columns, and L-BFGS elsewhere. Newton's method finishes what they leave unproven; for a loss with a kink
-        ("hinge"), the method of multipliers does, and starts where the data is neither. "dual" is coordinate ascent in
+        For penalty="l2" without weights and bounds; "auto" takes Newton's method where the data is small, "dual" where
+        it is sparse and wide or has fewer rows than columns, and L-BFGS elsewhere. Newton's method finishes what they
+        leave unproven; for a loss with a kink ("hinge"), the method of multipliers does, and starts where the data is
+        neither. "dual" is coordinate ascent in
         the dual, for convex losses with a finite C. "lbfgs" runs in coordinates in which scales, offsets and
         correlations of the columns are taken out, as far as a sample of the rows shows them; the optimum is the same. A
         loss with the same slope everywhere ("linear") is solved in closed form whatever is asked for.
@@ -159,7 +160,7 @@ class MarginLinearClassifier(
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "loss": [str, MarginLoss],
-        "penalty": [str, Penalty],
+        "penalty": [str, Penalty, None],  # None is refused with the remedy, as scikit-learn has it for no penalty
         "C": [Interval(Real, 0.0, None, closed="right")],
         "bounds": [tuple, list, dict, None],
         "fit_intercept": ["boolean"],

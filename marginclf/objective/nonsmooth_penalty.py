@@ -226,7 +226,7 @@ class NonsmoothPenalty:
     def _with_far_bounds(self, u: np.ndarray, g: np.ndarray, left: np.ndarray, outside: np.ndarray) -> np.ndarray:
         norms, kink = np.repeat(self.norms(u), self.sizes), np.repeat(self.kink, self.sizes)
         size = np.repeat(self.norms(g - outside), self.sizes)
-        # Too much is left: of a block that is zero as a whole, the part of it above the kink; elsewhere what adds to it.
+        # Too much is left: of a block that is zero as a whole the part above the kink, elsewhere what adds to it.
         ahead = (size > kink) & (outside == 0.0) & ((norms == 0.0) | (left * u > 0.0) | (kink == 0.0))
         ahead &= np.isfinite(np.where(left > 0.0, self.upper, self.lower))
         beyond = 1.0 - np.divide(kink, size, out=np.ones_like(u), where=(norms == 0.0) & (size > kink))
