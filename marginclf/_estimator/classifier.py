@@ -160,7 +160,7 @@ class MarginLinearClassifier(
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
         "loss": [str, MarginLoss],
-        "penalty": [str, Penalty],
+        "penalty": [str, Penalty, None],  # None is refused with the remedy, as scikit-learn has it for no penalty
         "C": [Interval(Real, 0.0, None, closed="right")],
         "bounds": [tuple, list, dict, None],
         "fit_intercept": ["boolean"],

@@ -88,7 +88,12 @@ class Resolved(NamedTuple):
             )
         if loss.affine:
             penalty = self.penalty(1 if self.bounds is None else len(self.bounds[0]))
-            if penalty.grouped or not penalty.bounds_everything:
+            if penalty.grouped:
+                raise ValueError(
+                    f"loss={given!r} is a straight line, and its optimum is written down for each coefficient by "
+                    "itself; use penalty='l2' or 'elastic_net', or a loss with a curve, for groups of coefficients"
+                )
+            if not penalty.bounds_everything:
                 raise ValueError(
                     f"loss={given!r} is a straight line: each coefficient needs a quadratic penalty (penalty='l2' or "
                     "'elastic_net', positive weights) or finite bounds on both sides, or it is unbounded or zero"

@@ -112,7 +112,10 @@ def _smallest(estimator: MarginLinearClassifier, X: Any, y: Any, sample_weight: 
         for number, k in enumerate(positive):
             objective, penalty = fit.problem(k, number)
             kinked = np.repeat(penalty.kink, penalty.sizes) > 0.0
-            if not penalty.holds_zero or (~kinked & ~penalty.unpenalised & ~np.repeat(penalty.fixed, penalty.sizes)).any():
+            if (
+                not penalty.holds_zero
+                or (~kinked & ~penalty.unpenalised & ~np.repeat(penalty.fixed, penalty.sizes)).any()
+            ):
                 return 0.0
             zero = penalty.without(kinked)
             solution = solve_penalised(

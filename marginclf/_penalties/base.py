@@ -67,28 +67,36 @@ class Penalty(BaseEstimator):
 
 
 def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
-        return type(one) is type(other) and np.array_equal(one, other)
-    return type(one) is type(other) and bool(one == other)
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, Mapping):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(np.array_equal(one, other))  # of columns of pandas as well
 
 
 def positions(keys: Any, names: Any, what: str) -> list[int]:
     """The columns of features that are named.
+
+    ``what`` is what names them, in the plural, here and below.
 
     Raises
     ------
     ValueError
         If X has no names, or none of these.
     """
-    if names is None:
+    if names is None and len(keys):
         raise ValueError(
-            f"{what} names the feature {next(iter(keys))!r}, and X has no feature names; fit with a data frame whose "
+            f"{what} name the feature {next(iter(keys))!r}, and X has no feature names; fit with a data frame whose "
             "columns are text, or give an array with one entry for each feature"
         )
-    at = {name: j for j, name in enumerate(names)}
+    at = {name: j for j, name in enumerate(names if names is not None else ())}
     unknown = [key for key in keys if key not in at]
     if unknown:
-        raise ValueError(f"{what} names the feature {unknown[0]!r}, which X does not have; its features: {list(names)}")
+        raise ValueError(
+            f"{what} name the feature {unknown[0]!r}, which X does not have; its features: {list(names)!r:.200}"
+        )
     return [at[key] for key in keys]
 
 
@@ -100,34 +108,57 @@ def weights_of(weights: Any, n_features: int, names: Any, what: str) -> np.ndarr
     ValueError
         If there is not one number of at least 0 for each feature.
     """
-    if weights is None:
-        return np.ones(n_features)
-    found = np.ones(n_features)
     if isinstance(weights, Mapping):
+        found = np.ones(n_features)
         for j, value in zip(positions(weights, names, what), weights.values(), strict=True):
-            found[j] = _number(value, what)
+            found[j] = number(value, what)
     else:
-        try:
-            given = np.asarray(weights, dtype=float)
-        except (TypeError, ValueError):
-            raise ValueError(f"{what} must be numbers, got {weights!r:.80}") from None
-        if given.ndim and given.shape != (n_features,):
+        found = np.ones(n_features) if weights is None else numbers(weights, what)
+        if found.ndim and found.shape != (n_features,):
             raise ValueError(
-                f"{what} has shape {given.shape}, and X has {n_features} features; give one weight for each, or a dict "
-                "by feature name"
+                f"{what} have shape {found.shape}, and X has {n_features} features; give one weight for each, or a "
+                "dict by feature name"
             )
-        found[:] = given
-    if not (found >= 0.0).all():  # NaN is not either
-        j = int(np.flatnonzero(~(found >= 0.0))[0])
-        raise ValueError(
-            f"{what} must be at least 0, got {found[j]} for feature {j}; 0 does not penalise a feature, inf keeps it "
-            "out of the model"
-        )
+        found = np.broadcast_to(found, (n_features,))
+    require_weights(found, what, range(n_features) if names is None else names, "feature")
     return found
 
 
-def _number(value: Any, what: str) -> float:
+def require_weights(found: np.ndarray, what: str, labels: Any, each: str) -> None:
+    """Raise ValueError unless all are at least 0; each of them is a feature, or a group."""
+    wrong = np.flatnonzero(~(found >= 0.0))  # NaN is not either
+    if len(wrong):
+        j = int(wrong[0])
+        raise ValueError(
+            f"{what} must be at least 0, got {found[j]:g} for {each} {labels[j]!r}; 0 does not penalise a {each}, inf "
+            "keeps it out of the model"
+        )
+
+
+def numbers(value: Any, what: str) -> np.ndarray:
+    """An array of float64.
+
+    Raises
+    ------
+    ValueError
+        If they are no numbers.
+    """
     try:
-        return float(value)
+        found = np.asarray(value)
+        return found.astype(float, casting="same_kind" if found.dtype.kind in "biufc" else "unsafe")
     except (TypeError, ValueError):
         raise ValueError(f"{what} must be numbers, got {value!r:.80}") from None
+
+
+def number(value: Any, what: str) -> float:
+    """One number.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    found = numbers(value, what)
+    if found.ndim:
+        raise ValueError(f"{what} must be numbers, one for each name, got {value!r:.80}")
+    return float(found)

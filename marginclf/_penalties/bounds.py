@@ -44,7 +44,7 @@ def resolve_bounds(bounds: Any, shape: tuple[int, int], names: Any) -> tuple[np.
         low, high = _pair(bounds)
         lower[...], upper[...] = _broadcast(low, -np.inf, shape), _broadcast(high, np.inf, shape)
     if np.isnan(lower).any() or np.isnan(upper).any():
-        raise ValueError(f"bounds contain NaN; {_HOW}")
+        raise ValueError(f"bounds contain NaN, or None within an array, where an infinity is no bound; {_HOW}")
     wrong = (lower > upper) | (lower == np.inf) | (upper == -np.inf)
     if wrong.any():
         k, j = np.argwhere(wrong)[0]

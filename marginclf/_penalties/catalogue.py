@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from .base import Penalty, Terms, positions, weights_of
+from .base import Penalty, Terms, number, numbers, positions, require_weights, weights_of
 
 
 class L2(Penalty):
@@ -131,27 +132,24 @@ class GroupLasso(Penalty):
 
     def terms(self, n_features: int, names: Any) -> Terms:
         group, labels = _groups(self.groups, n_features, names)
-        n_groups = int(group.max(initial=-1)) + 1
-        if isinstance(self.weights, dict):
+        n_groups, what = len(labels), "weights of the penalty"
+        v = np.sqrt(np.bincount(group, minlength=n_groups))
+        if isinstance(self.weights, Mapping):
             known = {label: g for g, label in enumerate(labels)}
             unknown = [label for label in self.weights if label not in known]
             if unknown:
-                raise ValueError(
-                    f"weights of the penalty name the group {unknown[0]!r}, and the groups are {list(known)}"
-                )
-            v = np.sqrt(np.bincount(group, minlength=n_groups))
+                raise ValueError(f"{what} name the group {unknown[0]!r}, and the groups are {list(known)}")
             for label, value in self.weights.items():
-                v[known[label]] = weights_of(value, 1, None, "weights of the penalty")[0]
-        elif self.weights is None:
-            v = np.sqrt(np.bincount(group, minlength=n_groups))
-        else:
-            given = np.asarray(self.weights, dtype=float)
+                v[known[label]] = number(value, what)
+        elif self.weights is not None:
+            given = numbers(self.weights, what)
             if given.ndim and given.shape != (n_groups,):
                 raise ValueError(
-                    f"weights of the penalty have shape {given.shape}, and there are {n_groups} groups; give one for "
-                    "each, or a dict by label"
+                    f"{what} have shape {given.shape}, and there are {n_groups} groups; give one for each, or a dict "
+                    "by label"
                 )
-            v = weights_of(given, n_groups, None, "weights of the penalty")
+            v[:] = given
+        require_weights(v, what, labels, "group")
         kept = np.isfinite(v)
         return Terms(np.where(kept, v, 0.0), np.zeros(n_features), group, kept[group])
 
@@ -168,10 +166,20 @@ def _groups(groups: Any, d: int, names: Any) -> tuple[np.ndarray, list]:
                 f"groups of the penalty have shape {labels.shape}, and X has {d} features; give a label for each, or a "
                 "list of the columns of each group"
             )
-        found, group = np.unique(labels, return_inverse=True)
+        try:
+            found, group = np.unique(labels, return_inverse=True)
+        except TypeError:
+            found = np.array([np.nan])
+        if found.dtype.kind not in "biufSUO" or (found != found).any():
+            raise ValueError(
+                "groups of the penalty must be whole numbers or text, one label for each feature and none missing, "
+                f"got {groups!r:.80}"
+            )
         return group.reshape(-1), found.tolist()
     group = np.full(d, -1)
     for g, members in enumerate(groups):
+        if not len(members):
+            raise ValueError(f"groups of the penalty have no column in group {g}; leave it out")
         columns = positions(members, names, "groups of the penalty") if any(isinstance(m, str) for m in members) else [
             _column(m, d) for m in members
         ]  # fmt: skip

@@ -65,6 +65,8 @@ class CSCMatrix(DesignMatrix):
 
     row_gram = CSRMatrix.row_gram
 
+    scipy = CSRMatrix.scipy
+
     def alone(self) -> DesignMatrix:
         other = CSCMatrix(self._X, 1)
         other._sweep_rows, other._converted = self._sweep_rows, self._converted

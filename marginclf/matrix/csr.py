@@ -74,6 +74,11 @@ class CSRMatrix(DesignMatrix):
     def take(self, rows: np.ndarray) -> DesignMatrix:
         return CSRMatrix(self._X[rows], 1)
 
+    @property
+    def scipy(self) -> Any:
+        """The matrix of SciPy."""
+        return self._X
+
     @cached_property
     def nonnegative(self) -> bool:  # type: ignore[override]
         return bool(self._X.data.min(initial=0.0) >= 0.0)

@@ -102,6 +102,10 @@ class BinaryObjective(InMemoryObjective):
             offset=self.offset,
         )  # fmt: skip
 
+    def row_curvatures(self, point: Point) -> np.ndarray:
+        assert isinstance(point, BinaryPoint)
+        return point.c[None]
+
     def widened(self, point: Point, theta: np.ndarray) -> BinaryPoint:
         assert isinstance(point, BinaryPoint)
         return BinaryPoint(self, theta, intercept_minimised=point.intercept_minimised, z=point.z)

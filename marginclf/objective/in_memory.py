@@ -58,6 +58,13 @@ class InMemoryObjective(Objective):
         """The same for some of the columns."""
         raise NotImplementedError
 
+    def row_curvatures(self, point: Point) -> np.ndarray:
+        """Weights of the rows, of shape (K, n), in Hessians of each class by itself that together are no less than it.
+
+        A row's part of the Hessian in its decision values has rows that add up to zero: twice its diagonal is no less.
+        """
+        raise NotImplementedError
+
     def widened(self, point: Point, theta: np.ndarray) -> Point:
         """A point of some of the columns as one of all: θ has zeros in the others."""
         raise NotImplementedError

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..losses import MarginLoss
 from ..matrix import DesignMatrix
-from ..matrix.joint import JointPasses
+from ..matrix.joint import JointPasses, pairs
 from ..matrix.joint_kept import Kept
 from .base import Reach
 from .curvature import JointCurvature, joint_hessian
@@ -117,6 +117,13 @@ class JointObjective(InMemoryObjective):
             penalty=self.penalty, fit_intercept=self.fit_intercept, shifts=shifts if shifts.size > 1 else None,
             keep=self.keep,
         )  # fmt: skip
+
+    def row_curvatures(self, point: Point) -> np.ndarray:
+        found, own = np.empty((self.n_outputs, self.matrix.shape[0])), pairs(self.n_outputs).diagonal()
+        for rows, z in self._decisions(point.theta):
+            _, _, second = self.passes.second_derivatives(self.compiled, z, rows.start)
+            found[:, rows] = 2.0 * second[own]
+        return found
 
     def widened(self, point: Point, theta: np.ndarray) -> JointPoint:
         assert isinstance(point, JointPoint)

@@ -13,6 +13,7 @@ are multiplied by t, and their conjugate is convex. t is the largest at which p*
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Self
 
@@ -174,7 +175,7 @@ class NonsmoothPenalty:
             g = np.where((u >= self.upper) & (g > 0.0), 0.0, np.where((u <= self.lower) & (g < 0.0), 0.0, g))
         return self.norms(g)
 
-    def proof(self, u: np.ndarray, g: np.ndarray, noise: np.ndarray) -> tuple[float, float]:
+    def proof(self, u: np.ndarray, g: np.ndarray, noise: np.ndarray, above: float = math.inf) -> tuple[float, float]:
         """t, and the sum over entries of p(u) + p*(t g) − t g u.
 
         Parameters
@@ -183,56 +184,71 @@ class NonsmoothPenalty:
             Entries and −∂L/∂W.
         noise : ndarray of shape (m,)
             What rounding may leave of entries of g that have to be zero.
+        above : float, default=inf
+            L − inf L: what a t below 1 costs. Where a slope above its kink can be left to a bound that is far from u, a
+            smaller t may be the cheaper one.
         """
-        outside, on_bound = self._split(u, g)
+        found = self._proof(u, g, noise, far=True)
+        if self.bounded and math.isfinite(above):
+            other = self._proof(u, g, noise, far=False)
+            found = min(found, other, key=lambda it: it[1] + (1.0 - it[0]) * above)
+        return found
+
+    def _proof(self, u: np.ndarray, g: np.ndarray, noise: np.ndarray, *, far: bool) -> tuple[float, float]:
+        outside, on_bound = self._split(u, g, far=far)
         inner = g - outside
         # What has to be zero is, up to rounding; what is left there is counted by whoever asks.
         kink = np.repeat(self.kink, self.sizes)
         held = (kink == 0.0) & (self.quadratic == 0.0)
         inner = np.where(held & (np.abs(inner) <= noise), 0.0, inner)
         square = self.quadratic > 0.0
-        plain = self.norms(np.where(square, 0.0, inner))
+        norms = self.norms(np.where(square, 0.0, inner))
         t = 1.0
-        over = plain > self.kink
+        over = norms > self.kink
         if over.any():
-            t = float((self.kink[over] / plain[over]).min())
-        total = float(self.kink @ self.norms(u)) + t * float(on_bound.sum()) - t * float((inner + outside) @ u)
-        if square.any():
-            total = self._with_squares(u, g, outside, t)
+            t = float((self.kink[over] / norms[over]).min())
+        if not square.any():
+            total = float(self.kink @ self.norms(u)) + t * float(on_bound.sum()) - t * float((inner + outside) @ u)
+        else:  # each entry is a block
+            flat = kink * np.abs(u) + t * on_bound - t * (inner + outside) * u
+            total = float(np.where(square, self._squares(u, t * g), np.maximum(flat, 0.0)).sum())
         return t, max(total, 0.0)
 
-    def _split(self, u: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The part of g that bounds hold, and what the conjugate of the bounds makes of it."""
+    def _split(self, u: np.ndarray, g: np.ndarray, *, far: bool) -> tuple[np.ndarray, np.ndarray]:
+        """The part of g that bounds hold, and what the conjugate of the bounds makes of it.
+
+        It may be anything that points to a finite bound: what is left has to be of the norm of the kink at most, and
+        costs nothing. At the optimum it is what points out of a bound that is reached; ``far`` is for others as well.
+        """
         if not self.bounded:
             zero = np.zeros(len(u))
             return zero, zero
-        norms = np.repeat(self.norms(u), self.sizes)
-        kink = np.repeat(self.kink, self.sizes)
-        along = np.divide(kink * u, norms, out=np.zeros_like(u), where=norms > 0.0)
-        left = g - self.quadratic * u - along
-        single = np.repeat(self.sizes == 1, self.sizes) & (norms == 0.0)
-        left = np.where(single, np.sign(left) * np.maximum(np.abs(left) - kink, 0.0), left)
-        up, down = np.isfinite(self.upper) & (left > 0.0), np.isfinite(self.lower) & (left < 0.0)
-        # Where there is a bound on that side, the conjugate is finite wherever u is: it may be anything from 0 on.
-        bound = np.where(up, self.upper, np.where(down, self.lower, 0.0))
-        outside = np.where(up | down, left, 0.0)
-        return outside, outside * bound
+        norms, kink = np.repeat(self.norms(u), self.sizes), np.repeat(self.kink, self.sizes)
+        left = g - np.divide(kink * u, norms, out=np.zeros_like(u), where=norms > 0.0)
+        outside = np.where(((u >= self.upper) & (left > 0.0)) | ((u <= self.lower) & (left < 0.0)), left, 0.0)
+        if far:
+            outside = self._with_far_bounds(u, g, left, outside)
+        bound = np.where(outside > 0.0, self.upper, self.lower)
+        return outside, np.multiply(outside, bound, out=np.zeros_like(u), where=outside != 0.0)
 
-    def _with_squares(self, u: np.ndarray, g: np.ndarray, outside: np.ndarray, t: float) -> float:
-        """The sum where some entries have squares: for single entries by the conjugate itself."""
+    def _with_far_bounds(self, u: np.ndarray, g: np.ndarray, left: np.ndarray, outside: np.ndarray) -> np.ndarray:
+        norms, kink = np.repeat(self.norms(u), self.sizes), np.repeat(self.kink, self.sizes)
+        size = np.repeat(self.norms(g - outside), self.sizes)
+        # Too much is left: of a block that is zero as a whole the part above the kink, elsewhere what adds to it.
+        ahead = (size > kink) & (outside == 0.0) & ((norms == 0.0) | (left * u > 0.0) | (kink == 0.0))
+        ahead &= np.isfinite(np.where(left > 0.0, self.upper, self.lower))
+        beyond = 1.0 - np.divide(kink, size, out=np.ones_like(u), where=(norms == 0.0) & (size > kink))
+        return np.where(ahead, np.where(norms == 0.0, beyond, 1.0) * left, outside)
+
+    def _squares(self, u: np.ndarray, g: np.ndarray) -> np.ndarray:
+        """p(u) + p*(g) − g u of the entries that have squares, by the conjugate itself."""
         kink = np.repeat(self.kink, self.sizes)
-        g = t * g
         shrunk = np.sign(g) * np.maximum(np.abs(g) - kink, 0.0)
-        square = self.quadratic > 0.0
-        best = np.divide(shrunk, self.quadratic, out=np.zeros_like(u), where=square)
-        best = np.where(square, np.clip(best, self.lower, self.upper), 0.0)
-        flat = ~square
-        if flat.any():
-            edge = np.where(shrunk > 0.0, self.upper, np.where(shrunk < 0.0, self.lower, 0.0))
-            edge = np.where(np.isfinite(edge), edge, 0.0)
-            best = np.where(flat, np.clip(edge, self.lower, self.upper), best)
+        best = np.divide(shrunk, self.quadratic, out=np.zeros_like(u), where=self.quadratic > 0.0)
+        best = np.clip(best, self.lower, self.upper)
 
         def inside(x: np.ndarray) -> np.ndarray:
             return kink * np.abs(x) + 0.5 * self.quadratic * x * x - g * x
 
-        return float(np.maximum(inside(u) - inside(best), 0.0).sum())
+        found: np.ndarray = np.maximum(inside(u) - inside(best), 0.0)
+        return found

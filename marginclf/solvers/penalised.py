@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..objective import NonsmoothPenalty, Point, StopFit, fenchel_young
-from .proximal_newton import ProximalNewton, certified, clipped, least_of, proximal_newton
+from .proximal_newton import certified, clipped, least_of, proximal_newton
+from .proximal_step import ProximalNewton
 from .solution import Solution, Status
 
 _WIDEST, _NARROWEST, _NARROWER = 1.0, 1e-7, 0.125
@@ -63,19 +64,19 @@ def solve_penalised(
     OverflowError
         If the losses or their gradient overflow.
     """
+    how: dict[str, Any] = {"tol": tol, "max_iter": max_iter}
     kept = _screened(objective, penalty, theta) if screen else None
     if kept is not None:
-        how = {"tol": tol, "max_iter": max_iter, "provable": provable}
         start = objective.by_class(theta)[:, kept]
         few = objective.columns(kept)
-        found = solve_penalised(few, penalty.restricted(kept), few.theta(start, objective.b(theta)), **how)
+        found = solve_penalised(
+            few, penalty.restricted(kept), few.theta(start, objective.b(theta)), provable=provable, **how
+        )
         W = np.zeros(penalty.shape)
         W[:, kept] = found.point.coefficients
         known = {name: getattr(found.point, name) for name in ("value", "bound", "gain")}
         return Solution(objective.known(objective.theta(W, found.point.b), **known), found.status, found.n_iter)
     least = objective.loss.infimum() * objective.total if not objective.loss.affine else 0.0
-    how: dict[str, Any]
-    how = {"tol": tol, "max_iter": max_iter}
     try:
         if objective.loss.affine:
             return closed(objective, penalty)

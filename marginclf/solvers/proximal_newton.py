@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from ..kernels.coordinate_descent import minimise_quadratic
-from ..objective import NonsmoothPenalty, Point, gain, imbalance
+from ..objective import NonsmoothPenalty, Point, gain
+from .proximal_step import At, ProximalNewton
 from .solution import Solution, Status
 
 _SHRINK, _STEPS = 0.2, 2
@@ -27,24 +27,12 @@ _NEAR = 0.6
 _FIRST, _GROWTH = 100, 2
 """Columns in a working set at least, and how many times those that are not zero."""
 
-_MOST = 2500
-"""Entries of a working set: its Hessian is written down."""
-
 _STEPS_LAST = 12
 _INNER = 0.01
 """Newton steps on a last working set, and the part of the gap to which it is solved."""
 
-_SUFFICIENT, _HALF, _HALVINGS = 1e-4, 0.5, 4
-
-_TRIALS, _DAMPED, _MORE, _LESS = 12, 1e-3, 10.0, 0.1
-"""Models of one step, what the first that is damped adds to the diagonal as a part of slope and coefficients, and by
-what that changes from trial to trial and after a step."""
-
-_ROUNDING = 4e-13
-"""What F may rise by in a step, relative to it: it is a sum over the rows."""
-
-_ROUNDS, _ROUGH, _MODEL, _ACCURATE = 1000, 0.05, 0.03, 1e-12
-"""Rounds of coordinate descent, and its last move, relative to the kink: where the working set is a guess, beside the
+_ROUGH, _MODEL, _ACCURATE = 0.05, 0.03, 1e-12
+"""The last move of coordinate descent, relative to the kink: where the working set is a guess, beside the
 gap, and at least."""
 
 _TALL, _PART_DENSE, _PART_SPARSE, _LEAST_SAMPLE = 400, 10, 4, 5000
@@ -60,200 +48,8 @@ _SHARPER = 0.1
 _NOTHING = 1e-14
 """Part of F whose promise is rounding."""
 
-_IDLE = 4
-"""Steps that prove no more than those before, after which rounding is what is left."""
-
-_FREE_STEPS, _FREE = 12, 1e-13
-"""Newton steps of what nothing penalises, for a proof, and what they may leave of its slope beside its noise."""
-
-_NOISE = 1e-10
-
-_HELD = 1e-6
-"""Curvature, beside the mean one, of what changes no margin and yet is penalised."""
-
-
-class _At(NamedTuple):
-    """A point of the losses with what the penalty makes of it."""
-
-    point: Point
-    u: np.ndarray
-    value: float
-
-
-class ProximalNewton:
-    """F = losses + penalty, for one set of columns, or for all of them.
-
-    Parameters
-    ----------
-    objective : Objective
-        The losses, smooth and convex, without a penalty.
-    penalty : NonsmoothPenalty
-        What is added to them.
-    """
-
-    def __init__(self, objective: Any, penalty: NonsmoothPenalty) -> None:
-        self.objective, self.penalty = objective, penalty
-        self.damping = 0.0
-
-    def at(self, theta: np.ndarray, factor: float = 1.0) -> _At:
-        """The point θ, with b at its minimum."""
-        return self.weighed(self.objective.at(theta), factor)
-
-    def weighed(self, point: Point, factor: float) -> _At:
-        """A point with the penalty, whose kinks are multiplied by a factor."""
-        u = self.penalty.vector(self.objective.by_class(point.theta))
-        return _At(point, u, float(point.value) + self.penalty.value(u, factor))
-
-    def slopes(self, point: Point) -> np.ndarray:
-        """−∂L/∂W of each entry."""
-        return -self.penalty.vector(self.objective.by_class(point.gradient))
-
-    def model(self, point: Point) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The Hessian of the losses, entry by entry and the intercepts after them, its gradient, and the centre."""
-        objective, penalty = self.objective, self.penalty
-        k, d = penalty.shape
-        centre = objective.centre
-        h = objective.hessian(point, centre).reshape(k, d + 1, k, d + 1)
-        if k > 1:
-            # A number added to the coefficients or intercepts of all classes changes no margin. Where that is not
-            # penalised, no step uses it; elsewhere it is the penalty that says how much of it is best.
-            held = np.full(d + 1, _HELD)
-            held[:-1][penalty.matrix(penalty.unheld.astype(float)).all(axis=0)] = held[-1] = 1.0
-            together = np.einsum("kikj->ij", h) * np.minimum(held, held[:, None]) / k
-            h = h + together[None, :, None, :] / k
-        h = h.reshape(k * (d + 1), k * (d + 1))
-        at = np.concatenate([penalty.order // d * (d + 1) + penalty.order % d, np.arange(k) * (d + 1) + d])
-        slope = objective.b(point.gradient)
-        in_w = objective.by_class(point.gradient) - slope[:, None] * centre
-        q = np.concatenate([penalty.vector(in_w), slope])
-        if not objective.fit_intercept:
-            at, q = at[: k * d], q[: k * d]
-        return np.ascontiguousarray(h[np.ix_(at, at)]), q, centre
-
-    def step(self, here: _At, factor: float, accuracy: float) -> tuple[_At, float] | None:
-        """One Newton step, and what its model promised of F; None where no step lowers F."""
-        h, q, centre = self.model(here.point)
-        n = len(here.u)
-        h[np.arange(n), np.arange(n)] += self.penalty.quadratic
-        q[:n] += self.penalty.quadratic * here.u
-        if not np.isfinite(h).all():
-            raise OverflowError("the Hessian overflows")
-        least = _DAMPED * float(np.abs(q).max(initial=0.0)) / (1.0 + float(np.abs(here.u).max(initial=0.0)))
-        if not h.any():  # no row is curved: the model alone has no minimum
-            self.damping = max(self.damping, least)
-        for _ in range(_TRIALS):
-            target, promise = self._solved(here, h, q, centre, factor, accuracy)
-            there = self._shortened(here, target, promise, factor)
-            if there is not None:
-                self.damping *= _LESS
-                return self.weighed(self._settled(there.point, h), factor), abs(promise)
-            # Where few rows are curved, the model has directions with next to no curvature, and its minimum is far off.
-            self.damping = max(_MORE * self.damping, least)
-        return None
-
-    def _solved(
-        self, here: _At, h: np.ndarray, q: np.ndarray, centre: np.ndarray, factor: float, accuracy: float
-    ) -> tuple[np.ndarray, float]:
-        """Where the quadratic model with the penalty is least, and by how much it falls."""
-        objective, penalty = self.objective, self.penalty
-        n, m = len(here.u), len(q)
-        diagonal, W = h[np.arange(m), np.arange(m)], objective.by_class(here.point.theta)
-        if self.damping:
-            h = h.copy()
-            h[np.arange(m), np.arange(m)] += self.damping
-        ridge = 1e-13 * float(diagonal.max(initial=0.0)) + 1e-300
-        scale = np.concatenate([_block_scales(h[:n, :n], penalty), h[np.arange(n, m), np.arange(n, m)]]) + ridge
-        kink = np.concatenate([factor * penalty.kink, np.zeros(m - n)])
-        unit = np.where(kink > 0.0, kink, max(float(kink.max(initial=0.0)), float(np.abs(q).max(initial=0.0)), 1e-300))
-        edge = np.full(m - n, np.inf)
-        start = here.u
-        if m > n:
-            start = np.concatenate([start, objective.b(here.point.theta) + W @ centre])
-        end, left = start.copy(), q.copy()
-        minimise_quadratic(
-            h, left, end, np.concatenate([penalty.starts, n + 1 + np.arange(m - n)]), kink, scale,
-            np.concatenate([penalty.lower, -edge]), np.concatenate([penalty.upper, edge]), unit, accuracy, _ROUNDS,
-        )  # fmt: skip
-        move = end - start
-        promise = float(q @ move) + factor * float(penalty.kink @ (penalty.norms(end[:n]) - penalty.norms(here.u)))
-        W = penalty.matrix(end[:n])
-        return objective.theta(W, end[n:] - W @ centre if m > n else 0.0), promise
-
-    def _shortened(self, here: _At, target: np.ndarray, promise: float, factor: float) -> _At | None:
-        """The first point on the way that lowers F enough; None where that is no use."""
-        if not np.isfinite(target).all():
-            return None
-        change, t = target - here.point.theta, 1.0
-        for _ in range(_HALVINGS):
-            theta = target if t == 1.0 else here.point.theta + t * change
-            there = self.weighed(self.objective.point(theta), factor)
-            if there.value <= here.value + _SUFFICIENT * t * promise + _ROUNDING * abs(here.value):
-                return there
-            t *= _HALF
-        return None
-
-    def _settled(self, point: Point, h: np.ndarray) -> Point:
-        """A point with intercepts, and all else that nothing penalises, at their minimum."""
-        objective, penalty = self.objective, self.penalty
-        point = objective.at(point.theta)
-        free = np.flatnonzero(penalty.free(penalty.vector(objective.by_class(point.theta))))
-        if not len(free):
-            return point
-        noise = penalty.vector(objective.by_class(objective.noise(point)))[free]
-        for _ in range(_FREE_STEPS):
-            slope = self.slopes(point)[free]
-            if (np.abs(slope) <= _FREE * noise).all():
-                break
-            n = len(penalty.order)
-            move = np.zeros(n)
-            keep = np.concatenate([free, np.arange(n, len(h))])
-            step = np.linalg.lstsq(h[np.ix_(keep, keep)], np.append(slope, np.zeros(len(h) - n)), rcond=1e-12)[0]
-            move[free] = step[: len(free)]
-            theta = point.theta.copy()
-            W = objective.by_class(theta)
-            W[...] = penalty.matrix(penalty.clipped(penalty.vector(W + penalty.matrix(move))))
-            other = objective.at(theta)
-            if not other.value <= point.value + _ROUNDING * abs(point.value):
-                break
-            point = other
-            h, _, _ = self.model(point)
-        return point
-
-    def gap(self, here: _At, least: float, dual: tuple | None = None) -> float:
-        """F − F* at most; see :mod:`marginclf.objective.nonsmooth_penalty`.
-
-        Parameters
-        ----------
-        here : _At
-            Where.
-        least : float
-            inf Σ C s φ.
-        dual : tuple, optional
-            Where the losses are the smooth problem of a loss with a kink: what those of F are there in their place, and
-            the Fenchel–Young gap of its multipliers.
-        """
-        objective, penalty = self.objective, self.penalty
-        point, g = here.point, self.slopes(here.point)
-        if not point.intercept_minimised:
-            return math.inf
-        noise = np.zeros(len(g))
-        if penalty.unheld.any():
-            noise = _NOISE * penalty.vector(objective.by_class(objective.noise(point)))
-        t, total = penalty.proof(here.u, g, noise)
-        value, slack = (float(point.value), 0.0) if dual is None else dual
-        left = float((np.abs(g) * (2.0 * np.abs(here.u) + 1.0))[penalty.unheld & penalty.free(here.u)].sum())
-        if dual is not None:
-            left += imbalance(objective.b(point.gradient), point.b, 1.0)
-        return total + (1.0 - t) * max(value - least, 0.0) + t * max(slack, 0.0) + left
-
-
-def _block_scales(h: np.ndarray, penalty: NonsmoothPenalty) -> np.ndarray:
-    """A bound on the largest eigenvalue of each block's part of the Hessian."""
-    found = np.diag(h)[penalty.starts[:-1]].copy()
-    for g in np.flatnonzero(penalty.sizes > 1):
-        block = slice(penalty.starts[g], penalty.starts[g + 1])
-        found[g] = np.linalg.norm(h[block, block], 2) * (1.0 + 1e-12)
-    return found
+_IDLE, _BETTER = 4, 1e-4
+"""Steps that prove no more than those before, by such a part, after which rounding is what is left."""
 
 
 def proximal_newton(
@@ -357,10 +153,9 @@ class _Run:
             if self._unheld and self._runs_off(moved.point.theta - here.point.theta):
                 last = certified(whole, moved, self._least, self._at_zero, provable=self._provable)
                 return Solution(last, Status.SEPARABLE, self._n_iter)
-            if not self._provable:
-                if self._factor == 1.0 and self._promise <= _NOTHING * abs(moved.value):
-                    point = certified(whole, moved, self._least, self._at_zero, provable=False)
-                    return Solution(point, Status.LIMIT_OF_PRECISION, self._n_iter)
+            if not self._provable and self._factor == 1.0 and self._promise <= _NOTHING * abs(moved.value):
+                last = certified(whole, moved, self._least, self._at_zero, provable=False)
+                return Solution(last, Status.LIMIT_OF_PRECISION, self._n_iter)
             here = moved
 
     def _runs_off(self, step: np.ndarray) -> bool:
@@ -376,7 +171,7 @@ class _Run:
         reached = self._promise <= max(self._tol, _NOTHING) * abs(best.value)
         return Status.LIMIT_OF_PRECISION if reached else Status.LINE_SEARCH
 
-    def _stage(self, here: _At, point: Point) -> _At | None:
+    def _stage(self, here: At, point: Point) -> At | None:
         """Newton steps on a working set, after which the gradient of all columns is looked at again."""
         whole, penalty = self._whole, self._whole.penalty
         columns, cut = self._working_set(here)
@@ -416,7 +211,7 @@ class _Run:
         W[:, columns] = part.objective.by_class(inside.point.theta)
         return whole.weighed(whole.objective.widened(inside.point, whole.objective.theta(W, inside.point.b)), 1.0)
 
-    def _working_set(self, here: _At) -> tuple[np.ndarray, bool]:
+    def _working_set(self, here: At) -> tuple[np.ndarray, bool]:
         """The columns to work on, and whether that is for less than all that is asked."""
         penalty = self._whole.penalty
         k, d = penalty.shape
@@ -450,7 +245,7 @@ def least_of(best: Any, point: Any) -> tuple[Any, bool]:
         return point, True
     lower = max(best.value - best.bound, point.value - point.bound)
     falls = point.value < best.value - _NOTHING * abs(best.value)
-    better = falls or point.bound < (1.0 - _SUFFICIENT) * best.bound
+    better = falls or point.bound < (1.0 - _BETTER) * best.bound
     found = point if point.value < best.value or not point.bound >= best.bound else best
     bound = found.bound if math.isnan(lower) else min(found.bound, max(found.value - lower, 0.0))
     return found.certified(bound), better
@@ -464,7 +259,7 @@ def clipped(objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray) -> np.
 
 
 def certified(
-    whole: ProximalNewton, here: _At, least: float, at_zero: float, *, provable: bool, dual: tuple | None = None
+    whole: ProximalNewton, here: At, least: float, at_zero: float, *, provable: bool, dual: tuple | None = None
 ) -> Point:
     """A point of the losses as one of F, with what is proven of it."""
     point, value = copy.copy(here.point), here.value

@@ -1,0 +1,156 @@
+"""A Newton step for losses beside a penalty with kinks and bounds, and what a point of them proves."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..objective import NonsmoothPenalty, Point, imbalance
+from .quadratic_model import MOST_WRITTEN, ColumnModel, WrittenModel, by_columns
+
+_SUFFICIENT, _HALF, _HALVINGS = 1e-4, 0.5, 4
+
+_TRIALS, _DAMPED, _MORE, _LESS = 12, 1e-3, 10.0, 0.1
+"""Models of one step, what the first that is damped adds to the diagonal as a part of slope and coefficients, and by
+what that changes from trial to trial and after a step."""
+
+_ROUNDING = 4e-13
+"""What F may rise by in a step, relative to it: it is a sum over the rows."""
+
+_FREE_STEPS, _FREE = 12, 1e-13
+"""Newton steps of what nothing penalises, for a proof, and what they may leave of its slope beside its noise."""
+
+_NOISE = 1e-10
+
+
+class At(NamedTuple):
+    """A point of the losses with what the penalty makes of it."""
+
+    point: Point
+    u: np.ndarray
+    value: float
+
+
+class ProximalNewton:
+    """F = losses + penalty, for one set of columns, or for all of them.
+
+    Parameters
+    ----------
+    objective : Objective
+        The losses, smooth and convex, without a penalty.
+    penalty : NonsmoothPenalty
+        What is added to them.
+    """
+
+    def __init__(self, objective: Any, penalty: NonsmoothPenalty) -> None:
+        self.objective, self.penalty = objective, penalty
+        self.damping = 0.0
+        self._columns: Any = None
+
+    def at(self, theta: np.ndarray, factor: float = 1.0) -> At:
+        """The point θ, with b at its minimum."""
+        return self.weighed(self.objective.at(theta), factor)
+
+    def weighed(self, point: Point, factor: float) -> At:
+        """A point with the penalty, whose kinks are multiplied by a factor."""
+        u = self.penalty.vector(self.objective.by_class(point.theta))
+        return At(point, u, float(point.value) + self.penalty.value(u, factor))
+
+    def slopes(self, point: Point) -> np.ndarray:
+        """−∂L/∂W of each entry."""
+        return -self.penalty.vector(self.objective.by_class(point.gradient))
+
+    def step(self, here: At, factor: float, accuracy: float) -> tuple[At, float] | None:
+        """One Newton step, and what its model promised of F; None where no step lowers F."""
+        model = self._model(here)
+        least = _DAMPED * float(np.abs(model.q).max(initial=0.0)) / (1.0 + float(np.abs(here.u).max(initial=0.0)))
+        if not model.curved:  # alone it has no minimum
+            self.damping = max(self.damping, least)
+        for _ in range(_TRIALS):
+            target, promise = model.minimised(factor, accuracy, self.damping)
+            there = self._shortened(here, target, promise, factor)
+            if there is not None:
+                self.damping *= _LESS
+                return self.weighed(self._settled(there.point, model), factor), abs(promise)
+            # Where few rows are curved, the model has directions with next to no curvature, and its minimum is far off.
+            self.damping = max(_MORE * self.damping, least)
+        return None
+
+    def _model(self, here: At) -> WrittenModel | ColumnModel:
+        objective, penalty = self.objective, self.penalty
+        if len(here.u) <= MOST_WRITTEN or penalty.grouped:
+            return WrittenModel(objective, penalty, here.point, here.u)
+        if self._columns is None:
+            self._columns = by_columns(objective.matrix)
+        return ColumnModel(objective, penalty, here.point, here.u, self._columns)
+
+    def _shortened(self, here: At, target: np.ndarray, promise: float, factor: float) -> At | None:
+        """The first point on the way that lowers F enough; None where that is no use."""
+        if not np.isfinite(target).all():
+            return None
+        change, t = target - here.point.theta, 1.0
+        for _ in range(_HALVINGS):
+            theta = target if t == 1.0 else here.point.theta + t * change
+            there = self.weighed(self.objective.point(theta), factor)
+            if there.value <= here.value + _SUFFICIENT * t * promise + _ROUNDING * abs(here.value):
+                return there
+            t *= _HALF
+        return None
+
+    def _settled(self, point: Point, model: Any) -> Point:
+        """A point with intercepts, and all else that nothing penalises, at their minimum."""
+        objective, penalty = self.objective, self.penalty
+        point = objective.at(point.theta)
+        free = np.flatnonzero(penalty.free(penalty.vector(objective.by_class(point.theta))))
+        if not (len(free) and isinstance(model, WrittenModel)):
+            return point
+        h = model.h
+        noise = penalty.vector(objective.by_class(objective.noise(point)))[free]
+        for _ in range(_FREE_STEPS):
+            slope = self.slopes(point)[free]
+            if (np.abs(slope) <= _FREE * noise).all():
+                break
+            n = len(penalty.order)
+            move = np.zeros(n)
+            keep = np.concatenate([free, np.arange(n, len(h))])
+            step = np.linalg.lstsq(h[np.ix_(keep, keep)], np.append(slope, np.zeros(len(h) - n)), rcond=1e-12)[0]
+            move[free] = step[: len(free)]
+            theta = point.theta.copy()
+            W = objective.by_class(theta)
+            W[...] = penalty.matrix(penalty.clipped(penalty.vector(W + penalty.matrix(move))))
+            other = objective.at(theta)
+            if not other.value <= point.value + _ROUNDING * abs(point.value):
+                break
+            point = other
+            h = WrittenModel(objective, penalty, point, penalty.vector(objective.by_class(point.theta))).h
+        return point
+
+    def gap(self, here: At, least: float, dual: tuple | None = None) -> float:
+        """F − F* at most; see :mod:`marginclf.objective.nonsmooth_penalty`.
+
+        Parameters
+        ----------
+        here : At
+            Where.
+        least : float
+            inf Σ C s φ.
+        dual : tuple, optional
+            Where the losses are the smooth problem of a loss with a kink: what those of F are there in their place, and
+            the Fenchel–Young gap of its multipliers.
+        """
+        objective, penalty = self.objective, self.penalty
+        point, g = here.point, self.slopes(here.point)
+        if not point.intercept_minimised:
+            return math.inf
+        noise = np.zeros(len(g))
+        if penalty.unheld.any():
+            noise = _NOISE * penalty.vector(objective.by_class(objective.noise(point)))
+        value, slack = (float(point.value), 0.0) if dual is None else dual
+        above = max(value - least, 0.0)
+        t, total = penalty.proof(here.u, g, noise, above)
+        left = float((np.abs(g) * (2.0 * np.abs(here.u) + 1.0))[penalty.unheld & penalty.free(here.u)].sum())
+        if dual is not None:
+            left += imbalance(objective.b(point.gradient), point.b, 1.0)
+        return total + (1.0 - t) * above + t * max(slack, 0.0) + left
