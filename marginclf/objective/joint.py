@@ -126,13 +126,10 @@ class JointObjective(InMemoryObjective):
         return found
 
     def widened(self, point: Point, theta: np.ndarray) -> JointPoint:
-        assert isinstance(point, JointPoint)
-        if not self.keeps_decisions or point.rows is None:
-            found = self.evaluate(theta)
-            found.intercept_minimised = point.intercept_minimised
-            return found
-        gradient = self.passes.gradient(self.compiled, *self.split(theta), point.rows)
-        return self._point(theta, point.value, gradient, point.rows, intercept_minimised=point.intercept_minimised)
+        # What rows keep lies in blocks, whose size depends on the columns.
+        found = self.evaluate(theta)
+        found.intercept_minimised = point.intercept_minimised
+        return found
 
     @property
     def row_weights(self) -> np.ndarray:

@@ -143,7 +143,7 @@ class NonsmoothPenalty:
 
     @cached_property
     def unheld(self) -> np.ndarray:
-        """Which of these may grow without bound, at least to one side: for a proof, their slope has to be zero there."""
+        """Which of these may grow without bound to a side: for a proof, their slope has to be zero there."""
         return self.unpenalised & ~(np.isfinite(self.lower) & np.isfinite(self.upper))
 
     def free(self, u: np.ndarray) -> np.ndarray:
