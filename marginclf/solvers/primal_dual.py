@@ -105,7 +105,7 @@ def primal_dual(objective: JointObjective, start: Point, *, tol: float, max_iter
     if objective.loss.smooth and start.w.any() and start.excess <= tol and proves_coefficients(start, tol):
         return Solution(start, Status.PROVEN, 0)
     with np.errstate(all="ignore"):
-        system = RowSystem(objective)
+        system = RowSystem(objective, reuse=objective.loss.smooth and not ends(objective.loss)[0])
         if not system.finite:
             return Solution(start, Status.MAX_ITER, 0)
         return _Run(objective, system, start, tol).solve(max_iter)
@@ -138,7 +138,8 @@ class _Run:
         self._mu, self._longest, self._value = _FIRST, np.inf, abs(start.value)
         # Where Newton's method is tried, at what length of the last step, and where that began.
         self._here: Point | None = None
-        self._tried, self._before = 0.0 if self._rough else _SHORT, None
+        self._before: tuple[np.ndarray, np.ndarray] | None = None
+        self._tried = 0.0 if self._rough else _SHORT
         beta = np.minimum(_FIRST * self._share, 0.5 * self._cap * system.weights)
         self._alpha = np.repeat(beta[:, None] / (k - 1.0), k, axis=1)
         self._alpha[np.arange(n), system.codes] = 0.0

@@ -1,4 +1,4 @@
-"""A preconditioner for rows whose Hessians differ: a Kronecker product for what is even, terms of single rows beside it.
+"""A preconditioner for rows whose Hessians differ: a Kronecker product for what is even, and terms of single rows.
 
     Σ_i H_i ⊗ x xᵀ + 1 ≈ A ⊗ G + 1 + Σ_j c_j (v_j v_jᵀ) ⊗ (x_j x_jᵀ),
 
@@ -61,12 +61,12 @@ class RowKronecker:
         lengths, U = np.linalg.eigh(self._between(rows))
         return self._product(np.maximum(lengths, 0.0), U)[0]
 
-    def uneven(self, rows: Rows) -> Solve:
-        """The same, where rows that differ most stand by themselves."""
+    def uneven(self, rows: Rows) -> tuple[Solve, int]:
+        """The same, where rows that differ most stand by themselves; half of what it costs to make, in products."""
         which, terms, c, rest = self._own(*rows)
         lengths, U = np.linalg.eigh(self._between(rest))
         if not len(which):
-            return self._product(np.maximum(lengths, 0.0), U)[0]
+            return self._product(np.maximum(lengths, 0.0), U)[0], 0
         curved = lengths > _DEPENDENT * max(float(lengths[-1]), 1e-300)
         lengths = np.where(curved, _BASE ** np.round(np.log(np.where(curved, lengths, 1.0)) / np.log(_BASE)), 0.0)
         even, inverse, in_b = self._product(lengths, U)
@@ -76,7 +76,7 @@ class RowKronecker:
         single = bool((1.0 / c).min() > _SINGLE * diagonal.max())
         factor = _factor(turned, inside, lengths, inverse, in_b, c, np.float32 if single else np.float64)
         if factor is None:
-            return even
+            return even, 0
         back = lapack.spotrs if single else lapack.dpotrs
 
         def solve(right: np.ndarray) -> np.ndarray:
@@ -85,7 +85,8 @@ class RowKronecker:
             found -= even((terms * pull[:, None]).T @ X)
             return found
 
-        return solve
+        m, (n, p), k = len(c), self._X.shape, len(U)
+        return solve, int(0.5 * m * m * (3 * p + m / 3) / (2 * (n + m) * k * p + m * m))
 
     def _between(self, rows: Rows) -> np.ndarray:
         """A of shape (K, K), the sum of the Hessians."""
@@ -116,7 +117,9 @@ class RowKronecker:
 
         return solve, inverse, in_b
 
-    def _own(self, q: np.ndarray, beta: np.ndarray, response: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, Rows]:
+    def _own(
+        self, q: np.ndarray, beta: np.ndarray, response: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Rows]:
         """Rows, v and c of the terms that stand by themselves, and what they leave."""
         n, k = q.shape
         first = q.argmax(axis=1)
@@ -124,7 +127,7 @@ class RowKronecker:
         left = np.maximum(1.0 - p, 1e-300)
         sizes = np.concatenate([response * self._squares, beta * p * left * self._squares])
         found = np.flatnonzero(sizes > np.repeat([_OWN, _OWN_PIVOT], n))
-        most = int(_MOST * k * self._X.shape[1])
+        most = min(int(_MOST * k * self._X.shape[1]), n)
         if len(found) > most:
             found = found[np.argpartition(-sizes[found], most)[:most]]
         rows, pivots = found[found < n], found[found >= n] - n
@@ -148,11 +151,14 @@ def _factor(
 
     ``turned`` are the v in the eigenvectors of A, ``inside`` the x in those of G.
     """
-    turned, inside = turned.astype(kind), inside.astype(kind)
-    system = (turned * in_b.astype(kind)) @ turned.T
+    turned, inside, inverse = turned.astype(kind), inside.astype(kind), np.sqrt(inverse).astype(kind)
+    # A matrix times its own transpose takes half of the time.
+    by_b = turned * np.sqrt(in_b).astype(kind)
+    system = by_b @ by_b.T
     for length in np.unique(lengths):
         some = lengths == length
-        system += (turned[:, some] @ turned[:, some].T) * ((inside * inverse[some][0].astype(kind)) @ inside.T)
+        by_class, by_column = turned[:, some], inside * inverse[some][0]
+        system += (by_class @ by_class.T) * (by_column @ by_column.T)
     system.flat[:: len(c) + 1] += (1.0 / c).astype(kind)
     factorise = lapack.spotrf if kind is np.float32 else lapack.dpotrf
     factor, info = factorise(system.T, lower=1, overwrite_a=1)

@@ -57,6 +57,9 @@ class RowSystem:
     ----------
     objective : JointObjective
         F, with a penalty of every feature.
+    reuse : bool, default=False
+        Whether what rows that stand by themselves make is kept for steps to come. Where φ is constant beyond a margin,
+        μ changes the response of rows by much in every step, and steps that go by the last one go astray.
 
     Attributes
     ----------
@@ -68,7 +71,7 @@ class RowSystem:
         Which rows of the data these are.
     """
 
-    def __init__(self, objective: JointObjective) -> None:
+    def __init__(self, objective: JointObjective, *, reuse: bool = False) -> None:
         (n, d), self.k = objective.matrix.shape, objective.n_outputs
         weights = objective.row_weights
         self.d, self.p = d, d + objective.fit_intercept
@@ -86,7 +89,9 @@ class RowSystem:
         self._loose = _LOOSE if objective.loss.smooth else _EXACT
         self._factored = self.k * self.p <= _SMALL
         self._factor: Solve | None = None
-        self._uneven = False
+        self._uneven, self._reuse = False, reuse
+        self._last: Solve | None = None
+        self._again = 0
 
     @property
     def finite(self) -> bool:
@@ -120,8 +125,14 @@ class RowSystem:
                 self._uneven = k >= _EVEN[near]
                 if k < _EVEN[True]:
                     return step
-            step, k = self._iterate(self._kronecker.uneven(rows), right, *rows, _LONGEST, loose)
+            if self._last is not None:
+                step, k = self._iterate(self._last, right, *rows, self._again, loose)
+                if k < self._again:
+                    return step
+            found, spared = self._kronecker.uneven(rows)
+            step, k = self._iterate(found, right, *rows, _LONGEST, loose)
             if k < _LONGEST:
+                self._last, self._again = found if self._reuse else None, k + spared
                 return step
             self._factored = True
         if self._factor is not None and self._smooth:
