@@ -33,14 +33,8 @@ from ..objective import FAR_MARGIN, JointObjective, Point
 from .augmented_lagrangian import certified
 from .convergence import ROUGH, proves_coefficients
 from .row_newton import newton_step
-from .row_system import RowSystem
+from .row_system import RowSystem, rows_suit
 from .solution import Solution, Status
-
-_NUMBERS = 1 << 22
-"""Entries of X up to which it is copied, dense."""
-
-_SIZE = 2000
-"""Coefficients up to which they may have to be factored."""
 
 _STEPS = 100
 """Steps after which another method goes on: 6 to 28 on digits, wine and movement_libras with C = 1e-3 to 1e4, up to 50
@@ -77,9 +71,7 @@ def primal_dual_suits(objective: Any) -> bool:
     """Whether there is such a method for an objective, and its steps are cheap."""
     if objective.n_outputs == 1:
         return False
-    (n, d), k = objective.matrix.shape, objective.n_outputs
-    known = objective.provable and objective.loss.invertible and objective.passes.shifts.size == 1
-    return known and n * (d + 1) <= _NUMBERS and k * (d + 1) <= _SIZE
+    return objective.provable and objective.loss.invertible and rows_suit(objective)
 
 
 def primal_dual(objective: JointObjective, start: Point, *, tol: float, max_iter: int) -> Solution[Point]:

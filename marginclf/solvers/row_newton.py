@@ -1,7 +1,8 @@
-"""Newton's method itself with the systems of :mod:`row_system`: the end of primal-dual steps for a smooth loss.
+"""Newton's method itself with the systems of :mod:`row_system`.
 
-Once no row changes between the straight and the curved part of the loss, a step leaves the square of what was missing,
-where μ makes primal-dual steps leave a part of it. Too early, it leads away; then nothing is taken of it.
+It is the end of primal-dual steps for a smooth loss, and what goes on where one Kronecker product for all rows serves
+badly. Once no row changes between the straight and the curved part of the loss, a step leaves the square of what was
+missing, where μ makes primal-dual steps leave a part of it. Too early, it leads away; then nothing is taken of it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,28 @@ def row_hessians(loss: MarginLoss, z: np.ndarray, codes: np.ndarray, weights: np
     return q, -slopes * weights, curvatures * weights
 
 
+def row_direction(objective: JointObjective, system: RowSystem, point: Any) -> np.ndarray | None:
+    """The Newton step of a point, in θ; None if it is no number."""
+    theta = system.inside(point.coefficients, point.b)
+    step = _step(objective, system, theta, system.X @ theta.T)
+    return None if step is None else objective.theta(*system.outside(step))
+
+
+def _step(objective: JointObjective, system: RowSystem, theta: np.ndarray, z: np.ndarray) -> np.ndarray | None:
+    """The Newton step in the coordinates of a system, from coefficients and decision values there."""
+    rows = q, beta, _ = row_hessians(objective.loss, z, system.codes, system.weights)
+    pull = q * -beta[:, None]
+    pull[np.arange(len(z)), system.codes] = beta
+    right = pull.T @ system.X
+    right[:, : system.d] -= theta[:, : system.d]
+    if not np.isfinite(right).all():
+        return None
+    try:
+        return system.solve(right, *rows, near=True)
+    except (ArithmeticError, np.linalg.LinAlgError):
+        return None
+
+
 def newton_step(
     objective: JointObjective, system: RowSystem, theta: np.ndarray, z: np.ndarray, point: Any
 ) -> tuple[np.ndarray, np.ndarray, Any] | None:
@@ -48,16 +71,8 @@ def newton_step(
     point : Point
         The same as a point of F.
     """
-    rows = q, beta, _ = row_hessians(objective.loss, z, system.codes, system.weights)
-    pull = q * -beta[:, None]
-    pull[np.arange(len(z)), system.codes] = beta
-    right = pull.T @ system.X
-    right[:, : system.d] -= theta[:, : system.d]
-    if not np.isfinite(right).all():
-        return None
-    try:
-        step = system.solve(right, *rows, near=True)
-    except (ArithmeticError, np.linalg.LinAlgError):
+    step = _step(objective, system, theta, z)
+    if step is None:
         return None
     theta = theta + step
     after = objective.evaluate(objective.theta(*system.outside(theta)))

@@ -48,6 +48,19 @@ _EVEN = 15, 30
 and near, where more is asked of it. Of 10 to 20, what was fastest on digits and movement_libras."""
 
 
+_NUMBERS = 1 << 22
+"""Entries of X up to which it is copied, dense."""
+
+_SIZE = 2000
+"""Coefficients up to which they may have to be factored."""
+
+
+def rows_suit(objective: JointObjective) -> bool:
+    """Whether such systems are small enough, and rows are what the objective says that they are."""
+    (n, d), k = objective.matrix.shape, objective.n_outputs
+    return n * (d + 1) <= _NUMBERS and k * (d + 1) <= _SIZE and objective.passes.shifts.size == 1
+
+
 class RowSystem:
     """The rows of positive weight, with columns divided by the root of the penalty's weights, less their mean.
 
@@ -60,6 +73,8 @@ class RowSystem:
     reuse : bool, default=False
         Whether what rows that stand by themselves make is kept for steps to come. Where φ is constant beyond a margin,
         μ changes the response of rows by much in every step, and steps that go by the last one go astray.
+    uneven : bool, default=False
+        Whether it is known that one matrix for all rows does not serve.
 
     Attributes
     ----------
@@ -71,7 +86,7 @@ class RowSystem:
         Which rows of the data these are.
     """
 
-    def __init__(self, objective: JointObjective, *, reuse: bool = False) -> None:
+    def __init__(self, objective: JointObjective, *, reuse: bool = False, uneven: bool = False) -> None:
         (n, d), self.k = objective.matrix.shape, objective.n_outputs
         weights = objective.row_weights
         self.d, self.p = d, d + objective.fit_intercept
@@ -89,7 +104,7 @@ class RowSystem:
         self._loose = _LOOSE if objective.loss.smooth else _EXACT
         self._factored = self.k * self.p <= _SMALL
         self._factor: Solve | None = None
-        self._uneven, self._reuse = False, reuse
+        self._uneven, self._reuse = uneven, reuse
         self._last: Solve | None = None
         self._again = 0
 
