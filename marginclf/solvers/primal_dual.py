@@ -149,9 +149,11 @@ class _Run:
             if found is not None:
                 self._value = min(self._value, abs(found.value))
             if found is not None and (found.excess <= self._tol or best is not None):
-                slow += best is not None and not found.bound <= _PROGRESS * best.bound
+                if best is not None:
+                    # Once the bound rises, what is left is rounding, or what systems leave.
+                    slow += _SLOW if found.bound > best.bound else not found.bound <= _PROGRESS * best.bound
                 best = found if best is None or found.bound < best.bound else best
-                if slow == _SLOW or self._is_exact(best):
+                if slow >= _SLOW or self._is_exact(best):
                     return self._ended(best, n_iter)
             self._objective.report(self._point)
         return self._ended(best, last)
