@@ -112,14 +112,12 @@ def _smallest(estimator: MarginLinearClassifier, X: Any, y: Any, sample_weight: 
         for number, k in enumerate(positive):
             objective, penalty = fit.problem(k, number)
             kinked = np.repeat(penalty.kink, penalty.sizes) > 0.0
-            if (
-                not penalty.holds_zero
-                or (~kinked & ~penalty.unpenalised & ~np.repeat(penalty.fixed, penalty.sizes)).any()
-            ):
+            fixed = np.repeat(penalty.fixed, penalty.sizes)
+            if not penalty.holds_zero or (~kinked & (penalty.quadratic > 0.0) & ~fixed).any():
                 return 0.0
             zero = penalty.without(kinked)
             solution = solve_penalised(
-                objective, zero, objective.zeros(), tol=_TOL, max_iter=settings.max_iter, provable=True, screen=False
+                objective, zero, objective.zeros(), tol=_TOL, max_iter=settings.max_iter, provable=True
             )
             point = solution.point
             in_w = objective.by_class(point.gradient)
