@@ -26,7 +26,9 @@ def test_init_stores_the_loss_it_got(value):
 
 def test_init_stores_what_it_got():
     given = {
+        "penalty": "l1",
         "C": np.float32(2.0),
+        "bounds": (0, None),
         "fit_intercept": np.True_,
         "class_weight": {0: 1.0, 1: 2.0},
         "multi_class": "ovr",

@@ -19,6 +19,7 @@ from ..kernels.prox import compile_prox
 from .compiling import compile_loss
 from .constructor import make_constructor
 from .envelope import envelope
+from .infimum import infimum
 from .probability import Probabilities
 
 
@@ -177,38 +178,8 @@ class MarginLoss(Probabilities, BaseEstimator):
         return known[1](**self.get_params(deep=False), envelope_width=gamma)
 
     def infimum(self) -> float:
-        """A lower bound of φ over all margins, tight but for rounding; −inf where none is found.
-
-        A convex loss lies above its tangents: of two whose slopes differ in sign, above the point where they meet.
-        Where no slope is positive, φ at the largest margin of a grid to 1e300 is its limit, if it is flat there.
-        """
-        if not (self.convex and self.bounded_below):
-            return -np.inf
-        grid = np.geomspace(1e-3, 1e300, 3031)
-        grid = np.concatenate([-grid[::-1], [0.0], grid])
-        values, slopes, _ = self.evaluate(grid)
-        known = np.isfinite(values) & np.isfinite(slopes)
-        grid, values, slopes = grid[known], values[known], slopes[known]
-        if (slopes == 0.0).any():
-            return float(values[slopes == 0.0].min())
-        down, up = grid[slopes < 0.0], grid[slopes > 0.0]
-        if not len(up):
-            flat = abs(slopes[-1]) * grid[-1] <= 1e-3
-            return float(values[-1]) if flat else -np.inf
-        if not len(down):
-            return -np.inf
-        low, high = float(down.max()), float(up.min())
-        for _ in range(200):
-            middle = 0.5 * (low + high)
-            if middle in (low, high):
-                break
-            value, slope, _ = (float(found[0]) for found in self.evaluate([middle]))
-            if slope == 0.0:
-                return value
-            low, high = (middle, high) if slope < 0.0 else (low, middle)
-        (v, other), (s, rise), _ = self.evaluate([low, high])
-        meet = (other - v + s * low - rise * high) / (s - rise)
-        return float(v + s * (meet - low))
+        """A lower bound of φ over all margins, tight but for rounding; −inf where none is found."""
+        return infimum(self)
 
     @property
     def affine(self) -> bool:

@@ -42,9 +42,7 @@ class DesignMatrix:
     """
 
     sparse = False
-
-    nonnegative = False
-    """Whether no entry is known to be negative, where that is cheap to see."""
+    nonnegative = False  # as far as that is cheap to see
 
     def __init__(self, rows: StoredRows, entries: int, block_rows: int, n_jobs: int) -> None:
         self.rows = rows
@@ -291,16 +289,9 @@ class DesignMatrix:
         raise NotImplementedError
 
     def columns(self, which: np.ndarray) -> DesignMatrix:
-        """Some of the columns, in rising order, copied, for one thread."""
+        """Some of the columns, in rising order, for one thread."""
         raise NotImplementedError
 
     def copy_rows(self, part: slice, out: np.ndarray) -> None:
         """Rows of X as dense float64."""
         raise NotImplementedError
-
-
-def read_only(array: np.ndarray) -> np.ndarray:
-    """A view that cannot be written to: Numba compiles once for it, wherever the array comes from."""
-    view = array.view()
-    view.flags.writeable = False
-    return view

@@ -12,9 +12,9 @@ from ..kernels.block import BLOCK_ROWS
 from ..kernels.csr import CSR
 from ..kernels.sparse_columns import sparse_gram, take_columns
 from ..kernels.storage import StoredRows
-from .base import DesignMatrix, read_only
+from .base import DesignMatrix
 from .blas import mirrored
-from .packed import PackedRows, SweepRows
+from .packed import PackedRows, SweepRows, read_only
 
 _BLOCK_ENTRIES = 1 << 15
 """Half a megabyte at most: the second look at a block finds it in the second-level cache."""

@@ -7,9 +7,9 @@ import numpy as np
 from ..kernels.block import BLOCK_ROWS
 from ..kernels.dense import DENSE_C, DENSE_F
 from ..kernels.storage import StoredRows
-from .base import DesignMatrix, read_only
+from .base import DesignMatrix
 from .blas import add_square, mirrored
-from .packed import SweepRows
+from .packed import SweepRows, read_only
 
 _BLOCK_BYTES, _LEAST_ROWS = 1 << 14, 8
 """A block of rows stays in the first-level cache while the next one is fetched beside it; wide rows, in the second."""

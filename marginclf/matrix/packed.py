@@ -94,3 +94,10 @@ class PackedRows:
         t = np.empty_like(q)
         row_gram_product(self.values, self.columns, self.starts, self.stops, self.diagonal, q, self._work, t)
         return t
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A view that cannot be written to: Numba compiles once for it, wherever the array comes from."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -84,31 +84,26 @@ class BinaryObjective(InMemoryObjective):
     def signs(self) -> np.ndarray:  # 0 for rows without weight
         return np.sign(self.v)
 
+    def _like(self, **changes: Any) -> BinaryObjective:
+        """The same but for some arguments."""
+        given = {name: getattr(self, name) for name in ("matrix", "loss", "v", "penalty", "fit_intercept")}
+        return BinaryObjective(**{**given, **changes})
+
     def sample(self, rows: np.ndarray, scale: np.ndarray) -> BinaryObjective:
-        return BinaryObjective(
-            self.rows_of_sample(rows), self.loss, self.v[rows] * scale,
-            penalty=self.penalty, fit_intercept=self.fit_intercept,
-        )  # fmt: skip
+        return self._like(matrix=self.rows_of_sample(rows), v=self.v[rows] * scale)
 
     def replaced(self, loss: MarginLoss, shifts: np.ndarray | None) -> BinaryObjective:
-        return BinaryObjective(
-            self.matrix, loss, self.v, penalty=self.penalty, fit_intercept=self.fit_intercept,
-            offset=None if shifts is None else self.signs * shifts,
-        )  # fmt: skip
+        return self._like(loss=loss, offset=None if shifts is None else self.signs * shifts)
 
     def columns(self, which: np.ndarray) -> BinaryObjective:
-        return BinaryObjective(
-            self.matrix.columns(which), self.loss, self.v, penalty=self.penalty, fit_intercept=self.fit_intercept,
-            offset=self.offset,
-        )  # fmt: skip
+        return self._like(matrix=self.matrix.columns(which), offset=self.offset)
 
     def row_curvatures(self, point: Point) -> np.ndarray:
-        assert isinstance(point, BinaryPoint)
-        return point.c[None]
+        return point.c[None]  # type: ignore[attr-defined]
 
-    def widened(self, point: Point, theta: np.ndarray) -> BinaryPoint:
-        assert isinstance(point, BinaryPoint)
-        return BinaryPoint(self, theta, intercept_minimised=point.intercept_minimised, z=point.z)
+    def widened(self, point: Point, theta: np.ndarray) -> Point:
+        how = {"intercept_minimised": point.intercept_minimised, "z": point.z}  # type: ignore[attr-defined]
+        return BinaryPoint(self, theta, **how)
 
     def origin(self) -> Point:
         """The point w = 0, for a convex loss with b at its minimum; without a pass over X."""
@@ -229,8 +224,7 @@ class BinaryObjective(InMemoryObjective):
         return 1.0 + t if beyond else t
 
     def losses(self, point: Point, margins: np.ndarray) -> tuple[float, np.ndarray]:
-        assert isinstance(point, BinaryPoint)
-        return point.loss_value, self.signs * point.r
+        return point.loss_value, self.signs * point.r  # type: ignore[attr-defined]
 
     def adopted(self, point: Point, margins: np.ndarray, value: float) -> Point:
         assert isinstance(point, BinaryPoint)
@@ -240,9 +234,7 @@ class BinaryObjective(InMemoryObjective):
 
     def margins(self, point: Point) -> np.ndarray:
         assert isinstance(point, BinaryPoint)
-        margins = point.plain_z + point.b
-        margins *= self.signs
-        return margins
+        return self.signs * (point.plain_z + point.b)
 
     def decision_values(self, theta: np.ndarray) -> np.ndarray:
         return (self.matrix.product(self.w(theta)) + theta[-1])[None]
@@ -259,20 +251,16 @@ class BinaryObjective(InMemoryObjective):
         return found
 
     def intercept_hessian(self, point: Point) -> np.ndarray:
-        assert isinstance(point, BinaryPoint)
-        return np.array([[point.curvature]])
+        return np.array([[point.curvature]])  # type: ignore[attr-defined]
 
     def hessian(self, point: Point, centre: np.ndarray, drawn: tuple[np.ndarray, float] | None = None) -> np.ndarray:
-        assert isinstance(point, BinaryPoint)
-        return binary_hessian(self.matrix, point.c, centre, drawn)
+        return binary_hessian(self.matrix, point.c, centre, drawn)  # type: ignore[attr-defined]
 
     def diagonal(self, point: Point, centre: np.ndarray) -> np.ndarray:
-        assert isinstance(point, BinaryPoint)
-        return binary_diagonal(self.matrix, point.c, centre)
+        return binary_diagonal(self.matrix, point.c, centre)  # type: ignore[attr-defined]
 
     def curvature(self, point: Point, *, robust: bool = False) -> BinaryCurvature:
         """The Hessian at a point; ``robust`` takes rows by the magnitudes of their curvatures for its centre."""
-        assert isinstance(point, BinaryPoint)
         return BinaryCurvature(self, point, robust=robust)
 
     def slopes(self, point: Point) -> np.ndarray:
@@ -296,16 +284,14 @@ class BinaryObjective(InMemoryObjective):
 
         A loss that is zero from some margin on (squared hinge) reaches its minimum instead.
         """
-        # Rows of weight 0 give 0, which changes nothing.
-        growth = np.sign(self.v) * change if self.endless else np.zeros(1)
+        growth = self.signs * change if self.endless else np.zeros(1)  # 0 of rows of weight 0, which changes nothing
         return separated(float(growth.min()), float(growth.max()), float(growth.max()))
 
     def separates_nearly(self, point: Point) -> bool:
         assert isinstance(point, BinaryPoint)
         if self.penalty:
             return False
-        counted = self.v != 0.0
-        change = point.z + point.b
+        change, counted = point.z + point.b, self.v != 0.0
         return self.separates(with_rows_at_rest(self.matrix, change, counted, fit_intercept=self.fit_intercept))
 
     def rounding(self, point: Point) -> float:

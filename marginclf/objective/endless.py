@@ -50,3 +50,14 @@ def class_margins(z: np.ndarray, codes: np.ndarray) -> np.ndarray:
     others = z.copy()
     others[codes, rows] = -math.inf
     return z[codes, rows] - others.max(axis=0)
+
+
+def separates_jointly(objective: Any, theta: np.ndarray) -> bool:
+    """Whether, along θ, every row's own class comes first and one of them by a distance."""
+    least, largest, scale = math.inf, 0.0, 0.0
+    for rows, z in objective.decisions_in_parts(theta):
+        lead = class_margins(z, objective.passes.codes[rows])[objective.counted(rows)]
+        scale = max(scale, float(np.abs(z).max()))
+        if lead.size:
+            least, largest = min(least, float(lead.min())), max(largest, float(lead.max()))
+    return separated(least, largest, scale)

@@ -8,7 +8,6 @@ loss that never increases. For the logistic loss it is softmax regression.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -21,7 +20,7 @@ from ..matrix.joint import JointPasses, pairs
 from ..matrix.joint_kept import Kept
 from .base import Reach
 from .curvature import JointCurvature, joint_hessian
-from .endless import class_margins, separated
+from .endless import class_margins, separates_jointly
 from .in_memory import InMemoryObjective
 from .intercepts import at_zero, minimised
 from .joint_dual import proven_by_step
@@ -94,41 +93,30 @@ class JointObjective(InMemoryObjective):
         """W as the passes take it, and b."""
         return self.w(theta).reshape(self.passes.shape), self.b(theta)
 
-    def replaced(self, loss: MarginLoss, shifts: np.ndarray) -> JointObjective:
+    def _like(self, **changes: Any) -> JointObjective:
+        """The same but for some arguments; decision values are kept only if that is one of them."""
         passes = self.passes
-        return JointObjective(
-            self.matrix, loss, passes.codes, passes.weights, self.n_outputs,
-            penalty=self.penalty, fit_intercept=self.fit_intercept, shifts=shifts,
-        )  # fmt: skip
+        given = {name: getattr(self, name) for name in ("matrix", "loss", "penalty", "fit_intercept")}
+        given |= {"codes": passes.codes, "weights": passes.weights, "n_classes": self.n_outputs}
+        given |= {"shifts": passes.shifts if passes.shifts.size > 1 else None}
+        return JointObjective(**{**given, **changes})
+
+    def replaced(self, loss: MarginLoss, shifts: np.ndarray) -> JointObjective:
+        return self._like(loss=loss, shifts=shifts)
 
     def sample(self, rows: np.ndarray, scale: np.ndarray) -> JointObjective:
         passes = self.passes
         weights = passes.weights[rows] * scale if passes.weights.size > 1 else passes.weights[0] * scale
         shifts = passes.shifts[rows] if passes.shifts.size > 1 else None
-        return JointObjective(
-            self.rows_of_sample(rows), self.loss, passes.codes[rows], weights, self.n_outputs,
-            penalty=self.penalty, fit_intercept=self.fit_intercept, shifts=shifts,
-        )  # fmt: skip
+        return self._like(matrix=self.rows_of_sample(rows), codes=passes.codes[rows], weights=weights, shifts=shifts)
 
     def columns(self, which: np.ndarray) -> JointObjective:
-        passes, shifts = self.passes, self.passes.shifts
-        return JointObjective(
-            self.matrix.columns(which), self.loss, passes.codes, passes.weights, self.n_outputs,
-            penalty=self.penalty, fit_intercept=self.fit_intercept, shifts=shifts if shifts.size > 1 else None,
-            keep=self.keep,
-        )  # fmt: skip
+        return self._like(matrix=self.matrix.columns(which), keep=self.keep)
 
     def row_curvatures(self, point: Point) -> np.ndarray:
         found, own = np.empty((self.n_outputs, self.matrix.shape[0])), pairs(self.n_outputs).diagonal()
-        for rows, z in self._decisions(point.theta):
-            _, _, second = self.passes.second_derivatives(self.compiled, z, rows.start)
-            found[:, rows] = 2.0 * second[own]
-        return found
-
-    def widened(self, point: Point, theta: np.ndarray) -> JointPoint:
-        # What rows keep lies in blocks, whose size depends on the columns.
-        found = self.evaluate(theta)
-        found.intercept_minimised = point.intercept_minimised
+        for rows, z in self.decisions_in_parts(point.theta):
+            found[:, rows] = 2.0 * self.passes.second_derivatives(self.compiled, z, rows.start)[2][own]
         return found
 
     @property
@@ -276,47 +264,36 @@ class JointObjective(InMemoryObjective):
         return self.pointwise(self.compiled, margins + self.passes.shifts)
 
     def adopted(self, point: Point, margins: np.ndarray, value: float) -> Point:
-        w = point.w
-        value += self.penalty.value(w)
+        value += self.penalty.value(point.w)
         return JointPoint(self, point.theta, intercept_minimised=True, value=value, gradient=point.gradient)
 
-    def _decisions(self, theta: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    def decisions_in_parts(self, theta: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
         """Part of the rows and their decision values (K, m)."""
         n = self.matrix.shape[0]
         for start in range(0, n, _PART):
             rows = slice(start, min(start + _PART, n))
             yield rows, self.passes.decisions(*self.split(theta), rows.start, rows.stop)
 
-    def _counted(self, rows: slice) -> np.ndarray | slice:
+    def counted(self, rows: slice) -> np.ndarray | slice:
         weights = self.passes.weights
         return weights[rows] > 0.0 if weights.size > 1 else slice(None)
 
     def reach(self, point: Point, step: np.ndarray) -> Reach:
         def relative_change() -> float:
             largest = 0.0
-            for (rows, z), (_, change) in zip(self._decisions(point.theta), self._decisions(step), strict=True):
+            for (rows, z), (_, change) in zip(
+                self.decisions_in_parts(point.theta), self.decisions_in_parts(step), strict=True
+            ):
                 relative = np.abs(change) / np.maximum(np.abs(z), 1.0)
-                largest = max(largest, float(relative[:, self._counted(rows)].max(initial=0.0)))
+                largest = max(largest, float(relative[:, self.counted(rows)].max(initial=0.0)))
             return largest
 
         return Reach(lambda: self.separates(point.theta) or self.separates(step), relative_change)
 
     def separates(self, theta: np.ndarray) -> bool:
-        """Whether going on along θ lowers F for ever, so that it has no minimum.
-
-        That is so without a penalty, where every row's own class comes first and one of them by a distance, and the
-        loss goes on falling.
-        """
-        if not self.endless:
-            return False
-        least, largest, scale = math.inf, 0.0, 0.0
-        for rows, z in self._decisions(theta):
-            lead = class_margins(z, self.passes.codes[rows])[self._counted(rows)]
-            scale = max(scale, float(np.abs(z).max()))
-            if lead.size:
-                least, largest = min(least, float(lead.min())), max(largest, float(lead.max()))
-        return separated(least, largest, scale)
+        """Whether going on along θ lowers F for ever, so that it has no minimum."""
+        return self.endless and separates_jointly(self, theta)
 
     def rounding(self, point: Point) -> float:
-        largest = max(float(np.abs(z).max()) for _, z in self._decisions(point.theta))
+        largest = max(float(np.abs(z).max()) for _, z in self.decisions_in_parts(point.theta))
         return 16.0 * _EPS * (1.0 + largest) * max(abs(point.value), float(np.abs(point.slope).sum()))

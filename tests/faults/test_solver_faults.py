@@ -41,7 +41,7 @@ PASSES = {
         "gram",
     ],
     DenseMatrix: ["row_gram"],
-    CSRMatrix: ["row_gram"],
+    CSRMatrix: ["gram", "row_gram"],
     PackedRows: ["gram_product"],
     JointPasses: [
         "evaluate",
@@ -67,6 +67,7 @@ NO_PASSES = {
     "sweep_rows",
     "alone",
     "take",
+    "columns",
     "packed",
     "copy_rows",
     "row_gram",
