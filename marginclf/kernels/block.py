@@ -24,6 +24,7 @@ from numba.extending import intrinsic
 
 from .cache import TolerantCache, inner
 from .formula import FORMULA_OPTIONS, compiled_formula
+from .pipeline import KernelCompiler
 
 BLOCK_ROWS = 256
 """Largest number of rows a block function is given: five vectors of them stay in the first-level cache."""
@@ -123,7 +124,7 @@ def c_function(
     # One qualified name is one set of cache entries: it must tell classes apart.
     function.__qualname__ = f"{owner}.{name}"
     function.__module__ = formula.__module__
-    compiled = CFunc(function, normalize_signature(signature), {}, FORMULA_OPTIONS)
+    compiled = CFunc(function, normalize_signature(signature), {}, FORMULA_OPTIONS, KernelCompiler)
     if on_disk:
         compiled._cache = TolerantCache(function)
     compiled.compile()
