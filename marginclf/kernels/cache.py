@@ -39,8 +39,8 @@ def kernel(**options: Any) -> Callable[[Callable], Any]:
     """
 
     def decorate(function: Callable) -> Any:
-        how = {"error_model": "numpy", "no_cfunc_wrapper": True, "pipeline_class": KernelCompiler}
-        dispatcher = njit(nogil=True, **how, **options)(function)
+        how = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False} | options
+        dispatcher = njit(**how, pipeline_class=KernelCompiler)(function)
         dispatcher._cache = TolerantCache(function)
         return dispatcher
 
@@ -55,7 +55,7 @@ def inner(**options: Any) -> Callable[[Callable], Any]:
     **options : dict
         Further options of :func:`numba.njit`.
     """
-    bare = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    bare = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
     decorate: Callable[[Callable], Any] = njit(**(bare | options), pipeline_class=PartCompiler)
     return decorate
 

@@ -88,7 +88,7 @@ def _balance(signs, low, high, alpha):
                 surplus += -signs[i] * change if down else signs[i] * change
 
 
-@inner(**_SUMS)
+@inner(**_SUMS, _nrt=True)
 def _swept(forward, backward, copy, signs, low, high, kink, intercept, seed, sweeps, alpha, w, b):
     """α and w after some sweeps from ``low``; b."""
     n, d = signs.size, w.size
@@ -227,7 +227,7 @@ def _gathered(forward, copy, signs, kink, state, column, centre, one, w, b, rows
     return n_free
 
 
-@kernel(**_SUMS)
+@kernel(**_SUMS, _nrt=True)
 def dual_active_set(
     forward, backward, copy, signs, low, high, kink, intercept, seed, sweeps, begins, room, most_steps, alpha, theta,
     z, state, polished,
