@@ -13,7 +13,6 @@ from collections import namedtuple
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -24,6 +23,8 @@ from numba.extending import intrinsic
 
 from .cache import TolerantCache, inner
 from .formula import FORMULA_OPTIONS, compiled_formula
+from .pipeline import KernelCompiler
+from .view import c_view
 
 BLOCK_ROWS = 256
 """Largest number of rows a block function is given: five vectors of them stay in the first-level cache."""
@@ -37,9 +38,9 @@ MOST_PARAMETERS = 4
 
 def _template(parameters, decisions, signed_weights, values, slopes, curvatures, n):
     # The names below come from the globals that compile_block binds this code to.
-    z, v = carray(decisions, (n,)), carray(signed_weights, (n,))  # noqa: F821
-    f, s, c = carray(values, (n,)), carray(slopes, (n,)), carray(curvatures, (n,))  # noqa: F821
-    loss = build(carray(parameters, (COUNT,)))  # noqa: F821
+    z, v = c_view(decisions, (n,)), c_view(signed_weights, (n,))
+    f, s, c = c_view(values, (n,)), c_view(slopes, (n,)), c_view(curvatures, (n,))
+    loss = build(c_view(parameters, (COUNT,)))  # noqa: F821
     for i in range(n):
         vi, weight = v[i], abs(v[i])
         value, slope, curvature = point(loss, -z[i] if vi < 0.0 else z[i])  # noqa: F821
@@ -125,7 +126,7 @@ def c_function(
     """
     formula = next(iter(formulas.values()))
     namespace = {
-        "carray": numba.carray,
+        "c_view": c_view,
         "COUNT": len(names),
         "build": inner()(parameter_builder(names, owner)),
         **{key: compiled_formula(value) for key, value in formulas.items()},
@@ -142,7 +143,7 @@ def c_function(
         module, qualified = formula.__module__, f"{owner}.{name}"
     function = python_types.FunctionType(code, namespace, name)
     function.__module__, function.__qualname__ = module, qualified
-    compiled = CFunc(function, normalize_signature(signature), {}, FORMULA_OPTIONS)
+    compiled = CFunc(function, normalize_signature(signature), {}, FORMULA_OPTIONS | {"_nrt": False}, KernelCompiler)
     if on_disk:
         compiled._cache = TolerantCache(function, digest)
     compiled.compile()

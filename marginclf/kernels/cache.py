@@ -24,6 +24,7 @@ from numba.core.caching import FunctionCache
 from numba.core.serialize import dumps
 
 from .._process import warn
+from .pipeline import KernelCompiler, PartCompiler
 
 _warned = False
 
@@ -38,7 +39,8 @@ def kernel(**options: Any) -> Callable[[Callable], Any]:
     """
 
     def decorate(function: Callable) -> Any:
-        dispatcher = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(function)
+        how = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "_nrt": False} | options
+        dispatcher = njit(**how, pipeline_class=KernelCompiler)(function)
         dispatcher._cache = TolerantCache(function)
         return dispatcher
 
@@ -53,8 +55,8 @@ def inner(**options: Any) -> Callable[[Callable], Any]:
     **options : dict
         Further options of :func:`numba.njit`.
     """
-    bare = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    decorate: Callable[[Callable], Any] = njit(**(bare | options))
+    bare = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
+    decorate: Callable[[Callable], Any] = njit(**(bare | options), pipeline_class=PartCompiler)
     return decorate
 
 

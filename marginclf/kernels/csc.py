@@ -11,11 +11,11 @@ holds, so that a stored entry meets those of all classes.
 from __future__ import annotations
 
 import numpy as np
-from numba import carray
 
 from .cache import inner, kernel
 from .csr import add_multiple
 from .storage import NARROW, OPTIONS, Storage, call_storage
+from .view import c_view
 
 
 @inner(forceinline=True, **OPTIONS)
@@ -106,7 +106,7 @@ def _forward_all(rows, start, n, w, b, z, work):
     data, indices = rows[0], rows[1]
     for c in range(0, w.shape[1], NARROW):
         lanes = min(NARROW, w.shape[1] - c)
-        total = carray(work, (n, lanes))
+        total = c_view(work, (n, lanes))
         for i in range(n):
             for k in range(lanes):
                 total[i, k] = 0.0
@@ -125,7 +125,7 @@ def _collect(rows, start, n, r, g, work, squared):
     data, indices = rows[0], rows[1]
     for c in range(0, g.shape[1], NARROW):
         lanes = min(NARROW, g.shape[1] - c)
-        part = carray(work, (n, lanes))
+        part = c_view(work, (n, lanes))
         for k in range(lanes):
             for i in range(n):
                 part[i, k] = r[c + k, i] if c + k < r.shape[0] else 0.0
@@ -152,8 +152,8 @@ def copy_rows(copy, start, n, centre, out):
 
 
 def _view(data, indices, indptr, n, d):
-    pointers = carray(indptr, (d + 1,))
-    return carray(data, (pointers[d],)), carray(indices, (pointers[d],)), pointers, n
+    pointers = c_view(indptr, (d + 1,))
+    return c_view(data, (pointers[d],)), c_view(indices, (pointers[d],)), pointers, n
 
 
 CSC = Storage(

@@ -6,10 +6,9 @@ at every access. Several columns of coefficients lie side by side, so that a sto
 
 from __future__ import annotations
 
-from numba import carray
-
 from .cache import inner
 from .storage import OPTIONS, Storage
+from .view import c_view
 
 
 def _forward(rows, start, n, w, b, z, ahead):
@@ -63,7 +62,7 @@ def add_multiple(x, source, target):
 
 def _forward_all(rows, start, n, w, b, z, work):
     data, indices, indptr = rows
-    total = carray(work, (w.shape[1],))
+    total = c_view(work, (w.shape[1],))
     for i in range(n):
         for k in range(total.size):
             total[k] = 0.0
@@ -76,7 +75,7 @@ def _forward_all(rows, start, n, w, b, z, work):
 @inner(forceinline=True, **OPTIONS)
 def _collect(rows, start, n, r, g, work, squared):
     data, indices, indptr = rows
-    part = carray(work, (g.shape[1],))
+    part = c_view(work, (g.shape[1],))
     for k in range(part.size):
         part[k] = 0.0
     for i in range(n):
@@ -101,8 +100,8 @@ def _squares_all(rows, start, n, r, g, work):
 
 
 def _view(data, indices, indptr, n, d):
-    pointers = carray(indptr, (n + 1,))
-    return carray(data, (pointers[n],)), carray(indices, (pointers[n],)), pointers
+    pointers = c_view(indptr, (n + 1,))
+    return c_view(data, (pointers[n],)), c_view(indices, (pointers[n],)), pointers
 
 
 CSR = Storage(

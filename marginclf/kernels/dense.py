@@ -6,11 +6,10 @@ which decides the speed where there are few columns.
 
 from __future__ import annotations
 
-from numba import carray, farray
-
-from .dense_classes import backward_classes, forward_classes
+from .dense_classes import backward_classes, backward_narrow, forward_classes, forward_narrow
 from .prefetch import prefetch
 from .storage import Storage
+from .view import c_view, f_view
 
 
 def _forward_c(X, start, n, w, b, z, ahead):
@@ -90,11 +89,11 @@ def _copy(X, start, n, centre, out):
 
 
 def _by_rows(data, indices, indptr, n, d):
-    return carray(data, (n, d))
+    return c_view(data, (n, d))
 
 
 def _by_columns(data, indices, indptr, n, d):
-    return farray(data, (n, d))
+    return f_view(data, (n, d))
 
 
 DENSE_C = Storage(
@@ -108,6 +107,11 @@ DENSE_C = Storage(
         "forward_all": forward_classes,
         "backward_all": backward_classes,
     },
+)
+# A storage of its own, so that a fit does not compile what is for rows of another width.
+DENSE_NARROW = DENSE_C._replace(
+    name="dense_narrow",
+    functions=DENSE_C.functions | {"forward_all": forward_narrow, "backward_all": backward_narrow},
 )
 DENSE_F = Storage(
     "dense_F", _by_columns, {"forward": _forward_f, "backward": _backward_f, "squares": _squares, "copy": _copy}

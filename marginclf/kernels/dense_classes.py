@@ -6,18 +6,21 @@ up to ``NARROW`` columns leave the vector units half empty: a block of them is t
 
 from __future__ import annotations
 
-from numba import carray
-
 from .cache import inner
 from .prefetch import prefetch
-from .storage import NARROW, OPTIONS
+from .storage import OPTIONS
+from .view import c_view
+
+
+def forward_narrow(rows, start, n, w, b, z, work):
+    """z[k, i] = x_(start+i) · w_k + b_k for i < n, of rows with up to ``NARROW`` columns."""
+    columns = c_view(work, (rows.shape[1], n))
+    _transpose(rows, start, columns)
+    _forward_narrow(columns, w, b, z)
 
 
 def forward_classes(rows, start, n, w, b, z, work):
     """z[k, i] = x_(start+i) · w_k + b_k for i < n."""
-    if w.shape[1] <= NARROW:
-        _forward_narrow(_transposed(rows, start, n, work), w, b, z)
-        return
     # Two rows with four classes.
     n_classes, whole = w.shape[0], n - n % 2
     for k in range(0, n_classes - n_classes % 4, 4):
@@ -48,13 +51,11 @@ def _forward_tile(x0, x1, w, b, z):
 
 
 @inner(forceinline=True, **OPTIONS)
-def _transposed(X, start, n, work):
+def _transpose(X, start, columns):
     """A block by columns: where rows are short, loops run along the block instead."""
-    columns = carray(work, (X.shape[1], n))
-    for i in range(n):
-        for j in range(X.shape[1]):
+    for i in range(columns.shape[1]):
+        for j in range(columns.shape[0]):
             columns[j, i] = X[start + i, j]
-    return columns
 
 
 @inner(forceinline=True, **OPTIONS)
@@ -138,11 +139,15 @@ def _forward_rest(X, start, first, n, w, b, z, k_first):
             z[k, i] = total + b[k]
 
 
+def backward_narrow(rows, start, n, r, g, work):
+    """g_k += Σ_i r[k, i] x_(start+i), of rows with up to ``NARROW`` columns."""
+    columns = c_view(work, (rows.shape[1], n))
+    _transpose(rows, start, columns)
+    _backward_narrow(columns, r, g)
+
+
 def backward_classes(rows, start, n, r, g, work):
     """g_k += Σ_i r[k, i] x_(start+i); asks memory for the next n rows."""
-    if g.shape[1] <= NARROW:
-        _backward_narrow(_transposed(rows, start, n, work), r, g)
-        return
     # Four rows with two classes.
     d, n_classes, whole = rows.shape[1], g.shape[0], n - n % 4
     for i in range(0, whole, 4):

@@ -88,12 +88,23 @@ def _balance(signs, low, high, alpha):
                 surplus += -signs[i] * change if down else signs[i] * change
 
 
-@inner(**_SUMS)
+# np.zeros and np.arange take Numba a quarter of a second.
+@inner(_nrt=True)
+def _zeros(size):
+    zeros = np.empty(size)
+    for j in range(size):
+        zeros[j] = 0.0
+    return zeros
+
+
+@inner(**_SUMS, _nrt=True)
 def _swept(forward, backward, copy, signs, low, high, kink, intercept, seed, sweeps, alpha, w, b):
     """α and w after some sweeps from ``low``; b."""
     n, d = signs.size, w.size
-    squares, order, one = np.zeros(n), np.arange(n), np.empty(2)
-    idle, wait, column, centre = np.zeros(n, np.int32), np.zeros(n, np.int32), np.empty((d, 1)), np.zeros(d)
+    squares, order, one = np.empty(n), np.empty(n, np.int64), np.empty(2)
+    idle, wait, column, centre = np.empty(n, np.int32), np.empty(n, np.int32), np.empty((d, 1)), _zeros(d)
+    for i in range(n):
+        order[i], idle[i], wait[i] = i, 0, 0
     mean = 0.0
     for i in range(n):
         call_storage(copy, i, 1, 1, centre, column, 0.0, centre, 0)
@@ -227,7 +238,7 @@ def _gathered(forward, copy, signs, kink, state, column, centre, one, w, b, rows
     return n_free
 
 
-@kernel(**_SUMS)
+@kernel(**_SUMS, _nrt=True)
 def dual_active_set(
     forward, backward, copy, signs, low, high, kink, intercept, seed, sweeps, begins, room, most_steps, alpha, theta,
     z, state, polished,
@@ -238,7 +249,7 @@ def dual_active_set(
     ``begins`` go on where the last one stopped, with the same bits as one call.
     """
     n, d, w, b = signs.size, theta.size - 1, theta[:-1], theta[-1]
-    column, centre, one, r = np.empty((d, 1)), np.zeros(d), np.empty(2), np.empty(n)
+    column, centre, one, r = np.empty((d, 1)), _zeros(d), np.empty(2), np.empty(n)
     if begins:
         if sweeps > 0:
             b = _swept(forward, backward, copy, signs, low, high, kink, intercept, seed, sweeps, alpha, w, b)

@@ -13,13 +13,17 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from .cache import inner
+
 # Only `contract`. Adding 1.5 * 2**52 and taking it away again rounds to an integer, (a - high) + b recovers a
 # rounding error; `reassoc` with `nsz` simplifies both away, and exp is silently wrong in its first digit. The
 # same happens where the source is inlined into a caller that has them, as inline="always" does; `forceinline`
 # inlines in LLVM, where every instruction keeps the flags it has here, so that any caller is safe.
 # `contract` cannot hurt: wherever a rounding error is recovered, the product in it is exact.
 # error_model="numpy", because a check for division by zero is a branch and stops vectorisation.
-_elementary = njit(fastmath={"contract"}, error_model="numpy", forceinline=True)
+_HOW = {"fastmath": {"contract"}, "error_model": "numpy", "forceinline": True}
+_elementary = njit(no_cfunc_wrapper=True, **_HOW)
+_part = inner(**_HOW)
 
 _LOG2E = 1.4426950408889634
 # 42 bits, so that its product with an integer below 2**11 is exact; the rest is in _LN2_LOW.
@@ -68,13 +72,13 @@ def _float(typingctx, bits):
     return types.float64(types.int64), codegen
 
 
-@_elementary
+@_part
 def _high(x):
     """The leading 26 bits of x; x - _high(x) is exact."""
     return _float(_bits(x) & _HIGH_HALF)
 
 
-@_elementary
+@_part
 def _exp_remainder(r):
     """(e**r - 1 - r) / r**2 for abs(r) <= log(2)/2, error 9.2e-19 relative to e**r - 1."""
     # Pairs in place of Horner's rule: a loop waits for the latency of the longest chain.
@@ -87,7 +91,7 @@ def _exp_remainder(r):
     return a + r4 * (b + r4 * c)
 
 
-@_elementary
+@_part
 def _exp_of_sum(high, low):
     """e**(high + low) for _EXP_LEAST <= high <= _EXP_MOST and abs(low) < 1e-4."""
     shifted = high * _LOG2E + _ROUND

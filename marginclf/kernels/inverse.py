@@ -22,8 +22,8 @@ _SIGNATURE = types.void(*[_Doubles] * 4, types.intp)
 
 def _template(parameters, slopes, margins, derivatives, n):
     # The names below come from the globals that compile_inverse binds this code to.
-    a, m, dm = carray(slopes, (n,)), carray(margins, (n,)), carray(derivatives, (n,))  # noqa: F821
-    loss = build(carray(parameters, (COUNT,)))  # noqa: F821
+    a, m, dm = c_view(slopes, (n,)), c_view(margins, (n,)), c_view(derivatives, (n,))  # noqa: F821
+    loss = build(c_view(parameters, (COUNT,)))  # noqa: F821
     for i in range(n):
         m[i], dm[i] = inverse(loss, a[i])  # noqa: F821
 

@@ -73,7 +73,7 @@ def _product(
             h_b[k] = 0.0
 
 
-@inner(**_SUMS)
+@inner(**_SUMS, _nrt=True)
 def _precondition(r, r_b, turn, back, back_b, starts, inverses, penalty, free, turned, along, s, s_b):
     """(s, s_b) = P⁻¹ (r, r_b); eigenvectors from ``starts[g]`` to ``starts[g + 1]`` have the inverse g."""
     np.dot(turn, r, turned)

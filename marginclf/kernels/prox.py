@@ -28,7 +28,7 @@ _ACCURACY = 1e-3
 
 
 def _smooth_template(parameters, out, v, kappa, start):
-    result, loss = carray(out, (2,)), build(carray(parameters, (COUNT,)))  # noqa: F821
+    result, loss = c_view(out, (2,)), build(c_view(parameters, (COUNT,)))  # noqa: F821
     u = start
     _, slope, curvature = point(loss, u)  # noqa: F821
     residual = u + kappa * slope - v
@@ -60,7 +60,7 @@ def _smooth_template(parameters, out, v, kappa, start):
 
 
 def _kinked_template(parameters, out, v, kappa, start):
-    result, loss = carray(out, (2,)), build(carray(parameters, (COUNT,)))  # noqa: F821
+    result, loss = c_view(out, (2,)), build(c_view(parameters, (COUNT,)))  # noqa: F821
     u = prox(loss, v, kappa) if kappa > 0.0 else v  # noqa: F821
     # Away from a kink (u − v)/κ is −φ'(u), which has more digits; at a kink it lies between the slopes on both sides.
     step = abs(u) * 2.0**-52 + 1e-300

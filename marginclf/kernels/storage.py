@@ -29,7 +29,6 @@ import types as python_types
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import from_dtype, types
@@ -41,6 +40,8 @@ from numba.extending import intrinsic
 
 from .block import BLOCK_ROWS
 from .cache import TolerantCache, inner
+from .pipeline import KernelCompiler
+from .view import c_view
 
 LANES = 4
 """Classes that one vector instruction serves."""
@@ -49,7 +50,7 @@ NARROW = 32
 """Columns up to which a storage may want a block of its rows in the work space."""
 
 # Reassociation lets sums run in vector lanes. It is safe here: no elementary function is called from a storage.
-OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
+OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy", "_nrt": False}
 
 
 class Storage(NamedTuple):
@@ -130,9 +131,9 @@ def _compiled(storage: Storage, name: str, kinds: tuple[np.dtype, ...]) -> Any:
 def _compile(storage: Storage, name: str, kinds: tuple[np.dtype, ...]) -> Any:
     template = _TEMPLATES[name]
     namespace = {
-        "carray": numba.carray,
+        "c_view": c_view,
         "operation": inner(forceinline=True, **OPTIONS)(storage.functions[name.removesuffix("_each")]),
-        "view": inner(forceinline=True, **OPTIONS)(storage.view),
+        "view": inner(forceinline=True, **OPTIONS | {"_nrt": True})(storage.view),
         "BY_COLUMN": storage.by_column,
     }
     function = python_types.FunctionType(template.__code__, namespace, name)
@@ -141,7 +142,7 @@ def _compile(storage: Storage, name: str, kinds: tuple[np.dtype, ...]) -> Any:
     function.__module__ = __name__
     # What a storage does not have is a pointer to nothing, of any type.
     pointers = [types.CPointer(from_dtype(kind)) for kind in (*kinds, *[np.dtype(np.uint32)] * (3 - len(kinds)))]
-    compiled = CFunc(function, normalize_signature(types.void(*pointers, *_ARGUMENTS)), {}, OPTIONS)
+    compiled = CFunc(function, normalize_signature(types.void(*pointers, *_ARGUMENTS)), {}, OPTIONS, KernelCompiler)
     compiled._cache = TolerantCache(function)
     compiled.compile()
     return compiled
@@ -192,47 +193,47 @@ def call_storage(typingctx, function, start, n, n_columns, source, target, inter
 # other; a block of decision values is (K, B), of which the first n are used.
 # ruff: noqa: F821
 def _forward(data, indices, indptr, m, d, start, n, k, w, width, z, length, b, work, ahead):
-    operation(view(data, indices, indptr, m, d), start, n, carray(w, (d,)), b[0], carray(z, (n,)), ahead)
+    operation(view(data, indices, indptr, m, d), start, n, c_view(w, (d,)), b[0], c_view(z, (n,)), ahead)
 
 
 def _backward(data, indices, indptr, m, d, start, n, k, r, length, g, width, b, work, ahead):
-    operation(view(data, indices, indptr, m, d), start, n, carray(r, (n,)), carray(g, (d,)), ahead)
+    operation(view(data, indices, indptr, m, d), start, n, c_view(r, (n,)), c_view(g, (d,)), ahead)
 
 
 def _squares(data, indices, indptr, m, d, start, n, k, r, length, g, width, b, work, ahead):
-    operation(view(data, indices, indptr, m, d), start, n, carray(r, (n,)), carray(g, (d,)))
+    operation(view(data, indices, indptr, m, d), start, n, c_view(r, (n,)), c_view(g, (d,)))
 
 
 def _copy(data, indices, indptr, m, d, start, n, k, centre, width, out, length, b, work, ahead):
-    operation(view(data, indices, indptr, m, d), start, n, carray(centre, (d,)), carray(out, (d, length)))
+    operation(view(data, indices, indptr, m, d), start, n, c_view(centre, (d,)), c_view(out, (d, length)))
 
 
 def _forward_each(data, indices, indptr, m, d, start, n, k, w, width, z, length, b, work, ahead):
-    rows, w, z = view(data, indices, indptr, m, d), carray(w, (k, d)), carray(z, (k, length))
+    rows, w, z = view(data, indices, indptr, m, d), c_view(w, (k, d)), c_view(z, (k, length))
     for i in range(k):
         operation(rows, start, n, w[i], b[i], z[i], ahead)
 
 
 def _backward_each(data, indices, indptr, m, d, start, n, k, r, length, g, width, b, work, ahead):
-    rows, r, g = view(data, indices, indptr, m, d), carray(r, (k, length)), carray(g, (k, d))
+    rows, r, g = view(data, indices, indptr, m, d), c_view(r, (k, length)), c_view(g, (k, d))
     for i in range(k):
         operation(rows, start, n, r[i], g[i], ahead if i == 0 else 0)
 
 
 def _squares_each(data, indices, indptr, m, d, start, n, k, r, length, g, width, b, work, ahead):
-    rows, r, g = view(data, indices, indptr, m, d), carray(r, (k, length)), carray(g, (k, d))
+    rows, r, g = view(data, indices, indptr, m, d), c_view(r, (k, length)), c_view(g, (k, d))
     for i in range(k):
         operation(rows, start, n, r[i], g[i])
 
 
 def _forward_all(data, indices, indptr, m, d, start, n, k, w, width, z, length, b, work, ahead):
-    coefficients = carray(w, (d if BY_COLUMN else k, width))
-    operation(view(data, indices, indptr, m, d), start, n, coefficients, carray(b, (k,)), carray(z, (k, length)), work)
+    coefficients = c_view(w, (d if BY_COLUMN else k, width))
+    operation(view(data, indices, indptr, m, d), start, n, coefficients, c_view(b, (k,)), c_view(z, (k, length)), work)
 
 
 def _backward_all(data, indices, indptr, m, d, start, n, k, r, length, g, width, b, work, ahead):
-    gradient = carray(g, (d if BY_COLUMN else k, width))
-    operation(view(data, indices, indptr, m, d), start, n, carray(r, (k, length)), gradient, work)
+    gradient = c_view(g, (d if BY_COLUMN else k, width))
+    operation(view(data, indices, indptr, m, d), start, n, c_view(r, (k, length)), gradient, work)
 
 
 _TEMPLATES = {

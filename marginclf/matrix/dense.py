@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..kernels.block import BLOCK_ROWS
-from ..kernels.dense import DENSE_C, DENSE_F
-from ..kernels.storage import StoredRows
+from ..kernels.dense import DENSE_C, DENSE_F, DENSE_NARROW
+from ..kernels.storage import NARROW, StoredRows
 from .base import DesignMatrix
 from .blas import add_square, mirrored
 from .packed import SweepRows, read_only
@@ -28,7 +28,8 @@ class DenseMatrix(DesignMatrix):
         by_rows = self._X.flags.c_contiguous
         most, least = (_BLOCK_BYTES, _LEAST_ROWS) if by_rows else (_COLUMN_BLOCK_BYTES, _LEAST_COLUMN_PART)
         block_rows = max(least, min(most // (X.itemsize * max(1, X.shape[1])), BLOCK_ROWS)) // 4 * 4
-        rows = StoredRows(DENSE_C if by_rows else DENSE_F, (self._X,), X.shape)
+        in_c = DENSE_NARROW if X.shape[1] <= NARROW else DENSE_C
+        rows = StoredRows(in_c if by_rows else DENSE_F, (self._X,), X.shape)
         super().__init__(rows, X.size, block_rows, n_jobs)
 
     def _make_sweep_rows(self, rng: np.random.RandomState, single: bool) -> SweepRows:

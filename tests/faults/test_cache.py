@@ -83,7 +83,7 @@ def test_first_process_writes_one_entry_for_each_kernel_and_loss(cold):
     # code of another.
     assert len(entries(cache)) == 5 + len(STORAGE) + len(catalogue())
     for name in STORAGE:
-        assert entry(cache, f"dense_C.{name}")
+        assert entry(cache, f"dense_narrow.{name}")
     for cls in catalogue().values():
         assert entry(cache, f"{cls.__name__}.block")
     assert len({path.read_bytes() for path in entries(cache).values()}) == len(entries(cache))
