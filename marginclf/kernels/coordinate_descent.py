@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from . import cholesky
 from .cache import inner, kernel
 
@@ -167,12 +165,11 @@ def _fall(h, q, u, step, members, s, starts, kink, t):
 
 
 @inner()
-def _newton_step(h, q, u, starts, kink, lower, upper, ridge, members, slope, bend):
+def _newton_step(h, q, u, starts, kink, lower, upper, ridge, a, members, slope, bend):
     """Minimise the model on the entries that are free, as far as the first that changes its sign or meets a bound."""
     s = _free_entries(q, u, starts, kink, lower, upper, members, slope, bend)
     if s == 0 or s > MOST:
         return False
-    a = np.empty((s, s))
     grouped = False
     for i in range(s):
         mi = members[i]
@@ -230,7 +227,7 @@ def _newton_step(h, q, u, starts, kink, lower, upper, ridge, members, slope, ben
 
 
 @kernel()
-def minimise_quadratic(h, q, u, starts, kink, scale, lower, upper, unit, accuracy, most):
+def minimise_quadratic(h, q, u, starts, kink, scale, lower, upper, unit, accuracy, most, a, members, work):
     """Minimise the model in place: ``u`` becomes the minimum and ``q`` the gradient of its smooth part there.
 
     Parameters
@@ -250,6 +247,8 @@ def minimise_quadratic(h, q, u, starts, kink, scale, lower, upper, unit, accurac
         The largest move of a last round, in these units.
     most : int
         The largest number of rounds.
+    a, members, work : ndarray of shape (m, m), of int64 of shape (m,) and of shape (3, m)
+        Work space.
 
     Returns
     -------
@@ -261,8 +260,7 @@ def minimise_quadratic(h, q, u, starts, kink, scale, lower, upper, unit, accurac
     for i in range(m):
         ridge = max(ridge, h[i, i])
     ridge = 1e-13 * ridge + 1e-300
-    members, slope, bend = np.empty(m, np.int64), np.empty(m), np.empty(m)
-    new = np.empty(m)
+    slope, bend, new = work[0], work[1], work[2]
     pause = PAUSE + m // 20
     idle = pause  # where the blocks that are not zero are known already, a Newton step comes at once
     everything = True
@@ -277,6 +275,6 @@ def minimise_quadratic(h, q, u, starts, kink, scale, lower, upper, unit, accurac
         everything = False
         if not changed and idle > pause:
             idle = 0
-            if _newton_step(h, q, u, starts, kink, lower, upper, ridge, members, slope, bend):
+            if _newton_step(h, q, u, starts, kink, lower, upper, ridge, a, members, slope, bend):
                 everything = True
     return most

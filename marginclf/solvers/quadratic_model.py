@@ -85,6 +85,7 @@ class WrittenModel:
         minimise_quadratic(
             h, left, end, np.concatenate([penalty.starts, n + 1 + np.arange(m - n)]), kink, scale,
             np.concatenate([penalty.lower, -edge]), np.concatenate([penalty.upper, edge]), unit, accuracy, _ROUNDS,
+            np.empty((m, m)), np.empty(m, dtype=np.int64), np.empty((3, m)),
         )  # fmt: skip
         promise = float(q @ (end - start)) + factor * _change(penalty, self._u, end[:n])
         W = penalty.matrix(end[:n])
