@@ -68,6 +68,7 @@ for (above, below), penalty in zip(axes.T, ("l1", "group_lasso"), strict=True):
     print(f"{penalty:12} accuracy {accuracy[first]:.2f} with {columns[first]} columns; {model.status_[0]}")
 axes[0, 0].set_ylabel("coefficient")
 axes[1, 0].set_ylabel("columns in the model")
+plt.show()
 
 # %%
 # Which ones
@@ -84,3 +85,4 @@ ax.set(yticks=range(len(model.classes_)), yticklabels=model.classes_, ylabel="cl
 ax.set_xticks(range(len(some)), some, rotation=90, fontsize="small")
 ax.grid(visible=False)
 figure.colorbar(image, label="coefficient")
+plt.show()

@@ -40,6 +40,7 @@ for ax, (name, penalty) in zip(axes, penalties.items(), strict=True):
     ax.set(title=name, xlabel="C")
     print(f"{name:26} coefficients that are not zero:", *(W[::10] != 0).sum(axis=1))
 axes[0].set_ylabel("coefficient")
+plt.show()
 
 # %%
 # Groups
@@ -61,6 +62,7 @@ axes[0].set(ylabel="norm of the group", ylim=(0, 6))
 axes[0].legend(ncols=2, fontsize="small")
 axes[1].set(yticks=range(10), yticklabels=measured[order], xlabel="C", title="in the model")
 axes[1].invert_yaxis()
+plt.show()
 
 # %%
 # Signs that are known

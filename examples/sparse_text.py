@@ -73,6 +73,7 @@ ax.semilogx(results["mean_test_kept"], results["mean_test_accuracy"], "o-", labe
 ax.axhline(searches["l2"].best_score_, color="gray", linestyle="--", label="l2 at its best C, all words")
 ax.set(xlabel="words that are kept, %", ylabel="accuracy, files held out", title="scikit-learn's docstring or not")
 ax.legend()
+plt.show()
 
 # %%
 # Which words
@@ -85,6 +86,7 @@ figure, axes = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained")
 for ax, some, title in zip(axes, (order[-15:], order[14::-1]), ("for", "against"), strict=True):
     ax.barh(vocabulary[some], model.coef_[0, some], color="#0072B2")
     ax.set(title=title, xlabel="coefficient")
+plt.show()
 
 # %%
 # Nothing but these words
