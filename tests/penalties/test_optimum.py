@@ -46,7 +46,7 @@ def test_two_classes(loss, penalty, bounds):
     limits = BOUNDS[bounds]
     if bounds == "some" and penalty.weights is not None:
         limits = (limits[0], [*limits[1][:4], 1.0])  # whatever is kept out may be zero
-    for C, fit_intercept in ((0.05, True), (2.0, True), (0.5, False)):
+    for C, fit_intercept in ((0.1, True), (2.0, False)):
         how = {"C": C, "bounds": limits, "fit_intercept": fit_intercept}
         model, messages = fit(loss, X, codes, s, penalty=penalty, **how)
         check(model, messages, Problem(loss, penalty, X, codes, s, **how))
@@ -58,7 +58,7 @@ def test_two_classes(loss, penalty, bounds):
     "loss", ["logistic", *(pytest.param(name, marks=pytest.mark.slow) for name in ("squared_hinge", "hinge"))]
 )
 def test_many_classes_with_one_joint_margin(loss, penalty, bounds):
-    X, codes, s = draw(24, 2, 3)
+    X, codes, s = draw(15, 2, 3)
     how = {"C": 0.5, "bounds": BOUNDS[bounds]}
     model, messages = fit(loss, X, codes, s, penalty=penalty, multi_class="joint", **how)
     check(model, messages, Problem(loss, penalty, X, codes, s, jointly=True, **how))
@@ -99,11 +99,10 @@ def test_more_features_than_rows_and_only_those_that_matter():
     rng = np.random.default_rng(5)
     X = rng.normal(size=(40, 300))
     codes = (X[:, 0] - X[:, 1] + 0.3 * rng.normal(size=40) > 0).astype(int)
-    for loss in ("logistic", "squared_hinge"):
-        model, messages = fit(loss, X, codes, penalty="l1", C=0.3)
-        check(model, messages, Problem(loss, PENALTIES["l1"], X, codes, np.ones(40), C=0.3))
-        assert 2 <= (model.coef_ != 0.0).sum() < 40
-        assert model.coef_[0, 0] > 0.0 > model.coef_[0, 1]
+    model, messages = fit("squared_hinge", X, codes, penalty="l1", C=0.3)
+    check(model, messages, Problem("squared_hinge", PENALTIES["l1"], X, codes, np.ones(40), C=0.3))
+    assert 2 <= (model.coef_ != 0.0).sum() < 40
+    assert model.coef_[0, 0] > 0.0 > model.coef_[0, 1]
 
 
 @pytest.mark.parametrize("penalty", CASES)
