@@ -269,6 +269,17 @@ if parse_version(sklearn.__version__) >= parse_version("1.9"):
         assert search.best_score_ > 0.95
         assert len({row["parent_task_id_path"] for row in scored(monitor)}) == 1 + 3 * 4
 
+    def test_nobody_watches_in_a_pipeline_and_a_grid_search_without_callbacks(monkeypatch):
+        # scikit-learn tells their estimators where they are in any case; a fit that is watched takes steps one by one.
+        monkeypatch.setattr("marginclf._estimator.progress.Progress", None)
+        alone = MarginLinearClassifier().fit(StandardScaler().fit_transform(X), Y)
+        pipeline = make_pipeline(StandardScaler(), MarginLinearClassifier()).fit(X, Y)
+        np.testing.assert_array_equal(pipeline[-1].coef_, alone.coef_)
+        search = GridSearchCV(pipeline, {"marginlinearclassifier__C": [1.0]}, cv=2).fit(X, Y)
+        np.testing.assert_array_equal(search.best_estimator_[-1].coef_, alone.coef_)
+        with pytest.raises(TypeError):
+            MarginLinearClassifier().set_callbacks(Recorder()).fit(X, Y)
+
     def test_progress_bar_on_a_fit_in_a_pipeline_and_in_a_grid_search(capsys):
         MarginLinearClassifier().set_callbacks(ProgressBar()).fit(X, Y)
         assert "MarginLinearClassifier" in capsys.readouterr().out

@@ -114,7 +114,8 @@ def progress_of(
         X, y and metadata as the user gave them.
     """
     tasks = None
-    if hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx"):
+    # A pipeline or a search tells its estimators where they are in it, callbacks or not: nobody may be watching.
+    if getattr(estimator, "_skl_callbacks", None):
         tasks = Tasks(estimator, len(labels), shape, fitted, **given)
     if not (estimator.verbose or estimator.record_history or tasks is not None):
         return None

@@ -67,7 +67,7 @@ def parameter_builder(names: tuple[str, ...], owner: str) -> Callable:
     return build
 
 
-def compile_block(point: Callable, names: tuple[str, ...], *, owner: str, on_disk: bool) -> Any:
+def compile_block(point: Callable, names: tuple[str, ...], **options: Any) -> Any:
     """Compile ``point`` to a C function over a block of rows.
 
     Called with decision values z and v = C·s·y, it leaves C s φ(y z), C s y φ'(y z) and C s φ''(y z): label and weight
@@ -80,17 +80,15 @@ def compile_block(point: Callable, names: tuple[str, ...], *, owner: str, on_dis
         and nothing else.
     names : tuple of str
         The names of the parameters, in the order in which their values are passed.
-    owner : str
-        Qualified name of the class, for the name of the cache entry.
-    on_disk : bool
-        Whether the compiled code is kept on disk, beside the file that defines ``point``.
+    **options : dict
+        How :func:`c_function` names and keeps the compiled code.
 
     Returns
     -------
     numba.core.ccallback.CFunc
         Its ``address`` is what kernels receive; it must be kept alive as long as the address is in use.
     """
-    return c_function(_template, _SIGNATURE, "block", {"point": point}, names, owner=owner, on_disk=on_disk)
+    return c_function(_template, _SIGNATURE, "block", {"point": point}, names, **options)
 
 
 def c_function(
@@ -102,30 +100,51 @@ def c_function(
     *,
     owner: str,
     on_disk: bool,
+    digest: str = "",
     **others: Any,
 ) -> Any:
     """Compile a template with formulas of a loss and other values bound to the names that it uses.
 
-    The arguments are those of :func:`compile_block`; ``name`` tells what a class has from what else it has.
+    Parameters
+    ----------
+    template : function
+    signature : Numba signature
+    name : str
+        What a class has from this template, in the name of the cache entry.
+    formulas : dict of functions
+    names : tuple of str
+        Those of the parameters, as for :func:`compile_block`.
+    owner : str
+        Qualified name of the class.
+    on_disk : bool
+        Whether the compiled code is kept on disk.
+    digest : str
+        The formulas' :func:`~.fingerprint.fingerprint`, where they are known by it and not by their class and file.
+    **others : any
+        Further names that the template uses.
     """
     formula = next(iter(formulas.values()))
     namespace = {
-        **formula.__globals__,
         "carray": numba.carray,
         "COUNT": len(names),
         "build": inner()(parameter_builder(names, owner)),
         **{key: compiled_formula(value) for key, value in formulas.items()},
         **others,
     }
-    # The cache lies with the file of the loss and watches it.
-    code = template.__code__.replace(co_filename=formula.__code__.co_filename)
+    # One qualified name is one set of cache entries, and of symbols where what several processes have compiled is
+    # loaded into one: it must tell formulas apart.
+    if digest:
+        # There may be no file of the loss, and the digest says what it would say: the cache lies with the kernels.
+        code, module, qualified = template.__code__, template.__module__, f"formula.{name}.{digest[:24]}"
+    else:
+        # The cache lies with the file of the loss and watches it.
+        code = template.__code__.replace(co_filename=formula.__code__.co_filename)
+        module, qualified = formula.__module__, f"{owner}.{name}"
     function = python_types.FunctionType(code, namespace, name)
-    # One qualified name is one set of cache entries: it must tell classes apart.
-    function.__qualname__ = f"{owner}.{name}"
-    function.__module__ = formula.__module__
+    function.__module__, function.__qualname__ = module, qualified
     compiled = CFunc(function, normalize_signature(signature), {}, FORMULA_OPTIONS)
     if on_disk:
-        compiled._cache = TolerantCache(function)
+        compiled._cache = TolerantCache(function, digest)
     compiled.compile()
     return compiled
 

@@ -65,10 +65,13 @@ class TolerantCache:
     ----------
     function : function
         The Python function that is compiled; its file decides the folder of the cache.
+    digest : str
+        What else the compiled code depends on.
     """
 
-    def __init__(self, function: Callable) -> None:
+    def __init__(self, function: Callable, digest: str = "") -> None:
         self._function = function
+        self._digest = digest
         self._cache: FunctionCache | None = None
         self._failed = False
 
@@ -89,7 +92,7 @@ class TolerantCache:
             if self._cache is None:
                 self._cache = FunctionCache(self._function)
                 self._cache._cache_file = _Entries(
-                    Path(self._cache.cache_path), self._cache._impl.filename_base, self._function
+                    Path(self._cache.cache_path), self._cache._impl.filename_base, self._function, self._digest
                 )
             return action(self._cache)
         except Exception as error:  # unpickling damaged bytes can raise anything, and none of it may reach a fit
@@ -106,10 +109,10 @@ class _DamagedEntryError(Exception):
 class _Entries:
     """One file per compiled signature; stands in for Numba's index and data files."""
 
-    def __init__(self, folder: Path, base: str, function: Callable) -> None:
+    def __init__(self, folder: Path, base: str, function: Callable, digest: str) -> None:
         self._folder = folder
         self._base = base
-        self._stamp = numba.__version__ + _text_hash(function.__code__.co_filename) + _kernels_hash()
+        self._stamp = numba.__version__ + _text_hash(function.__code__.co_filename) + _kernels_hash() + digest
 
     def _path(self, key: Any) -> Path:
         digest = hashlib.sha256(repr((self._stamp, key)).encode()).hexdigest()

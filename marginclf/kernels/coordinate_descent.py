@@ -37,52 +37,45 @@ def _move(h, q, i, d):
 
 
 @inner()
-def _block_step(v, scale, kink, lower, upper, new):
-    """argmin ½ scale ‖u‖² − v·u + kink ‖u‖ within the bounds."""
-    n = v.size
-    boxed = False
-    size = 0.0
-    for i in range(n):
-        boxed = boxed or lower[i] > -np.inf or upper[i] < np.inf
-    for i in range(n):
+def _block_step(v, first, last, scale, kink, lower, upper, new):
+    """argmin ½ scale ‖u‖² − v·u + kink ‖u‖ within the bounds, of one block."""
+    boxed, at_zero, size, high = False, True, 0.0, 0.0
+    for i in range(first, last):
+        boxed = boxed or lower[i] > -math.inf or upper[i] < math.inf
+        at_zero = at_zero and lower[i] <= 0.0 <= upper[i]
         # What points out of the bounds at 0 does not count there.
-        x = 0.0 if (upper[i] <= 0.0 and v[i] > 0.0) or (lower[i] >= 0.0 and v[i] < 0.0) else v[i]
-        size += x * x
-    size = math.sqrt(size)
-    free = True
-    for i in range(n):
-        free = free and lower[i] <= 0.0 <= upper[i]
-    if free and size <= kink:
-        for i in range(n):
+        out = (upper[i] <= 0.0 and v[i] > 0.0) or (lower[i] >= 0.0 and v[i] < 0.0)
+        size += 0.0 if out else v[i] * v[i]
+        x = min(max(v[i] / scale, lower[i]), upper[i])
+        high += x * x
+    size, high, low = math.sqrt(size), math.sqrt(high), 0.0
+    if at_zero and size <= kink:
+        for i in range(first, last):
             new[i] = 0.0
         return
     if not boxed:
-        for i in range(n):
+        for i in range(first, last):
             new[i] = (1.0 - kink / size) * v[i] / scale
         return
     # u = clip(v/(scale + kink/r)) with r = ‖u‖: the right side less r falls through 0 once.
-    low, high = 0.0, 0.0
-    for i in range(n):
-        high += max(abs(min(max(v[i] / scale, lower[i]), upper[i])), 0.0) ** 2
-    high = math.sqrt(high)
     for _ in range(_HALVINGS):
         r = 0.5 * (low + high)
         if r <= low or r >= high:
             break
         found = 0.0
-        for i in range(n):
+        for i in range(first, last):
             x = min(max(v[i] / (scale + kink / r), lower[i]), upper[i])
             found += x * x
         if math.sqrt(found) > r:
             low = r
         else:
             high = r
-    for i in range(n):
+    for i in range(first, last):
         new[i] = min(max(v[i] / (scale + kink / high) if high > 0.0 else 0.0, lower[i]), upper[i])
 
 
 @inner()
-def _sweep(h, q, u, starts, kink, scale, lower, upper, unit, everything, new):
+def _sweep(h, q, u, starts, kink, scale, lower, upper, unit, everything, v, new):
     """One round over the blocks, or those that are not zero; the largest move, in units of the gradient."""
     worst, changed = 0.0, False
     for g in range(kink.size):
@@ -91,8 +84,8 @@ def _sweep(h, q, u, starts, kink, scale, lower, upper, unit, everything, new):
             i = first
             if not everything and u[i] == 0.0 and kink[g] > 0.0:
                 continue
-            v = scale[g] * u[i] - q[i]
-            x = v - kink[g] if v > kink[g] else (v + kink[g] if v < -kink[g] else 0.0)
+            t = scale[g] * u[i] - q[i]
+            x = t - kink[g] if t > kink[g] else (t + kink[g] if t < -kink[g] else 0.0)
             x = min(max(x / scale[g], lower[i]), upper[i])
             if x != u[i]:
                 changed = changed or (x == 0.0) != (u[i] == 0.0) or x * u[i] < 0.0
@@ -106,13 +99,14 @@ def _sweep(h, q, u, starts, kink, scale, lower, upper, unit, everything, new):
             was = was or u[i] != 0.0
         if not everything and not was:
             continue
-        v = scale[g] * u[first:last] - q[first:last]
-        _block_step(v, scale[g], kink[g], lower[first:last], upper[first:last], new)
+        for i in range(first, last):
+            v[i] = scale[g] * u[i] - q[i]
+        _block_step(v, first, last, scale[g], kink[g], lower, upper, new)
         now, moved = False, 0.0
         for i in range(first, last):
-            moved += (new[i - first] - u[i]) ** 2
+            moved += (new[i] - u[i]) ** 2
         for i in range(first, last):
-            x = new[i - first]
+            x = new[i]
             now = now or x != 0.0
             if x != u[i]:
                 changed = changed or (x == lower[i]) != (u[i] == lower[i]) or (x == upper[i]) != (u[i] == upper[i])
@@ -202,7 +196,9 @@ def _newton_step(h, q, u, starts, kink, lower, upper, ridge, members, slope, ben
                         a[i, j] -= bend[i] * u[members[i]] * u[members[j]] / size
     if not cholesky.factor(a, s):
         return False
-    step = -slope[:s]
+    step = slope
+    for i in range(s):
+        step[i] = -slope[i]
     cholesky.solve(a, s, step)
     t, hit, bound = 1.0, -1, 0.0
     at = 0
@@ -211,7 +207,7 @@ def _newton_step(h, q, u, starts, kink, lower, upper, ridge, members, slope, ben
         while at < s and members[at] < starts[g + 1]:
             i = members[at]
             to = u[i] + step[at]
-            if not np.isfinite(to):
+            if not abs(to) < math.inf:
                 return False
             ends = 0.0 if single and kink[g] > 0.0 and u[i] * to < 0.0 else to
             ends = min(max(ends, lower[i]), upper[i])
@@ -266,16 +262,13 @@ def minimise_quadratic(h, q, u, starts, kink, scale, lower, upper, unit, accurac
         ridge = max(ridge, h[i, i])
     ridge = 1e-13 * ridge + 1e-300
     members, slope, bend = np.empty(m, np.int64), np.empty(m), np.empty(m)
-    largest = 1
-    for g in range(kink.size):
-        largest = max(largest, starts[g + 1] - starts[g])
-    new = np.empty(largest)
+    new = np.empty(m)
     pause = PAUSE + m // 20
     idle = pause  # where the blocks that are not zero are known already, a Newton step comes at once
     everything = True
     for done in range(most):
         idle += 1
-        worst, changed = _sweep(h, q, u, starts, kink, scale, lower, upper, unit, everything, new)
+        worst, changed = _sweep(h, q, u, starts, kink, scale, lower, upper, unit, everything, bend, new)
         if worst <= accuracy:
             if everything:
                 return done + 1

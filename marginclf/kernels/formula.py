@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dis
 import types
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from .cache import inner
+from .fingerprint import outside
 
 # Only `contract`: reassociation would fold away the rounding trick of kernels.elementary (see there).
 FORMULA_OPTIONS = {"fastmath": {"contract"}, "error_model": "numpy"}
@@ -35,35 +32,9 @@ def helpers(formula: Callable) -> tuple[Callable, ...]:
     return tuple(found.values())
 
 
-def constants(formula: Callable) -> tuple:
-    """Names and values of the numbers outside of it that a formula uses: compiled code keeps them as they are now."""
-    functions = (formula, *helpers(formula))
-    return tuple(pair for function in functions for pair in _outside(function, int | float | np.number))
-
-
-@lru_cache(maxsize=256)
-def _global_names(code: types.CodeType) -> tuple[str, ...]:
-    """The globals of a code, kept because every fit asks whether a formula is still the one that was compiled.
-
-    Not co_names: the names of attributes are among them, and self.delta is no global of the name delta.
-    """
-    return tuple(dict.fromkeys(i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"))
-
-
 def _called(function: Callable) -> Iterator[tuple[str, Callable]]:
-    return _outside(function, types.FunctionType)
-
-
-def _outside(function: Callable, kind: Any) -> Iterator[tuple[str, Any]]:
-    """Names and values, of one kind, among the globals and the closure of a function."""
-    code = function.__code__
-    for name in _global_names(code):
-        value = function.__globals__.get(name)
-        if isinstance(value, kind):
-            yield name, value
-    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-        if isinstance(cell.cell_contents, kind):
-            yield name, cell.cell_contents
+    """Names and values of the plain functions among the globals and the closure of a function."""
+    return ((name, value) for name, value in outside(function) if isinstance(value, types.FunctionType))
 
 
 def _linked(function: Callable, compiled: dict[int, Any]) -> Callable:

@@ -28,13 +28,13 @@ def _template(parameters, slopes, margins, derivatives, n):
         m[i], dm[i] = inverse(loss, a[i])  # noqa: F821
 
 
-def compile_inverse(inverse: Callable, names: tuple[str, ...], *, owner: str, on_disk: bool) -> Any:
+def compile_inverse(inverse: Callable, names: tuple[str, ...], **options: Any) -> Any:
     """Compile ``inverse_slope`` of a loss to a C function of (parameters, a, m, dm/da, n).
 
     The arguments are those of :func:`block.compile_block`, with the function ``inverse_slope(self, a)``.
     """
     formulas = {"inverse": inverse}
-    return c_function(_template, _SIGNATURE, "inverse_block", formulas, names, owner=owner, on_disk=on_disk)
+    return c_function(_template, _SIGNATURE, "inverse_block", formulas, names, **options)
 
 
 @intrinsic

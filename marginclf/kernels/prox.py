@@ -71,7 +71,7 @@ def _kinked_template(parameters, out, v, kappa, start):
     result[1] = min(max(a, -right), -left)
 
 
-def compile_prox(point: Callable, prox: Callable | None, names: tuple[str, ...], *, owner: str, on_disk: bool) -> Any:
+def compile_prox(point: Callable, prox: Callable | None, names: tuple[str, ...], **options: Any) -> Any:
     """Compile the proximal step of a loss to a C function of (parameters, out, v, κ, first guess of u).
 
     It leaves u and a in ``out``. The arguments are those of :func:`block.compile_block`, and ``prox``: a function
@@ -80,8 +80,7 @@ def compile_prox(point: Callable, prox: Callable | None, names: tuple[str, ...],
     template = _smooth_template if prox is None else _kinked_template
     formulas = {"point": point} | ({} if prox is None else {"prox": prox})
     return c_function(
-        template, _SIGNATURE, "prox_step", formulas, names,
-        owner=owner, on_disk=on_disk, math=math, _STEPS=_STEPS, _ACCURACY=_ACCURACY,
+        template, _SIGNATURE, "prox_step", formulas, names, math=math, _STEPS=_STEPS, _ACCURACY=_ACCURACY, **options
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from typing import Any, ClassVar, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -11,7 +12,8 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 
 from .._process import quiet, require_compiler
 from ..kernels.block import compile_block
-from ..kernels.formula import constants, helpers
+from ..kernels.fingerprint import state
+from ..kernels.formula import helpers
 from ..kernels.inverse import compile_inverse
 from ..kernels.prox import compile_prox
 from .compiling import compile_loss
@@ -28,15 +30,16 @@ class CompiledLoss(NamedTuple):
     block: Any
 
 
-_blocks: dict[type, tuple[Any, Any]] = {}
-_steps: dict[type, tuple[Any, Any]] = {}
-_inverses: dict[type, tuple[Any, Any]] = {}
+_Store = WeakKeyDictionary[type, tuple[Any, Any]]
+_blocks: _Store = WeakKeyDictionary()
+_steps: _Store = WeakKeyDictionary()
+_inverses: _Store = WeakKeyDictionary()
 """Compiled block functions, proximal steps and inverses by class: never by name, which two classes in a notebook may
 share."""
 _increasing: dict[tuple, float | None] = {}
 """Where losses increase, by their compiled code and parameters."""
-_envelopes: dict[tuple, type[MarginLoss]] = {}
-"""Classes of envelopes by class and formulas, since a notebook may give a class another ``point``."""
+_envelopes: WeakKeyDictionary[type, tuple[Any, type[MarginLoss]]] = WeakKeyDictionary()
+"""Formulas and classes of envelopes by class, since a notebook may give a class another ``point``."""
 
 
 class MarginLoss(Probabilities, BaseEstimator):
@@ -166,10 +169,12 @@ class MarginLoss(Probabilities, BaseEstimator):
     def smoothed(self, gamma: float) -> MarginLoss:
         """The Moreau envelope of a loss with a kink: min over u of φ(u) + (u − m)²/(2 gamma)."""
         cls = type(self)
-        key = cls, cls.point, cls.prox
-        if key not in _envelopes:
-            _envelopes[key] = type(f"{cls.__name__}Envelope", (MarginLoss,), envelope(cls))
-        return _envelopes[key](**self.get_params(deep=False), envelope_width=gamma)
+        formulas = cls.point, cls.prox
+        known = _envelopes.get(cls)
+        if known is None or known[0] != formulas:
+            made: type[MarginLoss] = type(f"{cls.__name__}Envelope", (MarginLoss,), envelope(cls))
+            known = _envelopes[cls] = formulas, made
+        return known[1](**self.get_params(deep=False), envelope_width=gamma)
 
     def infimum(self) -> float:
         """A lower bound of φ over all margins, tight but for rounding; −inf where none is found.
@@ -266,14 +271,13 @@ class MarginLoss(Probabilities, BaseEstimator):
         """The inverse of the slope as a C function over blocks, compiled once for each class."""
         return self._compiled(_inverses, (type(self).inverse_slope,), compile_inverse)
 
-    def _compiled(self, store: dict, formulas: tuple, compile_formulas: Any) -> CompiledLoss:
+    def _compiled(self, store: _Store, formulas: tuple, compile_formulas: Any) -> CompiledLoss:
         self.validate()
         require_compiler()
         cls = type(self)
         names = tuple(cls._get_param_names())
         # A notebook may give a class another `point`, or define anew a function or number that it uses.
-        used = [part for formula in formulas if formula for part in (*helpers(formula), *constants(formula))]
-        written = (*formulas, *used)
+        written = state(tuple(part for formula in formulas if formula for part in (formula, *helpers(formula))))
         known = store.get(cls)
         if known is None or known[0] != written:
             known = store[cls] = written, compile_loss(self, names, formulas, compile_formulas)

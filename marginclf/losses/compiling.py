@@ -8,7 +8,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ..kernels.fingerprint import fingerprint
 from ..kernels.formula import helpers
+
+_compiled: dict[tuple, Any] = {}
+"""Compiled code of losses that are not ours, by what they compute: kept, as each task of a search brings them anew."""
 
 _ALLOWED = (
     "It may use arithmetic, if, math.*, the functions of marginclf.kernels.elementary, the parameters as self.<name>, "
@@ -31,12 +35,19 @@ def compile_loss(loss: Any, names: tuple[str, ...], formulas: tuple, compile_for
         or (formula.__qualname__ == f"{cls.__qualname__}.{formula.__name__}" and formula.__module__ == cls.__module__)
         for formula in formulas
     )
+    digest = None if built_in else fingerprint(formulas, names)
+    key = compile_formulas, digest
+    if key in _compiled:
+        return _compiled[key]
     if not built_in:
         check_point(loss)
+    options = {"owner": cls.__qualname__, "on_disk": built_in or digest is not None, "digest": digest or ""}
     try:
-        return compile_formulas(*formulas, names, owner=cls.__qualname__, on_disk=built_in)
+        code = compile_formulas(*formulas, names, **options)
     except Exception as error:  # Numba raises many kinds for what it cannot compile
         raise TypeError(_message(cls, [formula for formula in formulas if formula], error)) from None
+    # Of two threads that compile the same, both must hold the same code from now on.
+    return code if digest is None else _compiled.setdefault(key, code)
 
 
 def check_point(loss: Any) -> None:

@@ -9,6 +9,8 @@ that is nearest will do, so that few factors are made, and most of these serve a
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.linalg import lapack
 
@@ -41,11 +43,17 @@ class Spread:
         F, with a penalty of every feature.
     centre : ndarray of shape (d,) or None
         x̄; None for nothing.
+
+    Attributes
+    ----------
+    rows : RowSystem or None
+        What takes over where the product serves badly.
     """
 
     def __init__(self, objective: JointObjective, centre: np.ndarray | None) -> None:
         self._objective, matrix = objective, objective.matrix
         self._last: Kronecker | None = None
+        self.rows: Any = None
         n, d = matrix.shape
         self.weights = np.broadcast_to(np.asarray(objective.penalty.weights, dtype=float), d)
         shares = objective.row_weights / objective.total

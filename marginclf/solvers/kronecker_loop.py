@@ -32,7 +32,7 @@ def compiled_loop(objective: JointObjective, curvature: Any, kronecker: Kronecke
         vectors[kernel.LEFT], in_b[kernel.LEFT] = objective.by_class(r), objective.b(r)
         stored: Any = objective.matrix.rows
         chunk_rows, block_rows, work = passes.alone
-        kernel.solve_joint(
+        kronecker.calls = kernel.solve_joint(
             stored["forward_all"], stored["backward_all"], passes.codes, rows.q, rows.slopes, rows.curvatures, centre,
             objective.fit_intercept, weights, chunk_rows, block_rows, *parts, left, miss, most, vectors, in_b,
             np.empty((2, k, d)), work,

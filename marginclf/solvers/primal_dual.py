@@ -32,14 +32,9 @@ from ..losses import MarginLoss
 from ..objective import FAR_MARGIN, JointObjective, Point
 from .augmented_lagrangian import certified
 from .convergence import ROUGH, proves_coefficients
-from .row_system import RowSystem
+from .row_newton import newton_step
+from .row_system import RowSystem, rows_suit
 from .solution import Solution, Status
-
-_NUMBERS = 1 << 22
-"""Entries of X up to which it is copied, dense."""
-
-_SIZE = 2000
-"""Coefficients up to which they may have to be factored."""
 
 _STEPS = 100
 """Steps after which another method goes on: 6 to 28 on digits, wine and movement_libras with C = 1e-3 to 1e4, up to 50
@@ -59,6 +54,9 @@ steps."""
 _SHORT, _MODERATE = 0.1, 1.0
 """A step of the decision values, beside a margin of 1, that is short; and after which a rough answer may be proven."""
 
+_TRIED_AGAIN = 0.1
+"""Part of the length at which a step of Newton's method led away, below which another one is tried."""
+
 _PROMISING = 10.0
 """½‖∂F/∂w‖² or the sum of all products, relative to tol, from which on it is worth a proof."""
 
@@ -73,9 +71,7 @@ def primal_dual_suits(objective: Any) -> bool:
     """Whether there is such a method for an objective, and its steps are cheap."""
     if objective.n_outputs == 1:
         return False
-    (n, d), k = objective.matrix.shape, objective.n_outputs
-    known = objective.provable and objective.loss.invertible and objective.passes.shifts.size == 1
-    return known and n * (d + 1) <= _NUMBERS and k * (d + 1) <= _SIZE
+    return objective.provable and objective.loss.invertible and rows_suit(objective)
 
 
 def primal_dual(objective: JointObjective, start: Point, *, tol: float, max_iter: int) -> Solution[Point]:
@@ -101,7 +97,7 @@ def primal_dual(objective: JointObjective, start: Point, *, tol: float, max_iter
     if objective.loss.smooth and start.w.any() and start.excess <= tol and proves_coefficients(start, tol):
         return Solution(start, Status.PROVEN, 0)
     with np.errstate(all="ignore"):
-        system = RowSystem(objective)
+        system = RowSystem(objective, reuse=objective.loss.smooth and not ends(objective.loss)[0])
         if not system.finite:
             return Solution(start, Status.MAX_ITER, 0)
         return _Run(objective, system, start, tol).solve(max_iter)
@@ -132,6 +128,10 @@ class _Run:
         self._beta, self._stiffness, self._response = (np.empty(n) for _ in range(3))
         self._work, self._sums = np.empty((3, n)), np.zeros(2)
         self._mu, self._longest, self._value = _FIRST, np.inf, abs(start.value)
+        # Where Newton's method is tried, at what length of the last step, and where that began.
+        self._here: Point | None = None
+        self._before: tuple[np.ndarray, np.ndarray] | None = None
+        self._tried = 0.0 if self._rough else _SHORT
         beta = np.minimum(_FIRST * self._share, 0.5 * self._cap * system.weights)
         self._alpha = np.repeat(beta[:, None] / (k - 1.0), k, axis=1)
         self._alpha[np.arange(n), system.codes] = 0.0
@@ -143,15 +143,17 @@ class _Run:
         """Take steps until one of them ends it."""
         best, slow, last = None, 0, min(max_iter, _STEPS)
         for n_iter in range(1, last + 1):
-            if not self._step():
+            if not (self._end() or self._step()):
                 return self._ended(best, n_iter - 1)
             found = self._proven(last=n_iter == max_iter)
             if found is not None:
                 self._value = min(self._value, abs(found.value))
             if found is not None and (found.excess <= self._tol or best is not None):
-                slow += best is not None and not found.bound <= _PROGRESS * best.bound
+                if best is not None:
+                    # Once the bound rises, what is left is rounding, or what systems leave.
+                    slow += _SLOW if found.bound > best.bound else not found.bound <= _PROGRESS * best.bound
                 best = found if best is None or found.bound < best.bound else best
-                if slow == _SLOW or self._is_exact(best):
+                if slow >= _SLOW or self._is_exact(best):
                     return self._ended(best, n_iter)
             self._objective.report(self._point)
         return self._ended(best, last)
@@ -162,6 +164,21 @@ class _Run:
         if self._to_rounding:
             return point.suboptimality <= _ROUNDING[not self._objective.loss.smooth]
         return not self._objective.loss.smooth or proves_coefficients(point, self._tol)
+
+    def _end(self) -> bool:
+        """A step of Newton's method, of a smooth loss and near the optimum; whether it was one."""
+        if self._here is None or not self._longest < self._tried:
+            return False
+        found = newton_step(self._objective, self._system, self._theta, self._z, self._here)
+        if found is not None:
+            self._before = self._before or (self._theta, self._z)
+            self._theta, self._z, self._here = found
+            return True
+        if self._before is not None:
+            # The dual variables and slacks are still those of where it began.
+            (self._theta, self._z), self._before = self._before, None
+        self._tried = _TRIED_AGAIN * self._longest
+        return False
 
     def _step(self) -> bool:
         """One step; whether it is a number."""
@@ -237,7 +254,9 @@ class _Run:
                 # What F is now, since at the start it may have been far more.
                 self._value = min(self._value, abs(objective.evaluate(self._outside()).value))
             return self._point() if products <= _PROMISING * self._tol * self._value or last else None
-        point = objective.evaluate(self._outside())
+        if self._before is None:
+            self._here = objective.evaluate(self._outside())
+        point: Any = self._here
         if not np.isfinite(point.value):
             return None
         self._value = min(self._value, abs(point.value))

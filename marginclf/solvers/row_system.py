@@ -2,13 +2,12 @@
 
 A row's Hessian in its decision values is response (e_y − q)(e_y − q)ᵀ + β (diag q − q qᵀ). They are solved by conjugate
 gradients, preconditioned by the product of a K × K matrix and the Gram of the columns, as if all rows had the mean of
-these Hessians; or, once that takes more products than a factor costs, by the Cholesky factor of what matters of the
-Hessian.
+these Hessians; once that takes many products, with terms of the rows that differ most (:mod:`row_kronecker`); or, where
+these are too many, by the Cholesky factor of what matters of the Hessian.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -16,22 +15,22 @@ from scipy.linalg import lapack
 
 from ..kernels import primal_dual as kernel
 from ..objective import JointObjective
+from .row_kronecker import RowKronecker, Solve
 
 _LEFT_OUT = 1.0, 1e-2
 """Sum of the curvatures of rows, beside the penalty's 1, that the factor and the products may leave out. With ten times
 as much, fits with little data take more products (digits and movement_libras, C = 1e-3 to 1e4)."""
 
-_LOOSE, _EXACT, _TIGHT = 3e-2, 1e-3, 1e-2
+_LOOSE, _EXACT, _TIGHT = 5e-2, 1e-2, 1e-2
 """Part of the residual, as the preconditioner measures it, that is left without a factor, the same with a kink, and
-with a factor; of 1e-2 to 1e-1, what was fastest on digits and movement_libras. The mean of the rows hides those at a
-kink, and hinge on wine at C = 100 fails with 3e-2."""
+with a factor; of 3e-3 to 1e-1, what was fastest on digits and movement_libras. With a kink, 3e-2 nearly doubles the
+steps at C = 100."""
 
-_NEAR = 1e-3, 1e-8
+_NEAR = 3e-3, 1e-4
 """The same near the optimum, without and with a kink: with 1e-2 there, b of the certificate is off by 1e-4 of F."""
 
-_LONGEST, _LONGEST_KINKED = 100, 25
-"""Products after which the factor takes over. Without a kink, movement_libras at C = 1 takes 55 ms with 100 and 350
-with 40. With one, rows held at it have curvatures that the mean does not show: digits at C = 100 fails with 45."""
+_LONGEST = 100
+"""Products after which the factor takes over. With rows that stand by themselves, 5 to 30 are enough nearly always."""
 
 _SMALL = 200
 """Coefficients up to which a factor costs less than a few products."""
@@ -44,9 +43,22 @@ _MOST = 40
 _RIDGE = 1e-12, 100.0
 """What is added to a unit diagonal whose factor fails, and by what more each time."""
 
-_DEPENDENT = 1e-10
+_EVEN = 15, 30
+"""Products with one matrix for all rows from which on rows stand by themselves: in a step that is far from the optimum,
+and near, where more is asked of it. Of 10 to 20, what was fastest on digits and movement_libras."""
 
-Solve = Callable[[np.ndarray], np.ndarray]
+
+_NUMBERS = 1 << 22
+"""Entries of X up to which it is copied, dense."""
+
+_SIZE = 2000
+"""Coefficients up to which they may have to be factored."""
+
+
+def rows_suit(objective: JointObjective) -> bool:
+    """Whether such systems are small enough, and rows are what the objective says that they are."""
+    (n, d), k = objective.matrix.shape, objective.n_outputs
+    return n * (d + 1) <= _NUMBERS and k * (d + 1) <= _SIZE and objective.passes.shifts.size == 1
 
 
 class RowSystem:
@@ -58,6 +70,11 @@ class RowSystem:
     ----------
     objective : JointObjective
         F, with a penalty of every feature.
+    reuse : bool, default=False
+        Whether what rows that stand by themselves make is kept for steps to come. Where φ is constant beyond a margin,
+        μ changes the response of rows by much in every step, and steps that go by the last one go astray.
+    uneven : bool, default=False
+        Whether it is known that one matrix for all rows does not serve.
 
     Attributes
     ----------
@@ -69,7 +86,7 @@ class RowSystem:
         Which rows of the data these are.
     """
 
-    def __init__(self, objective: JointObjective) -> None:
+    def __init__(self, objective: JointObjective, *, reuse: bool = False, uneven: bool = False) -> None:
         (n, d), self.k = objective.matrix.shape, objective.n_outputs
         weights = objective.row_weights
         self.d, self.p = d, d + objective.fit_intercept
@@ -83,11 +100,13 @@ class RowSystem:
         self.X, self.weights = X[self.kept], weights[self.kept]
         self.codes = objective.passes.codes[self.kept]
         self.squares = np.einsum("ij,ij->i", self.X, self.X)
-        self._longest = _LONGEST if objective.loss.smooth else _LONGEST_KINKED
         self._smooth = objective.loss.smooth
         self._loose = _LOOSE if objective.loss.smooth else _EXACT
         self._factored = self.k * self.p <= _SMALL
         self._factor: Solve | None = None
+        self._uneven, self._reuse = uneven, reuse
+        self._last: Solve | None = None
+        self._again = 0
 
     @property
     def finite(self) -> bool:
@@ -116,8 +135,19 @@ class RowSystem:
         rows = q, beta, response
         loose, tight = (_NEAR[not self._smooth],) * 2 if near else (self._loose, _TIGHT)
         if not self._factored:
-            step, k = self._iterate(self._by_product(*rows), right, *rows, self._longest, loose)
-            if k < self._longest:
+            if not self._uneven:
+                step, k = self._iterate(self._kronecker.even(rows), right, *rows, _EVEN[True], loose)
+                self._uneven = k >= _EVEN[near]
+                if k < _EVEN[True]:
+                    return step
+            if self._last is not None:
+                step, k = self._iterate(self._last, right, *rows, self._again, loose)
+                if k < self._again:
+                    return step
+            found, spared = self._kronecker.uneven(rows)
+            step, k = self._iterate(found, right, *rows, _LONGEST, loose)
+            if k < _LONGEST:
+                self._last, self._again = found if self._reuse else None, k + spared
                 return step
             self._factored = True
         if self._factor is not None and self._smooth:
@@ -150,7 +180,7 @@ class RowSystem:
         direction, size = at, float(np.vdot(left, at))
         first = size
         for k in range(1, most + 1):
-            change = X @ direction.T
+            change = X @ np.ascontiguousarray(direction.T)
             kernel.row_products(change, self.codes, rows, q, beta, response)
             product = change.T @ X
             product[:, :d] += direction[:, :d]
@@ -175,31 +205,8 @@ class RowSystem:
         return self.X**2
 
     @cached_property
-    def _gram(self) -> tuple[np.ndarray, np.ndarray]:
-        """Eigenvalues and eigenvectors of the mean of x xᵀ."""
-        X = self.X[:, : self.d]
-        values, vectors = np.linalg.eigh(X.T @ X / len(X))
-        return np.maximum(values, 0.0), vectors
-
-    def _by_product(self, q: np.ndarray, beta: np.ndarray, response: np.ndarray) -> Solve:
-        """The inverse of A ⊗ G + 1, with A the sum of the rows' Hessians and G the mean of x xᵀ."""
-        values, vectors = self._gram
-        V = -q
-        V[np.arange(len(q)), self.codes] = 1.0
-        A = (V * response[:, None]).T @ V - (q * beta[:, None]).T @ q
-        A[np.diag_indices(self.k)] += beta @ q
-        lengths, U = np.linalg.eigh(A)
-        lengths = np.maximum(lengths, 0.0)
-        divisor = lengths[:, None] * values + 1.0
-        in_b = np.divide(1.0, lengths, out=np.zeros(self.k), where=lengths > _DEPENDENT * lengths[-1])
-
-        def solve(right: np.ndarray) -> np.ndarray:
-            turned = U.T @ right
-            turned[:, : self.d] = ((turned[:, : self.d] @ vectors) / divisor) @ vectors.T
-            turned[:, self.d :] *= in_b[:, None]
-            return U @ turned
-
-        return solve
+    def _kronecker(self) -> RowKronecker:
+        return RowKronecker(self.X, self.d, self.codes, self.squares)
 
     def _by_factor(self, q: np.ndarray, beta: np.ndarray, response: np.ndarray, *, single: bool) -> Solve:
         """The inverse of the Hessian without what is little in it, by Cholesky; in single precision if that will do."""
