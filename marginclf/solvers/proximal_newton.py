@@ -46,7 +46,7 @@ _SHARPER = 0.1
 """What the accuracy of the model is multiplied by after a step that proves no more."""
 
 _NOTHING = 1e-14
-"""Part of F whose promise is rounding."""
+"""Part of F that is rounding."""
 
 _IDLE, _BETTER = 4, 1e-4
 """Steps that prove no more than those before, by such a part, after which rounding is what is left."""
@@ -268,5 +268,7 @@ def certified(
         value += dual[0] - float(here.point.value)
     if provable:
         bound = whole.gap(here, least, dual)
+        if not here.u.any() and bound <= _NOTHING * abs(value):
+            bound = 0.0  # the coefficients gain nothing, of which rounding would be much
     point.__dict__.update(value=value, bound=bound, gain=gain(at_zero, value, 0.0))
     return point

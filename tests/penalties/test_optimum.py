@@ -7,7 +7,12 @@ from problems import fit
 from storages import storages
 
 # A loss of pieces, one with a kink, and one that cvxpy needs exponential cones for; the others where they differ.
-USUAL = ("squared_hinge", "hinge", "logistic")
+USUAL = {"squared_hinge": BOUNDS, "hinge": ("free", "some"), "logistic": ("free", "signs")}
+COMBINED = [
+    pytest.param(loss, bounds, id=f"{loss}-{bounds}", marks=[pytest.mark.slow] * (bounds not in USUAL.get(loss, ())))
+    for loss in LOSSES
+    for bounds in BOUNDS
+]
 WITHIN = 1e-8
 
 
@@ -36,17 +41,14 @@ def check(model, messages, problem, number=0):
     assert model.suboptimality_[number] <= 1e-8
 
 
-@pytest.mark.parametrize("bounds", BOUNDS)
+@pytest.mark.parametrize(("loss", "bounds"), COMBINED)
 @pytest.mark.parametrize("penalty", CASES)
-@pytest.mark.parametrize(
-    "loss", [pytest.param(name, marks=[pytest.mark.slow] * (name not in USUAL)) for name in LOSSES]
-)
 def test_two_classes(loss, penalty, bounds):
     X, codes, s = draw(30, 1)
     limits = BOUNDS[bounds]
     if bounds == "some" and penalty.weights is not None:
         limits = (limits[0], [*limits[1][:4], 1.0])  # whatever is kept out may be zero
-    for C, fit_intercept in ((0.05, True), (2.0, True), (0.5, False)):
+    for C, fit_intercept in ((0.1, True), (2.0, False)):
         how = {"C": C, "bounds": limits, "fit_intercept": fit_intercept}
         model, messages = fit(loss, X, codes, s, penalty=penalty, **how)
         check(model, messages, Problem(loss, penalty, X, codes, s, **how))
@@ -57,8 +59,11 @@ def test_two_classes(loss, penalty, bounds):
 @pytest.mark.parametrize(
     "loss", ["logistic", *(pytest.param(name, marks=pytest.mark.slow) for name in ("squared_hinge", "hinge"))]
 )
-def test_many_classes_with_one_joint_margin(loss, penalty, bounds):
-    X, codes, s = draw(24, 2, 3)
+def test_many_classes_with_one_joint_margin(loss, penalty, bounds, request):
+    if (loss, bounds) == ("hinge", "signs") and penalty is PENALTIES["groups-weights"]:
+        # Not proven today: what has a bound on one side and no penalty has to balance its slope by itself.
+        request.applymarker(pytest.mark.xfail(reason="issue 24: ends with a bound of 3e-4", strict=True))
+    X, codes, s = draw(15, 2, 3)
     how = {"C": 0.5, "bounds": BOUNDS[bounds]}
     model, messages = fit(loss, X, codes, s, penalty=penalty, multi_class="joint", **how)
     check(model, messages, Problem(loss, penalty, X, codes, s, jointly=True, **how))
@@ -99,11 +104,10 @@ def test_more_features_than_rows_and_only_those_that_matter():
     rng = np.random.default_rng(5)
     X = rng.normal(size=(40, 300))
     codes = (X[:, 0] - X[:, 1] + 0.3 * rng.normal(size=40) > 0).astype(int)
-    for loss in ("logistic", "squared_hinge"):
-        model, messages = fit(loss, X, codes, penalty="l1", C=0.3)
-        check(model, messages, Problem(loss, PENALTIES["l1"], X, codes, np.ones(40), C=0.3))
-        assert 2 <= (model.coef_ != 0.0).sum() < 40
-        assert model.coef_[0, 0] > 0.0 > model.coef_[0, 1]
+    model, messages = fit("squared_hinge", X, codes, penalty="l1", C=0.3)
+    check(model, messages, Problem("squared_hinge", PENALTIES["l1"], X, codes, np.ones(40), C=0.3))
+    assert 2 <= (model.coef_ != 0.0).sum() < 40
+    assert model.coef_[0, 0] > 0.0 > model.coef_[0, 1]
 
 
 @pytest.mark.parametrize("penalty", CASES)
