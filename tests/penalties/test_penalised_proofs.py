@@ -104,7 +104,7 @@ def test_the_minimum_of_a_quadratic_model(case, rank):
     slope = q.copy()
     minimise_quadratic(
         h, q, u, penalty.starts, penalty.kink, scale, penalty.lower, penalty.upper,
-        np.ones(len(penalty.kink)), 1e-11, 20_000,
+        np.ones(len(penalty.kink)), 1e-11, 20_000, np.empty((m, m)), np.empty(m, dtype=np.int64), np.empty((3, m)),
     )  # fmt: skip
     assert (penalty.lower <= u).all()
     assert (u <= penalty.upper).all()
