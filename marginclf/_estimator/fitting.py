@@ -26,7 +26,7 @@ from .joint import fit_jointly, takes_joint
 from .lone_class import fit_lone_class
 from .one_vs_rest import OneVsRest, Settings
 from .partitioned import PartitionedFit, fits_by_parts
-from .penalised import PenalisedFit, Resolved
+from .penalised import PenalisedFit, Resolved, resolve
 from .progress import progress_of
 from .validation import Data, overflow_error, unusable_data
 from .warm_start import first_coefficients, previous_fit
@@ -95,16 +95,14 @@ class LinearFit:
         joint = len(classes) > 2 and takes_joint(self.multi_class, loss)
         start = first_coefficients(self, previous, classes, data.shape[1], joint=joint)
         shape = (1 if len(classes) == 2 else len(classes), data.shape[1])
-        names = getattr(self, "feature_names_in_", None)
-        resolved = Resolved.of(self.penalty, self.bounds, self.C, shape, names)
-        if resolved is not None:
-            resolved.require_suitable(loss, self.solver, self.loss)
+        weights, resolved = resolve(self, loss, shape, collection=isinstance(data, CollectionData))
         positive = [1] if len(classes) == 2 else list(range(len(classes)))
         n_jobs = effective_n_jobs(self.n_jobs)
         labels = ["all classes"] if joint else [f"class {classes[k]}" for k in positive]
         fitted = {"loss_": loss, "classes_": classes, "class_weight_": data.class_weights}
         progress = progress_of(self, labels, shape, fitted, given)
-        settings = Settings(self.C, self.fit_intercept, self.solver, self.tol, self.max_iter, seed, n_jobs, progress)
+        solver = self.solver, self.tol, self.max_iter, seed, n_jobs
+        settings = Settings(self.C, self.fit_intercept, *solver, progress, weights)
         solutions: list[Solution] = []
         starts = [None] * len(labels) if start is None else [start] if joint else list(zip(*start, strict=True))
         # A trial step that is too long overflows, and is shortened.

@@ -11,7 +11,7 @@ import numpy as np
 from ..losses import MarginLoss
 from ..matrix import DesignMatrix, design_matrix
 from ..matrix.row_space import row_coordinates, wide
-from ..objective import L2, JointObjective, Point, above
+from ..objective import JointObjective, Point, above
 from ..solvers import Solution, Status, solve
 from .one_vs_rest import COMPANION, Settings
 
@@ -75,7 +75,7 @@ def fit_jointly(
     how: dict[str, Any] = {key: getattr(settings, key) for key in ("solver", "tol", "max_iter", "seed")}
 
     def objective(loss: MarginLoss, rows: DesignMatrix = matrix) -> JointObjective:
-        penalty = L2(float(np.isfinite(settings.C)))
+        penalty = settings.quadratic
         return JointObjective(
             rows, loss, codes, scaled, n_classes,
             penalty=penalty, fit_intercept=settings.fit_intercept, keep=loss.smooth,
@@ -101,7 +101,7 @@ def fit_jointly(
 
 def _in_row_space(problem: JointObjective, objective: Callable[[DesignMatrix], JointObjective], how: dict) -> Solution:
     """The problem solved in coordinates of the rows; what is claimed is of the coefficients that these make."""
-    found = row_coordinates(problem.matrix) if problem.provable else None
+    found = row_coordinates(problem.matrix) if problem.provable and problem.penalty.uniform else None
     if found is None:
         return Solution(problem.origin(), Status.MAX_ITER, 0)
     coordinates, back, miss = found

@@ -35,6 +35,12 @@ class Settings(NamedTuple):
     seed: int = 0
     n_jobs: int = 1
     progress: Progress | None = None
+    weights: np.ndarray | None = None  # of the quadratic penalty, of each feature
+
+    @property
+    def quadratic(self) -> L2:
+        """The penalty of fits that have no other."""
+        return L2(0.0 if not np.isfinite(self.C) else 1.0 if self.weights is None else self.weights)
 
 
 class OneVsRest:
@@ -151,7 +157,7 @@ class OneVsRest:
         # Side by side, a vector for each class would outweigh narrow data: it is made where it is needed.
         v = signed() if evaluator is None else signed
         return BinaryObjective(
-            matrix, loss, v, penalty=L2(float(np.isfinite(C))), fit_intercept=fit_intercept, evaluator=evaluator
+            matrix, loss, v, penalty=self._settings.quadratic, fit_intercept=fit_intercept, evaluator=evaluator
         )
 
     def _solve(

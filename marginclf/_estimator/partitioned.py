@@ -11,7 +11,7 @@ import numpy as np
 
 from ..losses import MarginLoss
 from ..matrix.parts import Part, Parts
-from ..objective import L2, PartitionedObjective, Point, Problem
+from ..objective import PartitionedObjective, Point, Problem
 from ..solvers import Solution, Status, solve
 from .one_vs_rest import COMPANION, Settings
 
@@ -82,7 +82,7 @@ class PartitionedFit:
             centre[~np.isfinite(centre)] = 0.0
         self._problem = Problem(
             loss, n_classes, None, settings.C, class_weights, settings.fit_intercept, centre,
-            L2(float(np.isfinite(settings.C))), settings.n_jobs,
+            settings.quadratic, settings.n_jobs,
         )  # fmt: skip
 
     def _stride(self, positive: int | None) -> int:

@@ -67,6 +67,13 @@ class Resolved(NamedTuple):
             limits = lower, upper
         return cls(terms, limits, finite)
 
+    @property
+    def weights(self) -> np.ndarray | None:
+        """Weights of a penalty of nothing but squares, which the other solvers take; None of another penalty."""
+        terms = self.terms
+        plain = self.bounds is None and self.provable and not terms.kink.any() and (terms.quadratic > 0.0).all()
+        return terms.quadratic if plain else None
+
     def penalty(self, k: int, rows: slice | list[int] = slice(None)) -> NonsmoothPenalty:
         """For K columns of coefficients, with the bounds of some of them."""
         terms, limits = self.terms, self.bounds
@@ -100,6 +107,34 @@ class Resolved(NamedTuple):
                 )
         if not self.provable and not loss.smooth:
             raise ValueError(f"C=inf with loss={given!r}, which has a kink, needs a penalty; use a finite C")
+
+
+def resolve(
+    estimator: Any, loss: MarginLoss, shape: tuple[int, int], *, collection: bool
+) -> tuple[np.ndarray | None, Resolved | None]:
+    """What an estimator has for a penalty, for K × d coefficients.
+
+    Returns
+    -------
+    weights : ndarray of shape (d,) or None
+        Of ½ Σ v_j ‖W_j‖², which every solver for rows in memory takes; None for ones.
+    resolved : Resolved or None
+        Any other penalty, or bounds.
+
+    Raises
+    ------
+    ValueError
+        If it does not fit the features, the loss or the solver.
+    """
+    names = getattr(estimator, "feature_names_in_", None)
+    resolved = Resolved.of(estimator.penalty, estimator.bounds, estimator.C, shape, names)
+    if resolved is None:
+        return None, None
+    if resolved.weights is not None and not collection:
+        return resolved.weights, None
+    if not collection:
+        resolved.require_suitable(loss, estimator.solver, estimator.loss)
+    return None, resolved
 
 
 class PenalisedFit:

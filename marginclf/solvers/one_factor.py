@@ -25,7 +25,7 @@ def one_factor_suits(objective: BinaryObjective, n_problems: int) -> bool:
     least, most = objective.loss.curvature_bounds()
     (n, d), entries = objective.matrix.shape, objective.matrix.entries
     cheap = d <= DIRECT_LIMIT and n * d * d <= _PAYS * entries * n_problems
-    return bool(cheap and objective.provable and 0.0 < least == most)
+    return bool(cheap and objective.provable and objective.penalty.uniform and 0.0 < least == most)
 
 
 def one_factor(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..objective import NonsmoothPenalty, Point, gain
+from ..objective import NonsmoothPenalty, Point, above, gain
 from .proximal_step import At, ProximalNewton
 from .solution import Solution, Status
 
@@ -167,7 +167,10 @@ class _Run:
         return found
 
     def _status(self, best: Point) -> Status:
-        """What it means that no step lowers F, or proves more: rounding may stop steps before the bound is at tol."""
+        """What it means that no step lowers F, or proves more: rounding may stop steps before the bound is at tol.
+
+        Only what a model of all that is asked promises, undamped, says that little is left.
+        """
         reached = self._promise <= max(self._tol, _NOTHING) * abs(best.value)
         return Status.LIMIT_OF_PRECISION if reached else Status.LINE_SEARCH
 
@@ -185,8 +188,8 @@ class _Run:
             part.damping = self._damping
             inside = part.at(theta, factor)
         # A slope that is beyond its kink by a part ε leaves about ε of what the losses are above their infimum.
-        above = max(float(here.point.value) - self._least, 1e-300) if self._provable else 1.0
-        excess = min(point.bound / above, 1.0) if self._provable else 0.0
+        losses = max(float(here.point.value) - self._least, 1e-300) if self._provable else 1.0
+        excess = min(point.bound / losses, 1.0) if self._provable else 0.0
         goal = max(0.3 * self._tol * abs(here.value), _INNER * point.bound) if self._provable else 0.0
         accuracy = _ROUGH if cut else min(_ROUGH, _MODEL * excess) * _SHARPER**self._idle + _ACCURATE
         steps = 1 if part is whole else _STEPS if cut else _STEPS_LAST
@@ -201,8 +204,10 @@ class _Run:
                 left = part.gap(inside, self._least)
                 if left <= goal:
                     break
-                accuracy = min(accuracy, _MODEL * left / above + _ACCURATE)
+                accuracy = min(accuracy, _MODEL * left / losses + _ACCURATE)
         self._damping = part.damping
+        if cut or part.damping:
+            self._promise = math.inf
         if not done:
             return None
         if part is whole:
@@ -247,7 +252,7 @@ def least_of(best: Any, point: Any) -> tuple[Any, bool]:
     falls = point.value < best.value - _NOTHING * abs(best.value)
     better = falls or point.bound < (1.0 - _BETTER) * best.bound
     found = point if point.value < best.value or not point.bound >= best.bound else best
-    bound = found.bound if math.isnan(lower) else min(found.bound, max(found.value - lower, 0.0))
+    bound = found.bound if math.isnan(lower) else min(found.bound, above(found.value, lower, rounding=True))
     return found.certified(bound), better
 
 

@@ -72,7 +72,7 @@ class ProximalNewton:
             target, promise = model.minimised(factor, accuracy, self.damping)
             there = self._shortened(here, target, promise, factor)
             if there is not None:
-                self.damping *= _LESS
+                self.damping = self.damping * _LESS if self.damping > least * _LESS else 0.0
                 return self.weighed(self._settled(there.point, model), factor), abs(promise)
             # Where few rows are curved, the model has directions with next to no curvature, and its minimum is far off.
             self.damping = max(_MORE * self.damping, least)

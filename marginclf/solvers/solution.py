@@ -20,10 +20,7 @@ class Status(Enum):
     STATIONARY = "Stationary point of a loss that is not convex: the Newton decrement is at most tol."
     MAX_ITER = "max_iter iterations were done before the objective was within tol of its minimum."
     LINE_SEARCH = "No step along the search direction lowers the objective, though the bound is above tol."
-    SEPARABLE = (
-        "The coefficients grow without bound: with C=inf nothing holds them back along a direction that separates "
-        "classes."
-    )
+    SEPARABLE = "The coefficients grow without bound: nothing penalises them along a direction that separates classes."
     STOPPED = "A callback asked to stop."
     LONE_CLASS = (
         "One of the two classes has no weight: coefficients are zero, and the intercept is as from half a row of it."
@@ -45,7 +42,7 @@ class Status(Enum):
 _REMEDIES = {
     Status.MAX_ITER: "Increase max_iter, or scale the features (sklearn.preprocessing.StandardScaler).",
     Status.LINE_SEARCH: "Scale the features (sklearn.preprocessing.StandardScaler).",
-    Status.SEPARABLE: "Use a finite C.",
+    Status.SEPARABLE: "Use a finite C, and weights of the penalty above 0.",
     Status.LONE_CLASS: "Give rows of both classes a positive weight, for example by stratified samples.",
     Status.RUNS_OFF: "Use class_weight='balanced', fit_intercept=False, a larger C, or a convex loss.",
 }
