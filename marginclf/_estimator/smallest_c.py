@@ -117,7 +117,7 @@ def _smallest(estimator: MarginLinearClassifier, X: Any, y: Any, sample_weight: 
                 return 0.0
             zero = penalty.without(kinked)
             solution = solve_penalised(
-                objective, zero, objective.zeros(), tol=_TOL, max_iter=settings.max_iter, provable=True
+                objective, zero, objective.zeros(), tol=_TOL, max_iter=settings.max_iter, provable=True, screen=False
             )
             point = solution.point
             in_w = objective.by_class(point.gradient)

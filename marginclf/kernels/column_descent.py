@@ -24,7 +24,7 @@ def curvatures(data, indices, indptr, c, found):
 
 @kernel(fastmath={"contract", "reassoc", "nsz"})
 def minimise_by_columns(
-    data, indices, indptr, c, q, scale, beside, slope, u, change, kink, lower, upper, accuracy, most
+    data, indices, indptr, c, q, scale, beside, slope, start, u, change, kink, lower, upper, accuracy, most
 ):
     """Minimise the model in place: ``u`` becomes its minimum, ``change`` that of the decision values.
 
@@ -37,6 +37,8 @@ def minimise_by_columns(
     q, scale, beside, kink, lower, upper, u : ndarray of shape (d,)
         The gradient at the start; the diagonal of the Hessian, and what it has beside the columns; the weights of the
         magnitudes; the bounds; the entries.
+    start : ndarray of shape (d,)
+        The entries where the model was made.
     slope : ndarray of shape (2,)
         The derivative in the intercept and Σ c; zeros where it is not free.
     change : ndarray of shape (n,)
@@ -51,7 +53,6 @@ def minimise_by_columns(
     float
         The change of the intercept.
     """
-    start = u.copy()
     shift, everything, quiet = 0.0, True, 0
     for _ in range(most):
         worst = 0.0

@@ -116,8 +116,9 @@ class ColumnModel:
             scale = self._own[k] + beside[k]
             scale += _RIDGE * float(scale.max(initial=0.0)) + 1e-300
             of_b = np.array([slope[k], float(c.sum()) + damping]) * float(objective.fit_intercept)
+            start, change = W[k].copy(), np.zeros(len(c))
             b[k] += minimise_by_columns(
-                X.data, X.indices, X.indptr, c, q[k], scale, beside[k], of_b, W[k], np.zeros(len(c)), kink[k],
+                X.data, X.indices, X.indptr, c, q[k], scale, beside[k], of_b, start, W[k], change, kink[k],
                 lower[k], upper[k], accuracy, _ROUNDS_BY_COLUMNS,
             )  # fmt: skip
         end = penalty.vector(W)

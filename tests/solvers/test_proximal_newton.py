@@ -1,0 +1,61 @@
+"""The roads of proximal Newton steps that small data does not take by itself: all of them end at one optimum."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from problems import fit
+
+from marginclf.penalties import ElasticNet, GroupLasso, smallest_C
+from marginclf.solvers import proximal_newton, proximal_step
+
+RNG = np.random.default_rng(5)
+N, D = 80, 1200
+WORDS = sp.csr_array(np.where(RNG.random((N, D)) < 0.05, RNG.uniform(0.5, 1.5, (N, D)), 0.0))
+Y = (WORDS @ RNG.normal(size=D) > 0.0).astype(int)
+MANY = RNG.integers(0, 3, N)
+
+
+def proven(model, messages):
+    assert not messages
+    assert (model.suboptimality_ <= 1e-8).all()
+    return model.objective_
+
+
+@pytest.mark.parametrize("penalty", ["l1", GroupLasso(groups=np.arange(D) // 2)], ids=["l1", "groups"])
+def test_columns_of_words_that_cannot_have_coefficients_are_left_out(penalty):
+    C = smallest_C(WORDS, Y, penalty=penalty)
+    assert pytest.approx(smallest_C(WORDS.toarray(), Y, penalty=penalty), rel=1e-8) == C
+    few = proven(*fit("logistic", WORDS, Y, penalty=penalty, C=3.0 * C))
+    # Watched, and of either sign, all columns stay.
+    watched, messages = fit("logistic", WORDS, Y, penalty=penalty, C=3.0 * C, record_history=True)
+    assert few == pytest.approx(proven(watched, messages), rel=2e-8)
+    assert few == pytest.approx(proven(*fit("logistic", -WORDS, 1 - Y, penalty=penalty, C=3.0 * C)), rel=2e-8)
+    assert 0 < (watched.coef_ != 0.0).sum() < D // 2
+
+
+@pytest.mark.parametrize("loss", ["logistic", "squared_hinge"])
+def test_a_working_set_of_many_classes_in_either_order(loss):
+    dense = WORDS.toarray()[:, :300] + RNG.normal(size=(N, 300))
+    C = 5.0 * smallest_C(dense, MANY, loss=loss)
+    by_rows = proven(*fit(loss, dense, MANY, penalty="l1", C=C))
+    by_columns = proven(*fit(loss, np.asfortranarray(dense), MANY, penalty="l1", C=C))
+    assert by_rows == pytest.approx(by_columns, rel=2e-8)
+    assert by_rows == pytest.approx(proven(*fit(loss, sp.csc_array(dense), MANY, penalty="l1", C=C)), rel=2e-8)
+
+
+@pytest.mark.parametrize("store", [sp.csr_array, np.asarray], ids=["csr", "dense"])
+@pytest.mark.parametrize("y", [Y, MANY], ids=["binary", "joint"])
+def test_a_model_by_columns_has_the_same_minimum(monkeypatch, store, y):
+    X = WORDS.toarray()[:, :40]
+    how = {"penalty": ElasticNet(0.7), "C": 2.0, "bounds": (-0.4, None)}
+    written = proven(*fit("logistic", store(X), y, **how))
+    monkeypatch.setattr(proximal_step, "MOST_WRITTEN", 5)
+    assert written == pytest.approx(proven(*fit("logistic", store(X), y, **how)), rel=2e-8)
+
+
+def test_a_sample_first_changes_nothing(monkeypatch):
+    X = WORDS[:, :100]
+    alone, messages = fit("logistic", X, Y, penalty="l1", C=1.0)
+    monkeypatch.setattr(proximal_newton, "_LEAST_SAMPLE", 10)
+    after, others = fit("logistic", X, Y, penalty="l1", C=1.0)
+    assert proven(alone, messages) == pytest.approx(proven(after, others), rel=2e-8)
