@@ -59,9 +59,10 @@ class InMemoryObjective(Objective):
         raise NotImplementedError
 
     def row_curvatures(self, point: Point) -> np.ndarray:
-        """Weights of the rows, of shape (K, n), in Hessians of each class by itself that together are no less than it.
+        """Weights of the rows, of shape (K, n), in Hessians of each class by itself that stand for the whole one.
 
-        A row's part of the Hessian in its decision values has rows that add up to zero: twice its diagonal is no less.
+        Jointly twice their own: for a softmax, whose Hessian in the decision values has rows that add up to zero and
+        nothing positive beside the diagonal, together they are no less than the whole. Of other losses they may be.
         """
         raise NotImplementedError
 

@@ -1,7 +1,8 @@
 """The quadratic model of the losses at a point, which a proximal Newton step minimises with the penalty as it is.
 
 Two forms: with the Hessian written down, and where that is too large, by columns. The second takes each class by
-itself, with twice the part of the Hessian that is its own: for a softmax that is never less than the whole.
+itself, with twice the part of the Hessian that is its own: for a softmax that is never less than the whole, and for
+other losses steps are shortened or damped where it is.
 """
 
 from __future__ import annotations
