@@ -42,7 +42,7 @@ class Status(Enum):
 _REMEDIES = {
     Status.MAX_ITER: "Increase max_iter, or scale the features (sklearn.preprocessing.StandardScaler).",
     Status.LINE_SEARCH: "Scale the features (sklearn.preprocessing.StandardScaler).",
-    Status.SEPARABLE: "Use a finite C, and weights of the penalty above 0.",
+    Status.SEPARABLE: "Use a finite C. Where weights of the penalty are 0, make them positive.",
     Status.LONE_CLASS: "Give rows of both classes a positive weight, for example by stratified samples.",
     Status.RUNS_OFF: "Use class_weight='balanced', fit_intercept=False, a larger C, or a convex loss.",
 }
