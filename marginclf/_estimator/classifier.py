@@ -17,6 +17,9 @@ from .fitting import LinearFit
 from .persistence import Versioned
 from .prediction import LinearPrediction
 
+_GRIDS_OF_LOSSES = "[{'loss': ['logistic']}, {'loss': ['smooth_hinge'], 'loss__gamma': [0.5, 1.0]}]"
+_GRIDS_OF_PENALTIES = "[{'penalty': ['l1']}, {'penalty': ['elastic_net'], 'penalty__l1_ratio': [0.5, 0.9]}]"
+
 
 class MarginLinearClassifier(
     LinearFit, LinearPrediction, Versioned, ClassifierMixin, CallbackSupportMixin, BaseEstimator
@@ -215,7 +218,7 @@ class MarginLinearClassifier(
         self.record_history = record_history
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, those of the loss as ``loss__<name>``.
+        """Set parameters, those of the loss as ``loss__<name>`` and of the penalty as ``penalty__<name>``.
 
         ``loss__gamma=0.5`` on a name replaces the name by a fresh loss object, on an object by a changed copy, so that
         two estimators never share a change.
@@ -233,14 +236,14 @@ class MarginLinearClassifier(
         Raises
         ------
         ValueError
-            If there is no such parameter; for one of the loss, the message lists those that it has.
+            If there is no such parameter; for one of the loss or penalty, the message lists those that it has.
         """
         nested = {key for key in params if key.startswith(("loss__", "penalty__"))}
         super().set_params(**{key: value for key, value in params.items() if key not in nested})
-        for name, known in (("loss", get_loss), ("penalty", get_penalty)):
+        for name, known, grids in (("loss", get_loss, _GRIDS_OF_LOSSES), ("penalty", get_penalty, _GRIDS_OF_PENALTIES)):
             changes = {key.partition("__")[2]: params[key] for key in nested if key.startswith(f"{name}__")}
             if changes:
-                setattr(self, name, with_parameters(known(getattr(self, name)), changes, name))
+                setattr(self, name, with_parameters(known(getattr(self, name)), changes, name, grids))
         return self
 
     def __sklearn_tags__(self) -> Any:

@@ -102,7 +102,7 @@ def _smallest(estimator: MarginLinearClassifier, X: Any, y: Any, sample_weight: 
     shape = (1 if n_classes == 2 else n_classes, data.shape[1])
     names = getattr(estimator, "feature_names_in_", None)
     resolved = Resolved.of(estimator.penalty, estimator.bounds, 1.0, shape, names)
-    if resolved is None or loss.affine:
+    if resolved is None:
         return 0.0
     resolved.require_suitable(loss, "auto", estimator.loss)
     settings = Settings(1.0, estimator.fit_intercept, "auto", _TOL, 1000)

@@ -146,7 +146,7 @@ def get_loss(loss: str | MarginLoss) -> MarginLoss:
     )
 
 
-def with_parameters(given: Any, changes: dict[str, Any], what: str) -> Any:
+def with_parameters(given: Any, changes: dict[str, Any], what: str, grids: str) -> Any:
     """A loss, or a penalty, of the same class with some parameters changed; it is left as it is itself.
 
     Parameters
@@ -155,8 +155,8 @@ def with_parameters(given: Any, changes: dict[str, Any], what: str) -> Any:
         With ``get_params``.
     changes : dict
         Names of parameters and their values.
-    what : str
-        What it is, for the message.
+    what, grids : str
+        What it is, and a search over several of it, for the message.
 
     Raises
     ------
@@ -167,11 +167,8 @@ def with_parameters(given: Any, changes: dict[str, Any], what: str) -> Any:
     unknown = sorted(changes.keys() - parameters.keys())
     if unknown:
         known = ", ".join(parameters) or "none"
-        own = {"loss": "'smooth_hinge'], 'loss__gamma'", "penalty": "'elastic_net'], 'penalty__l1_ratio'"}[what]
-        first = {"loss": "logistic", "penalty": "l2"}[what]
         raise ValueError(
             f"Invalid parameter {unknown[0]!r} for {what} {given!r}; its parameters: {known}. To search over several "
-            f"with different parameters, give a list of grids: [{{'{what}': ['{first}']}}, {{'{what}': [{own}: "
-            "[0.5, 1.0]}]"
+            f"with different parameters, give a list of grids: {grids}"
         )
     return type(given)(**{**parameters, **changes})

@@ -66,6 +66,7 @@ class CSCMatrix(DesignMatrix):
     row_gram = CSRMatrix.row_gram
 
     scipy = CSRMatrix.scipy
+    nonnegative = CSRMatrix.nonnegative
 
     def alone(self) -> DesignMatrix:
         other = CSCMatrix(self._X, 1)

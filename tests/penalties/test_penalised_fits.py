@@ -187,6 +187,15 @@ def test_the_smallest_C_is_a_formula_where_only_the_intercept_is_free():
     assert smallest_C(X, Y, sample_weight=S, fit_intercept=False) == pytest.approx(1.0 / np.abs(g).max(), rel=1e-6)
 
 
+def test_the_smallest_C_of_a_straight_line_too():
+    """Half of the weight is on either class, and nothing is let in up to where a slope is its kink."""
+    how = {"loss": "linear", "penalty": ElasticNet(0.5)}
+    C = smallest_C(X, Y, sample_weight=S, **how)
+    assert C > 0.0
+    assert not MarginLinearClassifier(C=C, **how).fit(X, Y, S).coef_.any()
+    assert (MarginLinearClassifier(C=1.001 * C, **how).fit(X, Y, S).coef_ != 0.0).sum() == 1
+
+
 def test_of_a_loss_with_a_kink_nothing_is_gained_at_the_smallest_C():
     for penalty in (L1(), GroupLasso(groups=[[0, 1]]), L1(weights=[0, 1, 1, 1, 1])):
         C = smallest_C(X, Y, loss="hinge", penalty=penalty, sample_weight=S)

@@ -26,6 +26,7 @@ def test_columns_of_words_that_cannot_have_coefficients_are_left_out(penalty):
     C = smallest_C(WORDS, Y, penalty=penalty)
     assert pytest.approx(smallest_C(WORDS.toarray(), Y, penalty=penalty), rel=1e-8) == C
     few = proven(*fit("logistic", WORDS, Y, penalty=penalty, C=3.0 * C))
+    assert few == pytest.approx(proven(*fit("logistic", sp.csc_array(WORDS), Y, penalty=penalty, C=3.0 * C)), rel=2e-8)
     # Watched, and of either sign, all columns stay.
     watched, messages = fit("logistic", WORDS, Y, penalty=penalty, C=3.0 * C, record_history=True)
     assert few == pytest.approx(proven(watched, messages), rel=2e-8)
