@@ -32,9 +32,8 @@ class L2(Penalty):
         self.weights = weights
 
     def terms(self, n_features: int, names: Any) -> Terms:
-        v = weights_of(self.weights, n_features, names, "weights of the penalty")
-        kept = np.isfinite(v)
-        return Terms(np.zeros(n_features), np.where(kept, v, 0.0), None, kept)
+        v, kept = _of_features(self.weights, n_features, names)
+        return Terms(np.zeros(n_features), v, None, kept)
 
 
 class L1(Penalty):
@@ -61,9 +60,8 @@ class L1(Penalty):
         self.weights = weights
 
     def terms(self, n_features: int, names: Any) -> Terms:
-        v = weights_of(self.weights, n_features, names, "weights of the penalty")
-        kept = np.isfinite(v)
-        return Terms(np.where(kept, v, 0.0), np.zeros(n_features), None, kept)
+        v, kept = _of_features(self.weights, n_features, names)
+        return Terms(v, np.zeros(n_features), None, kept)
 
 
 class ElasticNet(Penalty):
@@ -96,9 +94,7 @@ class ElasticNet(Penalty):
         r = self.l1_ratio
         if isinstance(r, bool) or not isinstance(r, Real) or not 0.0 <= float(r) <= 1.0:
             raise ValueError(f"l1_ratio must be a number from 0 (only squares) to 1 (only magnitudes), got {r!r}")
-        v = weights_of(self.weights, n_features, names, "weights of the penalty")
-        kept = np.isfinite(v)
-        v = np.where(kept, v, 0.0)
+        v, kept = _of_features(self.weights, n_features, names)
         return Terms(float(r) * v, (1.0 - float(r)) * v, None, kept)
 
 
@@ -152,6 +148,13 @@ class GroupLasso(Penalty):
         require_weights(v, what, labels, "group")
         kept = np.isfinite(v)
         return Terms(np.where(kept, v, 0.0), np.zeros(n_features), group, kept[group])
+
+
+def _of_features(weights: Any, n_features: int, names: Any) -> tuple[np.ndarray, np.ndarray]:
+    """v of each feature, 0 where that is kept out, and which features are not."""
+    v = weights_of(weights, n_features, names, "weights of the penalty")
+    kept = np.isfinite(v)
+    return np.where(kept, v, 0.0), kept
 
 
 def _groups(groups: Any, d: int, names: Any) -> tuple[np.ndarray, list]:
