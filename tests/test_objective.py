@@ -10,6 +10,7 @@ from references import CONVEX, LOSSES, SMOOTH, mp, reference
 from scipy.optimize import brentq
 
 from marginclf.losses import Exponential, Linear, Logistic, ModifiedHuber, Savage, SmoothHinge, SquaredHinge
+from marginclf.objective.endless import separates
 
 X, Y, S = draw(n=12, d=3, seed=50)
 SIGNS = 2.0 * Y - 1.0
@@ -193,21 +194,21 @@ def test_the_bound_needs_b_at_its_minimum():
 def test_separates():
     right = SIGNS * np.linspace(1.0, 2.0, 12)
     without = {name: objective_of(loss, C=np.inf) for name, loss in [("exp", Exponential()), ("hinge", SquaredHinge())]}
-    assert without["exp"].separates(right)
-    assert not without["exp"].separates(-right)
-    assert not without["exp"].separates(np.zeros(12))
-    assert not without["hinge"].separates(right)
-    assert not objective_of(Exponential()).separates(right)
+    assert separates(without["exp"], right)
+    assert not separates(without["exp"], -right)
+    assert not separates(without["exp"], np.zeros(12))
+    assert not separates(without["hinge"], right)
+    assert not separates(objective_of(Exponential()), right)
     # Rows on the plane do not move; one that falls is enough; rows without weight do not count.
     some = right.copy()
     weighted = np.flatnonzero(S > 0.0)
     for rounding in (0.0, -1e-12):
         some[weighted[0]] = rounding * SIGNS[weighted[0]]
-        assert without["exp"].separates(some)
+        assert separates(without["exp"], some)
     some[weighted[0]] = -1e-3 * SIGNS[weighted[0]]
-    assert not without["exp"].separates(some)
+    assert not separates(without["exp"], some)
     ignored = objective_of(Exponential(), C=np.inf, s=np.where(np.arange(12) == weighted[0], 0.0, 1.0))
-    assert ignored.separates(some)
+    assert separates(ignored, some)
 
 
 @INTERCEPT

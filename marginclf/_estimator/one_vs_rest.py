@@ -77,6 +77,8 @@ class OneVsRest:
         self._weights = weights
         self._n_classes = n_classes
         self._settings = settings
+        self._penalty = settings.quadratic
+        self._first: BinaryObjective | None = None
 
     def solve(self, positive: Sequence[int], starts: Sequence[tuple | None]) -> Iterator[tuple[Solution, float]]:
         """The solution of each problem, and the seconds that it took.
@@ -154,11 +156,17 @@ class OneVsRest:
         def signed() -> np.ndarray:
             return signed_weights(self._codes, k, self._n_classes, self._weights, C)
 
-        # Side by side, a vector for each class would outweigh narrow data: it is made where it is needed.
-        v = signed() if evaluator is None else signed
-        return BinaryObjective(
-            matrix, loss, v, penalty=self._settings.quadratic, fit_intercept=fit_intercept, evaluator=evaluator
-        )
+        if evaluator is not None:
+            # Side by side, a vector for each class would outweigh narrow data: it is made where it is needed.
+            return BinaryObjective(
+                matrix, loss, signed, penalty=self._penalty, fit_intercept=fit_intercept, evaluator=evaluator
+            )
+        if matrix is not self._matrix or loss is not self._loss:
+            return BinaryObjective(matrix, loss, signed(), penalty=self._penalty, fit_intercept=fit_intercept)
+        if self._first is None:
+            self._first = BinaryObjective(matrix, loss, signed(), penalty=self._penalty, fit_intercept=fit_intercept)
+            return self._first
+        return self._first.relabelled(signed())
 
     def _solve(
         self,
@@ -184,7 +192,10 @@ class OneVsRest:
 
     def _by_one_factor(self, positive: Sequence[int]) -> list[Solution | None] | None:
         """Where the loss is a parabola, a solution for each class that has one; None for another loss."""
-        if len(positive) == 1 or self._settings.solver not in ("auto", "newton") or self._settings.progress is not None:
+        settings, named = self._settings, self._settings.solver in ("auto", "newton")
+        if len(positive) == 1 or not named or settings.progress is not None:
+            return None
+        if not one_factor_suits(self._loss, self._penalty, self._matrix, len(positive)):
             return None
         evaluate = self._evaluator(positive)
 
@@ -198,11 +209,7 @@ class OneVsRest:
         def objective(i: int) -> BinaryObjective:
             return self._objective(self._matrix, self._loss, positive[i], alone(i))
 
-        first = objective(0)
-        if not one_factor_suits(first, len(positive)):
-            return None
-        others = [objective(i) for i in range(1, len(positive))]
-        return one_factor([first, *others], evaluate, tol=self._settings.tol)
+        return one_factor([objective(i) for i in range(len(positive))], evaluate, tol=settings.tol)
 
     def _evaluator(self, positive: Sequence[int]) -> Any:
         """A function of W, b and which of the problems they are of, all by default, that evaluates them in one pass."""

@@ -49,7 +49,7 @@ def _sweep(forward, backward, signs, low, high, kink, free, squares, order, alph
         seed ^= seed << np.uint64(13)
         seed ^= seed >> np.uint64(7)
         seed ^= seed << np.uint64(17)
-        other = int(seed % np.uint64(k + 1))
+        other = int(((seed >> np.uint64(32)) * np.uint64(k + 1)) >> np.uint64(32))  # a division takes as long as a row
         order[k], order[other] = order[other], order[k]
     for k in range(n):
         i = order[k]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from functools import cached_property
@@ -16,7 +17,7 @@ from ..matrix import DesignMatrix
 from .base import Reach
 from .binary_point import BinaryPoint
 from .curvature import BinaryCurvature, binary_diagonal, binary_hessian
-from .endless import separated, with_rows_at_rest
+from .endless import separates, separates_nearly
 from .in_memory import InMemoryObjective
 from .labels import class_totals, half_each
 from .newton_steps import NewtonSteps
@@ -48,7 +49,7 @@ class BinaryObjective(InMemoryObjective):
     offset : ndarray of shape (n,), optional
         Added to the decision values.
     evaluator : callable, optional
-        What to call for Σ |v| φ, its gradient, slope and curvature at (w, b), in place of a pass of its own.
+        Called for Σ |v| φ, its gradient, slope and curvature at (w, b), in place of a pass of its own.
     """
 
     keeps_decisions = True
@@ -71,6 +72,7 @@ class BinaryObjective(InMemoryObjective):
         self.evaluator = evaluator
         self.offset = offset
         self.work = scratch()[0]
+        self._begun: NewtonSteps | None = None  # at the origin
 
     @property
     def v(self) -> np.ndarray:
@@ -88,6 +90,16 @@ class BinaryObjective(InMemoryObjective):
         """The same but for some arguments."""
         given = {name: getattr(self, name) for name in ("matrix", "loss", "v", "penalty", "fit_intercept")}
         return BinaryObjective(**{**given, **changes})
+
+    def relabelled(self, v: np.ndarray) -> BinaryObjective:
+        """The same with other labels: ``v`` has the same magnitudes, and what depends on them alone is kept."""
+        if self.loss.affine:
+            return self._like(v=v)
+        other = copy.copy(self)
+        other._v, other.monitor, other._begun = v, None, None
+        for known in ("signs", "at_zero"):
+            other.__dict__.pop(known, None)
+        return other
 
     def sample(self, rows: np.ndarray, scale: np.ndarray) -> BinaryObjective:
         return self._like(matrix=self.rows_of_sample(rows), v=self.v[rows] * scale)
@@ -107,19 +119,21 @@ class BinaryObjective(InMemoryObjective):
 
     def origin(self) -> Point:
         """The point w = 0, for a convex loss with b at its minimum; without a pass over X."""
-        steps = self.steps(self.zeros(), 0.0)
-        if steps is not None:
-            return steps.origin()
+        if NewtonSteps.suit(self):
+            self._begun = NewtonSteps(self, self.zeros(), 0.0)
+            return self._begun.origin()
         # Every row of a class has the same margin there: one row of the whole weight stands for it.
         classes = class_totals(self.v)
         b = self.best_intercept(np.zeros(2), 0.0, classes)
-        values, slopes, _ = self.loss.evaluate([b, -b])
-        value = float(values @ np.abs(classes))
+        value, slope, _, _ = self.matrix.pointwise(self.compiled, classes, np.zeros(2), b)
         self.__dict__["at_zero"] = value
-        slope = float(slopes @ classes) if self.fit_intercept else 0.0
-        return BinaryPoint(self, self.theta(0.0, b), intercept_minimised=True, value=value, known_slope=slope)
+        known = {"value": value, "known_slope": slope if self.fit_intercept else 0.0}
+        return BinaryPoint(self, self.theta(0.0, b), intercept_minimised=True, **known)
 
     def steps(self, theta: np.ndarray, tol: float, to_rounding: bool = True) -> NewtonSteps | None:
+        begun, self._begun = self._begun and self._begun.towards(theta, tol, to_rounding), None
+        if begun is not None:
+            return begun
         return NewtonSteps(self, theta, tol, to_rounding) if NewtonSteps.suit(self) else None
 
     def decisions(self, theta: np.ndarray) -> np.ndarray:
@@ -151,10 +165,8 @@ class BinaryObjective(InMemoryObjective):
             value, in_w, slope, curvature = self.evaluator(w, b)
         else:
             value, in_w, slope, curvature = self.matrix.evaluate(self.compiled, self.v, w, b)
-        if self.penalty:
-            value += self.penalty.value(w)
-        gradient = self.gradient(in_w, slope, w)
-        how = {"value": value, "gradient": gradient, "curvature": curvature}
+        value += self.penalty.value(w) if self.penalty else 0.0
+        how = {"value": value, "gradient": self.gradient(in_w, slope, w), "curvature": curvature}
         return BinaryPoint(self, theta, intercept_minimised=not self.fit_intercept, **how)
 
     def point(self, theta: np.ndarray) -> BinaryPoint:
@@ -274,25 +286,13 @@ class BinaryObjective(InMemoryObjective):
 
         def relative_change() -> float:
             # Relative to decision values that are large: far rows move with every step.
-            relative = np.abs(change / np.maximum(np.abs(point.z + point.b), 1.0))
+            relative = np.abs(change) / np.maximum(np.abs(point.z + point.b), 1.0)
             return float(relative.max(where=self.v != 0.0, initial=0.0))
 
-        return Reach(lambda: self.separates(point.z + point.b) or self.separates(change), relative_change)
-
-    def separates(self, change: np.ndarray) -> bool:
-        """Whether moving the decision values along ``change`` lowers F for ever, so that it has no minimum.
-
-        A loss that is zero from some margin on (squared hinge) reaches its minimum instead.
-        """
-        growth = self.signs * change if self.endless else np.zeros(1)  # 0 of rows of weight 0, which changes nothing
-        return separated(float(growth.min()), float(growth.max()), float(growth.max()))
+        return Reach(lambda: separates(self, point.z + point.b) or separates(self, change), relative_change)
 
     def separates_nearly(self, point: Point) -> bool:
-        assert isinstance(point, BinaryPoint)
-        if self.penalty:
-            return False
-        change, counted = point.z + point.b, self.v != 0.0
-        return self.separates(with_rows_at_rest(self.matrix, change, counted, fit_intercept=self.fit_intercept))
+        return not self.penalty and separates_nearly(self, point)
 
     def rounding(self, point: Point) -> float:
         assert isinstance(point, BinaryPoint)

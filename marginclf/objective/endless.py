@@ -44,6 +44,23 @@ def with_rows_at_rest(matrix: Any, change: np.ndarray, counted: np.ndarray, *, f
     return rest - off[d] if fit_intercept else rest
 
 
+def separates(objective: Any, change: np.ndarray) -> bool:
+    """Whether, for two classes, moving the decision values along ``change`` lowers F for ever: it has no minimum.
+
+    A loss that is zero from some margin on (squared hinge) reaches its minimum instead.
+    """
+    # 0 of rows of weight 0, which changes nothing.
+    growth = objective.signs * change if objective.endless else np.zeros(1)
+    return separated(float(growth.min()), float(growth.max()), float(growth.max()))
+
+
+def separates_nearly(objective: Any, point: Any) -> bool:
+    """The same at a point's own decision values, once rows that hardly move are made to rest."""
+    change, counted = point.z + point.b, objective.v != 0.0
+    rested = with_rows_at_rest(objective.matrix, change, counted, fit_intercept=objective.fit_intercept)
+    return separates(objective, rested)
+
+
 def class_margins(z: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """How far the own class of each row is above the best of the others, from decision values (K, m)."""
     rows = np.arange(z.shape[1])

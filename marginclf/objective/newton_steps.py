@@ -45,8 +45,9 @@ class NewtonSteps:
         n, d = objective.matrix.shape
         self._objective, self._tol, self._theta = objective, tol, theta.copy()
         self._to_rounding = to_rounding
-        self._weights = np.broadcast_to(np.asarray(objective.penalty.weights, dtype=float), d).copy()
+        self._weights = np.full(d, objective.penalty.weights, dtype=float)
         self._rows, self._columns = np.empty((5, n)), np.empty((4, d + 1))
+        self._gram, self._total = gram_scratch(d), gram_totals(1, d)[0]
         self._state = np.zeros(kernel.LAST + 1)
         self._state[kernel.FIRST] = not objective.w(theta).any()
 
@@ -63,6 +64,13 @@ class NewtonSteps:
         self._objective.__dict__["at_zero"] = point.value
         return point
 
+    def towards(self, theta: np.ndarray, tol: float, to_rounding: bool) -> NewtonSteps | None:
+        """These, to another accuracy; None where they are somewhere else than at θ."""
+        if not np.array_equal(self._theta, theta):
+            return None
+        self._tol, self._to_rounding = tol, to_rounding
+        return self
+
     def take(self, most: int, at_zero: float | None = None) -> tuple[Point, int, bool]:
         """Up to ``most`` steps: where they lead, how many there were, and whether rounding was reached.
 
@@ -71,11 +79,10 @@ class NewtonSteps:
         objective, theta, state, rows = self._objective, self._theta, self._state, self._objective.matrix.rows
         at_zero = objective.at_zero if at_zero is None else at_zero
         address, parameters, _ = objective.compiled
-        d = len(theta) - 1
         kernel.newton_steps(
             rows["forward"], rows["backward"], rows["copy"], objective.v, theta, objective.fit_intercept, self._weights,
             address, parameters, at_zero, self._tol, self._to_rounding, most, self._rows, self._columns, objective.work,
-            gram_scratch(d), gram_totals(1, d)[0], state,
+            self._gram, self._total, state,
         )  # fmt: skip
         objective.matrix.passes += int(state[kernel.PASSES])
         n_steps, ended = int(state[kernel.STEPS]), bool(state[kernel.ENDED])

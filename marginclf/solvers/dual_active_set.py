@@ -143,10 +143,9 @@ class _Run:
         point = BinaryPoint(objective, theta, intercept_minimised=True, z=self._z.copy())
         margins, b = objective.signs * (self._z + theta[-1]), abs(float(theta[-1]))
         # Row by row, what φ is above the line of slope −α.
-        loss, total = point.loss_value, float(objective.row_weights.sum())
-        slack = loss - lines.value * total + float(alpha @ (margins - lines.kink))
-        sizes = np.abs(margins)
+        loss, sizes = point.loss_value, np.abs(margins)
+        slack = loss - lines.value * objective.total + float(alpha @ (margins - lines.kink))
         balance = abs(float(objective.signs @ alpha)) if objective.fit_intercept else 0.0
-        rest = balance * (b + float(sizes.max(initial=0.0)))
+        rest = balance * (b + float(sizes.max()))
         rounding = _ULP * (float(np.abs(alpha) @ (sizes + 2.0 * b)) + abs(loss))
         return answer(objective, point, alpha, slack=slack, miss=0.0, rest=rest, rounding=rounding).point

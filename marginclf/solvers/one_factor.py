@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.linalg import lapack
 
-from ..objective import DIRECT_LIMIT, BinaryObjective, BinaryPoint, Point
+from ..losses import MarginLoss
+from ..matrix import DesignMatrix
+from ..objective import DIRECT_LIMIT, L2, BinaryObjective, BinaryPoint, Point
 from .convergence import proves_coefficients
 from .solution import Solution, Status
 
@@ -20,12 +22,12 @@ _PAYS = 500
 Evaluate = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-def one_factor_suits(objective: BinaryObjective, n_problems: int) -> bool:
+def one_factor_suits(loss: MarginLoss, penalty: L2, matrix: DesignMatrix, n_problems: int) -> bool:
     """Whether the loss is a parabola, and its Hessian costs less than what it spares the problems."""
-    least, most = objective.loss.curvature_bounds()
-    (n, d), entries = objective.matrix.shape, objective.matrix.entries
+    least, most = loss.curvature_bounds()
+    (n, d), entries = matrix.shape, matrix.entries
     cheap = d <= DIRECT_LIMIT and n * d * d <= _PAYS * entries * n_problems
-    return bool(cheap and objective.provable and objective.penalty.uniform and 0.0 < least == most)
+    return bool(0.0 < least == most and cheap and penalty.uniform and penalty)
 
 
 def one_factor(
