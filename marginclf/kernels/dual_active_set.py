@@ -14,6 +14,7 @@ import math
 
 import numpy as np
 
+from .active_set_sweeps import balance, combine, swept, zeros
 from .cache import inner, kernel
 from .cholesky import factor, solve
 from .storage import call_storage
@@ -31,112 +32,14 @@ _MISS, _EXACT, _RIDGE = 1e-10, 1e-12, 1e-11
 """Part of a margin by which a row is on the wrong side; to which free rows meet the kink; and what of the largest
 diagonal is added to a system whose rows may depend on each other."""
 
+_OTHERS, _NEARLY = 16, 0.3
+"""Rows on the wrong side that come next, before all rows are looked at again, and how far they are beside the worst."""
+
+PROGRESS = 2 + _OTHERS
+"""What a call leaves to the next: how often it has polished; how many others there are, and which."""
+
 _POLISH = 5
 """How often free rows are solved for once more, where rounding keeps them from the kink."""
-
-_LONGEST_WAIT = 6
-"""A row that did not move in three sweeps or more is left out of the next, at most of 2⁴ − 1 of them."""
-
-
-@inner(**_SUMS)
-def _sweep(forward, backward, signs, low, high, kink, free, squares, order, alpha, w, b, spring, seed, idle, wait, one):
-    """One sweep in random order over the rows that are not asleep; b and the seed after it."""
-    n, unit = signs.size, one[1:2]
-    balance = 0.0
-    for i in range(n):
-        balance += signs[i] * alpha[i]
-    for k in range(n - 1, 0, -1):
-        seed ^= seed << np.uint64(13)
-        seed ^= seed >> np.uint64(7)
-        seed ^= seed << np.uint64(17)
-        other = int(((seed >> np.uint64(32)) * np.uint64(k + 1)) >> np.uint64(32))  # a division takes as long as a row
-        order[k], order[other] = order[other], order[k]
-    for k in range(n):
-        i = order[k]
-        if wait[i] > 0:
-            wait[i] -= 1
-            continue
-        hold = spring if free else 0.0
-        call_storage(forward, i, 1, 1, w, one[:1], b + hold * balance, one, 0)
-        miss = signs[i] * one[0] - kink
-        stiffness = squares[i] + hold
-        new = min(high[i], max(low[i], alpha[i] - miss / stiffness)) if stiffness > 0.0 else alpha[i]
-        if new != alpha[i]:
-            unit[0] = signs[i] * (new - alpha[i])
-            balance += unit[0]
-            call_storage(backward, i, 1, 1, unit, w, 0.0, one, 0)
-            alpha[i], idle[i] = new, 0
-        else:
-            idle[i] = min(idle[i] + 1, _LONGEST_WAIT)
-            wait[i] = (1 << (idle[i] - 2)) - 1 if idle[i] > 2 else 0
-    return b + spring * balance if free else 0.0, seed
-
-
-@inner(**_SUMS)
-def _balance(signs, low, high, alpha):
-    """Make Σ α y zero: free rows first, then any."""
-    surplus = 0.0
-    for i in range(signs.size):
-        surplus += signs[i] * alpha[i]
-    for turn in range(2):
-        for i in range(signs.size):
-            down = signs[i] * surplus > 0.0
-            room = alpha[i] - low[i] if down else high[i] - alpha[i]
-            if room > 0.0 and (turn == 1 or low[i] < alpha[i] < high[i]):
-                change = min(room, abs(surplus))
-                alpha[i] += -change if down else change
-                surplus += -signs[i] * change if down else signs[i] * change
-
-
-# np.zeros and np.arange take Numba a quarter of a second.
-@inner(_nrt=True)
-def _zeros(size):
-    zeros = np.empty(size)
-    for j in range(size):
-        zeros[j] = 0.0
-    return zeros
-
-
-@inner(**_SUMS, _nrt=True)
-def _swept(forward, backward, copy, signs, low, high, kink, intercept, seed, sweeps, alpha, w, b):
-    """α and w after some sweeps from ``low``; b."""
-    n, d = signs.size, w.size
-    squares, order, one = np.empty(n), np.empty(n, np.int64), np.empty(2)
-    idle, wait, column, centre = np.empty(n, np.int32), np.empty(n, np.int32), np.empty((d, 1)), _zeros(d)
-    for i in range(n):
-        order[i], idle[i], wait[i] = i, 0, 0
-    mean = 0.0
-    for i in range(n):
-        call_storage(copy, i, 1, 1, centre, column, 0.0, centre, 0)
-        square = 0.0
-        for j in range(d):
-            square += column[j, 0] * column[j, 0]
-        squares[i] = square
-        mean += square / n
-        alpha[i] = low[i]
-        one[1] = signs[i] * low[i]
-        call_storage(backward, i, 1, 1, one[1:], w, 0.0, one, 0)
-    answer = 0.0
-    for i in range(n):
-        answer += 1.0 / (squares[i] + 1e-3 * mean) if squares[i] + mean > 0.0 else 0.0
-    # The stiffer it is, the fewer sweeps b takes, and the less rows can move.
-    spring = min(64.0, max(8.0, 0.25 * math.sqrt(n))) / answer if answer > 0.0 else 1.0
-    for _ in range(sweeps):
-        b, seed = _sweep(
-            forward, backward, signs, low, high, kink, intercept, squares, order, alpha, w, b, spring, seed, idle, wait,
-            one,
-        )  # fmt: skip
-    return b
-
-
-@inner(**_SUMS)
-def _combine(backward, signs, alpha, r, w):
-    """w = Σ α y x."""
-    for j in range(w.size):
-        w[j] = 0.0
-    for i in range(signs.size):
-        r[i] = signs[i] * alpha[i]
-    call_storage(backward, 0, signs.size, 1, r, w, 0.0, r, 0)
 
 
 @inner(**_SUMS)
@@ -207,16 +110,42 @@ def _between(z, signs, low, high, kink, state):
     return below, above, first, last
 
 
+@inner(forceinline=True)
+def _miss(z, i, signs, low, high, kink, state):
+    """How far a row that is not free is on the wrong side of the kink."""
+    if state[i] == _FREE or high[i] <= low[i]:
+        return 0.0
+    beyond = signs[i] * z - kink
+    return -beyond if state[i] == _RIGHT else beyond
+
+
 @inner(**_SUMS)
-def _worst(z, b, signs, low, high, kink, state):
-    """The row that is farthest on the wrong side of the kink; −1 for none."""
-    worst, which = _MISS, -1
+def _worst(z, b, signs, low, high, kink, state, others):
+    """The row farthest on the wrong side of the kink, −1 for none; and how many ``others`` are nearly as far."""
+    worst, which, n_others = _MISS, -1, 0
     for i in range(signs.size):
-        if state[i] != _FREE and high[i] > low[i]:
-            miss = signs[i] * (z[i] + b) - kink
-            miss = -miss if state[i] == _RIGHT else miss
-            if miss > worst:
-                worst, which = miss, i
+        miss = _miss(z[i] + b, i, signs, low, high, kink, state)
+        if miss > worst:
+            worst, which = miss, i
+    if which >= 0:
+        for i in range(signs.size):
+            far = _miss(z[i] + b, i, signs, low, high, kink, state) > _NEARLY * worst
+            if far and i != which and n_others < others.size:
+                others[n_others] = i
+                n_others += 1
+    return which, n_others
+
+
+@inner(**_SUMS)
+def _worst_of(forward, w, b, signs, low, high, kink, state, others, n_others, one):
+    """The same of a few rows, whose decision values are computed anew."""
+    worst, which = _MISS, -1
+    for k in range(n_others):
+        i = others[k]
+        call_storage(forward, i, 1, 1, w, one[:1], b, one, 0)
+        miss = _miss(one[0], i, signs, low, high, kink, state)
+        if miss > worst:
+            worst, which = miss, i
     return which
 
 
@@ -241,7 +170,7 @@ def _gathered(forward, copy, signs, kink, state, column, centre, one, w, b, rows
 @kernel(**_SUMS, _nrt=True)
 def dual_active_set(
     forward, backward, copy, signs, low, high, kink, intercept, seed, sweeps, begins, room, most_steps, alpha, theta,
-    z, state, polished,
+    z, state, progress,
 ):  # fmt: skip
     """Solve the dual from α, in its place: θ, the decision values X w, how it ended, and the systems solved.
 
@@ -249,18 +178,18 @@ def dual_active_set(
     ``begins`` go on where the last one stopped, with the same bits as one call.
     """
     n, d, w, b = signs.size, theta.size - 1, theta[:-1], theta[-1]
-    column, centre, one, r = np.empty((d, 1)), _zeros(d), np.empty(2), np.empty(n)
+    column, centre, one, r = np.empty((d, 1)), zeros(d), np.empty(2), np.empty(n)
     if begins:
         if sweeps > 0:
-            b = _swept(forward, backward, copy, signs, low, high, kink, intercept, seed, sweeps, alpha, w, b)
+            b = swept(forward, backward, copy, signs, low, high, kink, intercept, seed, sweeps, alpha, w, b)
         if intercept:
-            _balance(signs, low, high, alpha)
-        _combine(backward, signs, alpha, r, w)
-        polished[0] = 0
+            balance(signs, low, high, alpha)
+        combine(backward, signs, alpha, r, w)
+        progress[0] = progress[1] = 0
         for i in range(n):
             state[i] = _RIGHT if alpha[i] <= low[i] else _LEFT if alpha[i] >= high[i] else _FREE
     rows, system, change, along = np.empty((room, d)), np.empty((room, room)), np.empty(room), np.empty(room)
-    members, how, steps = np.empty(n, np.int64), UNFINISHED, 0
+    members, others, how, steps = np.empty(n, np.int64), progress[2:], UNFINISHED, 0
     while steps < most_steps and how == UNFINISHED:
         n_free = _gathered(forward, copy, signs, kink, state, column, centre, one, w, b, rows, members, change)
         if n_free < 0:
@@ -274,6 +203,10 @@ def dual_active_set(
             )
             if not whole:
                 continue
+            which = _worst_of(forward, w, b, signs, low, high, kink, state, others, progress[1], one)
+            if which >= 0:
+                state[which] = _FREE
+                continue
         call_storage(forward, 0, n, 1, w, z, 0.0, z, 0)
         if n_free == 0 and intercept:
             below, above, first, last = _between(z, signs, low, high, kink, state)
@@ -281,17 +214,17 @@ def dual_active_set(
             if below > above + _MISS:
                 state[first] = state[last] = _FREE
                 continue
-        which = _worst(z, b, signs, low, high, kink, state)
+        which, progress[1] = _worst(z, b, signs, low, high, kink, state, others)
         if which >= 0:
             state[which] = _FREE
             continue
         miss = 0.0
         for k in range(n_free):
             miss = max(miss, abs(signs[members[k]] * (z[members[k]] + b) - kink))
-        how = DONE if miss <= _EXACT or polished[0] == _POLISH else UNFINISHED
-        polished[0] += 1
+        how = DONE if miss <= _EXACT or progress[0] == _POLISH else UNFINISHED
+        progress[0] += 1
     if how == DONE:
-        _combine(backward, signs, alpha, r, w)
+        combine(backward, signs, alpha, r, w)
     call_storage(forward, 0, n, 1, w, z, 0.0, z, 0)
     theta[-1] = b
     return how, steps

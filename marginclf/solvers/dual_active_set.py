@@ -16,13 +16,13 @@ from .solution import Solution, Status
 _SWEEPS = 20
 """Of coordinate ascent: on iris, wine and breast cancer they leave fewer free rows than there are coefficients."""
 
-_WIDTHS, _ROUGH = (1.0, 0.1), 1e-3
+_WIDTHS, _ROUGH = (0.5, 0.1), 1e-3
 """Moreau parameters of smooth losses whose optimum is the start where they leave more, each from the one before, and
-its accuracy; 0.1 at once is no good start, and narrower ones cost more than they spare."""
+its accuracy. The first is mostly enough on digits, one against the rest; narrower ones cost more than they spare."""
 
 _STEPS, _SPARE, _ROOM = 20, 32, 3
-"""Steps for each coefficient, and free rows after sweeps and after smooth losses, after which another method is faster.
-"""
+"""Steps for each coefficient; free rows beside as many as there are coefficients, after which something else is tried;
+and how many times as many before another method is faster."""
 
 _ULP = 4.0 * float(np.finfo(float).eps)
 
@@ -83,11 +83,13 @@ def dual_active_set(objective: BinaryObjective, *, tol: float, max_iter: int, se
     lines = two_lines(objective.loss, objective.compiled) if plain and few_operations(n, d) else None
     if lines is None:
         return None
-    run = _Run(objective, lines, max_iter, seed)
-    ended = run.go(_SWEEPS, d + 1 + _SPARE)
-    if ended == kernel.MANY:
-        run.smooth()
-        ended = run.go(0, _ROOM * (d + 1 + _SPARE))
+    run, room = _Run(objective, lines, max_iter, seed), d + 1 + _SPARE
+    ended = run.go(_SWEEPS, room)
+    theta = run.theta.copy()
+    for width in _WIDTHS:
+        if ended == kernel.MANY:
+            theta = run.smooth(width, theta)
+            ended = run.go(0, room if width > _WIDTHS[-1] else _ROOM * room)
     if ended != kernel.DONE:
         return None
     point = run.certified()
@@ -103,8 +105,8 @@ class _Run:
         weights = objective.row_weights
         self._low, self._high = -lines.right * weights, -lines.left * weights
         self._alpha, self._z = np.zeros(len(weights)), np.empty(len(weights))
-        self._theta, self._state = objective.zeros(), np.empty(len(weights), dtype=np.int8)
-        self._polished = np.zeros(1, dtype=np.int64)
+        self.theta, self._state = objective.zeros(), np.empty(len(weights), dtype=np.int8)
+        self._progress = np.zeros(kernel.PROGRESS, dtype=np.int64)
         self.n_iter = 0
 
     def go(self, sweeps: int, room: int) -> int:
@@ -117,28 +119,26 @@ class _Run:
             ended, steps = kernel.dual_active_set(
                 rows["forward"], rows["backward"], rows["copy"], objective.signs, self._low, self._high,
                 self._lines.kink, objective.fit_intercept, self._seed, sweeps, begins, room, 1 if monitored else most,
-                self._alpha, self._theta, self._z, self._state, self._polished,
+                self._alpha, self.theta, self._z, self._state, self._progress,
             )  # fmt: skip
             objective.matrix.passes += sweeps + steps
             sweeps, begins, self.n_iter, most = 0, False, self.n_iter + steps, most - max(1, steps)
             objective.report(self.certified)
         return int(ended)
 
-    def smooth(self) -> None:
-        """Go to where smooth losses have their optimum, and to their slopes."""
+    def smooth(self, width: float, theta: np.ndarray) -> np.ndarray:
+        """Go to where a smooth loss has its optimum, sought from θ, and to its slopes; that optimum."""
         objective = self._objective
-        theta = objective.zeros()
-        for width in _WIDTHS:
-            smooth = objective.replaced(objective.loss.smoothed(width), None)
-            found = newton(smooth, smooth.at(theta), tol=_ROUGH, max_iter=self._max_iter)
-            theta, self.n_iter = found.point.theta.copy(), self.n_iter + found.n_iter
-        at: Any = smooth.at(theta)
-        self._theta = at.theta.copy()
+        smooth = objective.replaced(objective.loss.smoothed(width), None)
+        found = newton(smooth, smooth.at(theta), tol=_ROUGH, max_iter=self._max_iter)
+        at: Any = smooth.at(found.point.theta)
+        self.theta, self.n_iter = at.theta.copy(), self.n_iter + found.n_iter
         np.clip(-objective.signs * at.r, self._low, self._high, out=self._alpha)
+        return found.point.theta
 
     def certified(self) -> Point:
         """The point with the duality gap as its bound: α is in its bounds, and w is what it combines to."""
-        objective, lines, alpha, theta = self._objective, self._lines, self._alpha, self._theta.copy()
+        objective, lines, alpha, theta = self._objective, self._lines, self._alpha, self.theta.copy()
         theta[-1] = objective.best_intercept(self._z, float(theta[-1]))
         point = BinaryPoint(objective, theta, intercept_minimised=True, z=self._z.copy())
         margins, b = objective.signs * (self._z + theta[-1]), abs(float(theta[-1]))
