@@ -165,6 +165,7 @@ class OneVsRest:
             return BinaryObjective(matrix, loss, signed(), penalty=self._penalty, fit_intercept=fit_intercept)
         if self._first is None:
             self._first = BinaryObjective(matrix, loss, signed(), penalty=self._penalty, fit_intercept=fit_intercept)
+            self._first.first_hessian = [] if self._n_classes > 2 else None
             return self._first
         return self._first.relabelled(signed())
 

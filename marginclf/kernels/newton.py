@@ -20,10 +20,10 @@ from .storage import call_storage
 
 _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
 
-LOSS, SLOPE, CURVATURE, SCALE, VALUE, STEPS, PASSES, SETTLED, ENDED, FIRST, MET, LAST = range(12)
+LOSS, SLOPE, CURVATURE, SCALE, VALUE, STEPS, PASSES, SETTLED, ENDED, FIRST, MET, KEPT, LAST = range(13)
 """What ``state`` holds. Of the end: Σ C s φ, its slope and curvature in b, Σ C s |φ'|, F. Steps and passes done;
 whether b is at its minimum; whether the loop has ended by itself. For the next call: whether its step is the first,
-whether tol was reached, the last decrement."""
+whether tol was reached, whether there is a Hessian, the last decrement."""
 
 _SUFFICIENT, _ROUGH, _PROGRESS, _FINAL = 1e-4, 1e-3, 0.25, 1e-14
 """Part of the decrement that a step gains at least; slope along a line, relative to its terms, that is near enough to
@@ -126,18 +126,59 @@ def _gradient(backward, w, weights, r, c, free, g, m, state):
         m[j] = m[j] / curvature if curvature > 0.0 else 0.0
 
 
+@inner(forceinline=True)
+def _renewed(c, known, state):
+    """Whether Σ c x xᵀ is better computed anew than from its last value, where most rows are curved as they were."""
+    curved = changed = 0
+    for i in range(c.size):
+        curved += c[i] != 0.0
+        changed += c[i] != known[i]
+    return state[KEPT] == 0.0 or 2 * changed > curved
+
+
 @inner(**_SUMS)
-def _direction(copy, c, m, g, in_b, weights, gram_work, total, p):
+def _hessian(copy, c, m, known, centre, gram_work, kept, state):
+    """Σ c (x − centre)(x − centre)ᵀ to ``kept``; if it is there, by the rows whose c is not as it was, ``known``."""
+    n, d, width, anew = c.size, m.size, kept.shape[0], _renewed(c, known, state)
+    x, column, weights = gram_work[0], gram_work[1], gram_work[1, width]
+    if anew:
+        for j in range(d):
+            centre[j] = m[j]
+        for i in range(width):
+            for j in range(width):
+                kept[i, j] = 0.0
+    start = 0
+    while start < n:
+        count = min(GRAM_ROWS, n - start)
+        if anew:
+            call_storage(copy, start, count, 1, centre, x, 0.0, centre, 0)
+            for k in range(count):
+                weights[k] = c[start + k]
+            start += count
+        else:
+            count = 0
+            while start < n and count < GRAM_ROWS:
+                if c[start] != known[start]:
+                    call_storage(copy, start, 1, 1, centre, column, 0.0, centre, 0)
+                    for j in range(d):
+                        x[j, count] = column[j, 0]
+                    weights[count] = c[start] - known[start]
+                    count += 1
+                start += 1
+        add_gram(weights, 0, count, d, x, gram_work[1], kept)
+    for i in range(n):
+        known[i] = c[i]
+    state[KEPT] = 1.0
+
+
+@inner(**_SUMS)
+def _direction(copy, c, m, g, in_b, weights, known, centre, gram_work, grams, p, state):
     """p = −(Σ c (x − m)(x − m)ᵀ + λ)⁻¹ (g − m in_b), by Cholesky; whether there is one."""
-    n, d, width = c.size, g.size, total.shape[0]
-    for i in range(width):
-        for j in range(width):
-            total[i, j] = 0.0
-    for start in range(0, n, GRAM_ROWS):
-        size = min(GRAM_ROWS, n - start)
-        call_storage(copy, start, size, 1, m, gram_work[0], 0.0, m, 0)
-        add_gram(c, start, size, d, gram_work[0], gram_work[1], total)
+    d, kept, total = g.size, grams[0], grams[1]
+    _hessian(copy, c, m, known, centre, gram_work, kept, state)
     for i in range(d):
+        for j in range(i + 1):
+            total[i, j] = kept[i, j] - state[CURVATURE] * (m[i] - centre[i]) * (m[j] - centre[j])
         total[i, i] += weights[i]
         p[i] = m[i] * in_b - g[i]
     if not factor(total, d):
@@ -194,12 +235,12 @@ def _advanced(
 @kernel(**_SUMS)
 def newton_steps(
     forward, backward, copy, v, theta, free, weights, address, parameters, at_zero, tol, to_rounding, most, rows,
-    columns, work, gram_work, total, state,
+    columns, work, gram_work, grams, state,
 ):  # fmt: skip
     """Take up to ``most`` steps from θ, in its place, until ``tol`` is reached, or ``to_rounding`` from there.
 
-    Calls go on where the last one stopped, with the same bits as one call. ``rows`` is work space of (5, n),
-    ``columns`` of (4, d + 1), whose first row is the gradient in w at the end.
+    Calls go on where the last one stopped, with the same bits as one call. ``rows`` is work space of (6, n),
+    ``columns`` of (5, d + 1), whose first row is the gradient in w at the end, and ``grams`` of two Hessians.
     """
     d, w, trial = theta.size - 1, theta[:-1], columns[3]
     z, after, r, c, change = rows[0], rows[1], rows[2], rows[3], rows[4]
@@ -233,7 +274,7 @@ def newton_steps(
         final = final or (reached and not to_rounding)
         if final or state[STEPS] == most:
             break
-        if not _direction(copy, c, m, g, in_b, weights, gram_work, total, p):
+        if not _direction(copy, c, m, g, in_b, weights, rows[5], columns[4], gram_work, grams, p, state):
             return
         db, decrement, linear, quadratic = _model(theta, p, g, m, in_b, weights, state)
         if state[MET] > 0.0 and not 0.0 < decrement <= _PROGRESS * state[LAST]:

@@ -73,6 +73,7 @@ class BinaryObjective(InMemoryObjective):
         self.offset = offset
         self.work = scratch()[0]
         self._begun: NewtonSteps | None = None  # at the origin
+        self.first_hessian: list[np.ndarray] | None = None  # a list, for those of other labels to share
 
     @property
     def v(self) -> np.ndarray:
@@ -126,8 +127,8 @@ class BinaryObjective(InMemoryObjective):
         classes = class_totals(self.v)
         b = self.best_intercept(np.zeros(2), 0.0, classes)
         value, slope, _, _ = self.matrix.pointwise(self.compiled, classes, np.zeros(2), b)
-        self.__dict__["at_zero"] = value
         known = {"value": value, "known_slope": slope if self.fit_intercept else 0.0}
+        self.__dict__["at_zero"] = value
         return BinaryPoint(self, self.theta(0.0, b), intercept_minimised=True, **known)
 
     def steps(self, theta: np.ndarray, tol: float, to_rounding: bool = True) -> NewtonSteps | None:
@@ -140,9 +141,7 @@ class BinaryObjective(InMemoryObjective):
         """X w, and the offset if there is one."""
         # At the origin there is nothing to multiply.
         z = self.matrix.product(w) if (w := self.w(theta)).any() else np.zeros(self.matrix.shape[0])
-        if self.offset is not None:
-            z += self.offset
-        return z
+        return z if self.offset is None else z + self.offset
 
     def gradient(self, in_w: np.ndarray, slope: float, w: np.ndarray) -> np.ndarray:
         """∂F/∂θ from that of the losses."""

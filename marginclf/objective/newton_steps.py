@@ -46,10 +46,19 @@ class NewtonSteps:
         self._objective, self._tol, self._theta = objective, tol, theta.copy()
         self._to_rounding = to_rounding
         self._weights = np.full(d, objective.penalty.weights, dtype=float)
-        self._rows, self._columns = np.empty((5, n)), np.empty((4, d + 1))
-        self._gram, self._total = gram_scratch(d), gram_totals(1, d)[0]
+        self._rows, self._columns = np.empty((6, n)), np.empty((5, d + 1))
+        self._gram, self._grams = gram_scratch(d), gram_totals(2, d)
         self._state = np.zeros(kernel.LAST + 1)
         self._state[kernel.FIRST] = not objective.w(theta).any()
+        # Where other labels have curved the rows alike, their first Hessian is all or most of this one's.
+        for mine, theirs in zip(self.hessian, objective.first_hessian or [], strict=False):
+            mine[...] = theirs
+            self._state[kernel.KEPT] = 1.0
+
+    @property
+    def hessian(self) -> tuple[np.ndarray, ...]:
+        """Σ c (x − centre)(x − centre)ᵀ of the last step, with c and the centre."""
+        return self._grams[0], self._rows[5], self._columns[4]
 
     @staticmethod
     def suit(objective: Any) -> bool:
@@ -76,13 +85,25 @@ class NewtonSteps:
 
         ``at_zero`` is F(0, b₀), where that is not yet known.
         """
+        first = self._objective.first_hessian
+        if most > 0 and first is not None and not first:
+            found = self._take(1, at_zero)
+            if self._state[kernel.KEPT]:
+                first.extend(part.copy() for part in self.hessian)
+            if found[2] or not found[1] or most == 1:
+                return found
+            point, n_steps, ended = self._take(most - 1, at_zero)
+            return point, 1 + n_steps, ended
+        return self._take(most, at_zero)
+
+    def _take(self, most: int, at_zero: float | None = None) -> tuple[Point, int, bool]:
         objective, theta, state, rows = self._objective, self._theta, self._state, self._objective.matrix.rows
         at_zero = objective.at_zero if at_zero is None else at_zero
         address, parameters, _ = objective.compiled
         kernel.newton_steps(
             rows["forward"], rows["backward"], rows["copy"], objective.v, theta, objective.fit_intercept, self._weights,
             address, parameters, at_zero, self._tol, self._to_rounding, most, self._rows, self._columns, objective.work,
-            self._gram, self._total, state,
+            self._gram, self._grams, state,
         )  # fmt: skip
         objective.matrix.passes += int(state[kernel.PASSES])
         n_steps, ended = int(state[kernel.STEPS]), bool(state[kernel.ENDED])

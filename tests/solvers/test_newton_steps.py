@@ -74,6 +74,40 @@ def test_one_call_and_many_have_the_same_bits():
         assert other.value == point.value
 
 
+@pytest.mark.parametrize("intercept", [True, False])
+def test_a_hessian_follows_the_rows_whose_curvature_has_changed(intercept):
+    objective = problem("squared_hinge", C=10.0, fit_intercept=intercept)
+    steps = NewtonSteps(objective, objective.origin().theta, 1e-8)
+    steps.take(1)
+    _, first, centre = (part.copy() for part in steps.hessian)
+    assert steps.take(100)[1] > 2
+    hessian, curvatures, last = steps.hessian
+    assert_array_equal(last[:5], centre[:5])  # with another centre it would have been made anew
+    assert 0 < (curvatures != first).sum() < np.count_nonzero(curvatures)
+    off = X - centre[:5]
+    assert_allclose(np.tril(hessian[:5, :5]), np.tril((curvatures[:, None] * off).T @ off), rtol=1e-12)
+
+
+@pytest.mark.parametrize("loss", ["squared_hinge", "logistic"])
+def test_objectives_of_other_labels_start_from_the_first_hessian(loss):
+    first, others = problem(loss), (X[:, 2] > 0.0).astype(int)
+    first.first_hessian = []
+    how = {"solver": "newton", "tol": 1e-8, "max_iter": 100}
+    solve(first, first.zeros(), **how)
+    alone = problem(loss, y=others)
+    assert not (first.signs == alone.signs).all()
+    second = first.relabelled(alone.v)
+    assert_array_equal(second.signs, alone.signs)
+    assert second.at_zero == alone.at_zero != first.at_zero
+    kept = NewtonSteps(second, second.zeros(), 1e-8).hessian
+    for given, mine in zip(first.first_hessian, kept, strict=True):
+        assert_array_equal(mine, given)
+    found, expected = (solve(objective, alone.zeros(), **how) for objective in (second, alone))
+    assert found.n_iter == expected.n_iter
+    assert found.point.value == pytest.approx(expected.point.value, rel=1e-13)
+    assert_allclose(found.point.theta, expected.point.theta, rtol=1e-9)
+
+
 def test_callbacks_see_every_step_and_change_nothing():
     model = MarginLinearClassifier(record_history=True).fit(X, Y)
     plain = MarginLinearClassifier().fit(X, Y)
