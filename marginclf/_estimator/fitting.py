@@ -39,6 +39,7 @@ class LinearFit:
 
     coef_: Any
     intercept_: np.ndarray
+    n_iter_: np.ndarray
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the coefficients and intercepts.

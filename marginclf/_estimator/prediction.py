@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from scipy import sparse
@@ -49,6 +50,15 @@ def _check_probability(estimator: LinearPrediction) -> bool:
             "'logistic'"
         )
     return True
+
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def _where_the_loss_has_one(method: _Method) -> _Method:
+    """A method that is only there where the loss has a probability; for type checkers, as it is written."""
+    available: _Method = available_if(_check_probability)(method)
+    return available
 
 
 class LinearPrediction:
@@ -143,7 +153,7 @@ class LinearPrediction:
         z = self.decision_function(X)
         return np.asarray(self.classes_)[(z > 0.0).astype(int) if z.ndim == 1 else z.argmax(axis=1)]
 
-    @available_if(_check_probability)
+    @_where_the_loss_has_one
     @quiet
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of the classes, by the function η of the loss.
@@ -181,7 +191,7 @@ class LinearPrediction:
             proba = one_vs_rest(loss, z)
         return _agreeing(proba, z, 1.0 - _TIE, 0.0)
 
-    @available_if(_check_probability)
+    @_where_the_loss_has_one
     @quiet
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of the probabilities, by the formula: finite where a probability underflows, −inf where it is 0.

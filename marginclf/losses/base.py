@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, dataclass_transform
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -43,6 +43,7 @@ _envelopes: WeakKeyDictionary[type, tuple[Any, type[MarginLoss]]] = WeakKeyDicti
 """Formulas and classes of envelopes by class, since a notebook may give a class another ``point``."""
 
 
+@dataclass_transform(eq_default=False)  # for type checkers: annotated attributes make the constructor
 class MarginLoss(Probabilities, BaseEstimator):
     """A margin loss φ(m), with m = y·z, y ∈ {−1, +1} and z the decision value.
 
@@ -173,8 +174,7 @@ class MarginLoss(Probabilities, BaseEstimator):
         formulas = cls.point, cls.prox
         known = _envelopes.get(cls)
         if known is None or known[0] != formulas:
-            made: type[MarginLoss] = type(f"{cls.__name__}Envelope", (MarginLoss,), envelope(cls))
-            known = _envelopes[cls] = formulas, made
+            known = _envelopes[cls] = formulas, type(f"{cls.__name__}Envelope", (MarginLoss,), envelope(cls))
         return known[1](**self.get_params(deep=False), envelope_width=gamma)
 
     def infimum(self) -> float:

@@ -40,7 +40,7 @@ class Savage(MarginLoss):
     link_formula = r"\tfrac12 \log \tfrac{\eta}{1 - \eta}"
 
     # With three classes, the minimum of the expected loss lies at infinity.
-    joint_probability = None  # type: ignore[assignment]
+    joint_probability = None
 
     def point(self, m: float) -> tuple[float, float, float]:
         t = exp(-2.0 * abs(m))
@@ -136,8 +136,8 @@ class Sigmoid(MarginLoss):
     convex = False
     saturating = True
     noise_symmetric = True
-    probability = None  # type: ignore[assignment]
-    joint_probability = None  # type: ignore[assignment]
+    probability = None
+    joint_probability = None
 
     def point(self, m: float) -> tuple[float, float, float]:
         t = exp(-abs(m))
@@ -228,7 +228,7 @@ class GeneralizedCrossEntropy(MarginLoss):
         return self.q * log_expit(m) + log_expit(-m)
 
     @property
-    def probability(self) -> Callable[[Any], np.ndarray] | None:  # type: ignore[override]
+    def probability(self) -> Callable[[Any], np.ndarray] | None:
         return None if self.q == 1.0 else self._probability
 
     @quiet
@@ -236,7 +236,7 @@ class GeneralizedCrossEntropy(MarginLoss):
         return expit((1.0 - self.q) * np.asarray(z, dtype=np.float64))
 
     @property
-    def log_probability(self) -> Callable[[Any], np.ndarray] | None:  # type: ignore[override]
+    def log_probability(self) -> Callable[[Any], np.ndarray] | None:
         return None if self.q == 1.0 else self._log_probability
 
     @quiet

@@ -34,7 +34,7 @@ class Hinge(MarginLoss):
     name = "hinge"
     formula = r"\max(0, 1 - m)"
     source = "Cortes, Vapnik 1995"
-    probability = None  # type: ignore[assignment]
+    probability = None
 
     def point(self, m: float) -> tuple[float, float, float]:
         t = 1.0 - m

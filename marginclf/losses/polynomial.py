@@ -30,7 +30,7 @@ class Linear(MarginLoss):
     source = "van Rooyen, Menon, Williamson 2015"
     bounded_below = False
     noise_symmetric = True
-    probability = None  # type: ignore[assignment]
+    probability = None
 
     def point(self, m: float) -> tuple[float, float, float]:
         return -m, -1.0, 0.0
