@@ -75,7 +75,7 @@ class LinearPrediction:
 
     @quiet
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The part of the samples whose label is predicted (accuracy).
+        """The fraction of samples whose label is predicted correctly (accuracy).
 
         Parameters
         ----------
@@ -156,17 +156,18 @@ class LinearPrediction:
     @_where_the_loss_has_one
     @quiet
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of the classes, by the function η of the loss.
+        """Probabilities of the classes, from the function η of the loss.
 
-        Available where the loss has a probability. Of two classes they are η(−z) and η(z), each with digits of its
-        own. With more than two classes and one joint margin, they follow from the expected loss
-        (:meth:`~marginclf.losses.MarginLoss.joint_probability`); of classes that were fitted against the rest, the
-        probabilities are divided by their sum, and where the formula is zero for all, every class gets the same.
+        Available if the loss has a probability. For two classes they are η(−z) and η(z), each computed to full
+        precision. With more than two classes and one joint margin, they follow from the expected loss
+        (:meth:`~marginclf.losses.MarginLoss.joint_probability`). For classes that were fitted against the rest, the
+        probabilities are divided by their sum; if the formula is zero for all classes, they all get the same
+        probability.
 
-        With class weights they are probabilities of the reweighted population, as ``predict`` is a decision for it;
-        where the largest ones tie, that of the predicted class is larger by the last bit. With
-        ``proba_prior="data"`` they are those of the data's own population, divided by ``class_weight_`` and by their
-        sum: the predicted class is then not always the most probable one.
+        With class weights they are the probabilities of the reweighted population, for which ``predict`` decides. If
+        the largest ones tie, that of the predicted class is larger by the last bit. With ``proba_prior="data"`` they
+        are divided by ``class_weight_`` and by their sum, which gives those of the population of the data. The
+        predicted class is then not always the most probable one.
 
         Parameters
         ----------
@@ -194,7 +195,7 @@ class LinearPrediction:
     @_where_the_loss_has_one
     @quiet
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of the probabilities, by the formula: finite where a probability underflows, −inf where it is 0.
+        """Logarithms of the probabilities: finite where a probability underflows, −inf where the formula is 0.
 
         At z = 700, the logistic loss gives −700 for the negative class.
 

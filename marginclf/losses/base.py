@@ -66,10 +66,10 @@ class MarginLoss(Probabilities, BaseEstimator):
     bounded_below : bool
         Whether φ has a lower bound.
     noise_symmetric : bool
-        Whether φ(m) + φ(−m) is the same for all m. Labels that are flipped at random, all with the same probability
-        below ½, then only shrink the expected loss and shift it, and do not move its minimum [1]_.
+        Whether φ(m) + φ(−m) is the same for all m. Labels flipped at random, all with the same probability below ½,
+        then only scale and shift the expected loss, and do not move its minimum [1]_.
     saturating : bool
-        Whether the slope vanishes as m → −∞, so that a sample that is very wrong no longer pulls.
+        Whether the slope vanishes as m → −∞, so that a sample far on the wrong side has no influence.
     link_formula : str
         The link z = ψ(η), in LaTeX; empty where the loss is not proper.
     link : None
@@ -150,7 +150,7 @@ class MarginLoss(Probabilities, BaseEstimator):
 
     @property
     def lipschitz(self) -> float:
-        """The largest magnitude of the slope: how hard one sample can pull."""
+        """The largest magnitude of the slope, which limits the influence of one sample."""
         return max(abs(bound) for bound in self.slope_bounds())
 
     @property
@@ -183,7 +183,7 @@ class MarginLoss(Probabilities, BaseEstimator):
 
     @property
     def affine(self) -> bool:
-        """Whether the slope is the same at every margin, so that nothing but a penalty holds the coefficients."""
+        """Whether the slope is the same at every margin, so that only a penalty gives an optimum."""
         return self.curvature_bounds() == (0.0, 0.0)
 
     def increases_at(self) -> float | None:

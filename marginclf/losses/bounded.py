@@ -121,9 +121,9 @@ class Tangent(MarginLoss):
 class Sigmoid(MarginLoss):
     """φ(m) = 1/(1 + e^m): the 0–1 loss, smoothed.
 
-    With s = φ(m): φ' = −s(1 − s), φ'' = s(1 − s)(1 − 2s), within ±√3/18. It has no probability. Not convex: a fit
-    ends at a stationary point. With an intercept and unbalanced classes there may be none (the intercept runs off);
-    the fit notices that and says so.
+    With s = φ(m): φ' = −s(1 − s), φ'' = s(1 − s)(1 − 2s), within ±√3/18. It has no probability. Not convex: a fit ends
+    at a stationary point. With an intercept and unbalanced classes there may be none, because the intercept diverges;
+    ``status_`` then says so.
 
     References
     ----------
