@@ -55,6 +55,6 @@ def require_compiler() -> None:
     """Raise RuntimeError where Numba has been told not to compile."""
     if config.DISABLE_JIT:  # type: ignore[attr-defined]
         raise RuntimeError(
-            "marginclf computes by code that Numba compiles, and the environment variable NUMBA_DISABLE_JIT tells "
-            "Numba not to compile: unset it and start Python again"
+            "marginclf needs code that Numba compiles, and the environment variable NUMBA_DISABLE_JIT turns the "
+            "compiler off: unset it and start Python again"
         )

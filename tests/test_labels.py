@@ -247,7 +247,7 @@ def test_bytes_are_refused(form, number):
         ([np.nan, "a", "b"], ["contains NaN", "20 of 60"]),
         ([2**63, -1, 0], ["from -1 to 9223372036854775808", "64 bits", "text"]),
         ([2**70, 1, 0], [str(2**70), "64 bits"]),
-        ([2**53 + 1, 1.0, 2.0], ["floats and integers", "integers"]),
+        ([2**53 + 1, 1.0, 2.0], ["integers too large for a float", "convert"]),
         ([(1, 2), (3, 4), (5, 6)], ["one type", "tuple", "text"]),
         ([pd.Timestamp("2020"), pd.Timestamp("2021"), pd.Timestamp("2022")], ["Timestamp", "text"]),
     ],

@@ -108,7 +108,7 @@ def test_the_loss_and_the_class_weights_are_those_of_the_parameters():
     np.testing.assert_allclose(model.set_params(class_weight={0: 2.0}).predict_proba(X), expected, rtol=1e-12)
     model.set_params(class_weight="balanced")
     with pytest.raises(
-        ValueError, match=r"class_weight='balanced' with coefficients set by hand: .* set class_weight_"
+        ValueError, match=r"class_weight='balanced' needs the labels of a fit, .* set by hand; set class_weight_"
     ):
         model.predict_proba(X)
     model.class_weight_ = [2.0, 1.0, 1.0]

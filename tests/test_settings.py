@@ -123,8 +123,8 @@ def test_without_compilation_the_variable_is_named(monkeypatch):
     )
     assert len(found) == 4
     assert set(found) == {
-        "marginclf computes by code that Numba compiles, and the environment variable NUMBA_DISABLE_JIT tells Numba "
-        "not to compile: unset it and start Python again"
+        "marginclf needs code that Numba compiles, and the environment variable NUMBA_DISABLE_JIT turns the compiler "
+        "off: unset it and start Python again"
     }
 
 

@@ -31,70 +31,72 @@ class MarginLinearClassifier(
     .. math:: F(w, b) = C \sum_i s_i \, \varphi(y_i (x_i \cdot w + b)) + \sum_j v_j \, p(w_j)
 
     over the coefficients w, within bounds if there are any, and the intercept b, which is never penalised. s are the
-    sample weights with class weights folded in, y is −1 or +1, φ is the loss, and the penalty is :math:`\tfrac12
-    \|w\|^2` by default. More than two classes have one such problem each, against the rest, or
-    one joint margin :math:`m = z_y - \log \sum_{k \ne y} e^{z_k}` in place of :math:`y z`.
+    sample weights multiplied by the class weights, y is −1 or +1, φ is the loss, and the penalty is :math:`\tfrac12
+    \|w\|^2` by default. More than two classes have one such problem for each class against the rest, or one joint
+    margin :math:`m = z_y - \log \sum_{k \ne y} e^{z_k}` in place of :math:`y z`.
 
     Parameters
     ----------
     loss : str or MarginLoss, default="logistic"
         Name or alias of a loss of :mod:`marginclf.losses`, or a loss object such as ``SmoothHinge(gamma=0.5)``.
-        ``"logistic"``, ``"log_loss"``, ``"softplus"`` and ``"cross_entropy"`` are one and the same. Parameters of the
-        loss are reached as ``loss__gamma``. Losses that are not convex start from the optimum of the logistic loss and
-        end at a stationary point.
+        ``"logistic"``, ``"log_loss"``, ``"softplus"`` and ``"cross_entropy"`` are the same loss. Parameters of the loss
+        are set as ``loss__gamma``. With a loss that is not convex, the fit starts at the optimum of the logistic loss
+        and ends at a stationary point.
     penalty : {"l2", "l1", "elastic_net", "group_lasso"} or object of marginclf.penalties, default="l2"
-        Penalty, or an object such as ``ElasticNet(l1_ratio=0.9)`` or ``L1(weights={"age": 0})``, whose parameters are
-        reached as ``penalty__l1_ratio``; ``"elasticnet"`` is ``"elastic_net"``. Coefficients that it makes zero are
-        zero exactly. Other than l2, it needs a convex loss and X in memory, and takes Newton's method on working sets.
+        Name of a penalty, or an object such as ``ElasticNet(l1_ratio=0.9)`` or ``L1(weights={"age": 0})``, whose
+        parameters are set as ``penalty__l1_ratio``; ``"elasticnet"`` is ``"elastic_net"``. Coefficients that a penalty
+        sets to zero are exactly zero. Penalties other than l2 need a convex loss and X in memory, and are fitted by
+        Newton's method on working sets.
     C : float, default=1.0
         Inverse strength of the penalty, positive, as in scikit-learn. ``numpy.inf`` is no penalty: F is then the first
-        sum without C, nothing can be proved about its optimum, and coefficients that grow without bound are named as
-        such. ``loss="hinge"`` needs a penalty.
+        sum without C, nothing can be proved about its optimum, and ``status_`` says if the coefficients grow without
+        bound. ``loss="hinge"`` needs a penalty.
     bounds : tuple, dict or None, default=None
-        (lower, upper) for all coefficients, each None, a number or an array of shape (n_features,); or a dict by
-        feature name, such as ``{"age": (0, None)}``, which leaves the others free. With any penalty. As arrays they may
-        be of shape (n_classes, n_features) as well. A coefficient whose feature must not speak against a class has the
-        bounds (0, None).
+        (lower, upper) for all coefficients, each None, a number or an array of shape (n_features,) or (n_classes,
+        n_features); or a dict by feature name, such as ``{"age": (0, None)}``, which leaves the others without bounds.
+        Bounds work with any penalty. For a feature that must not count against a class, use (0, None).
     fit_intercept : bool, default=True
         Whether to fit b; otherwise it is 0.
     class_weight : dict or "balanced", default=None
-        Weights of the classes, multiplied with the sample weights. "balanced" gives every class the same total;
-        its counts include the sample weights. With more than two classes they are weights of the classes in y, not of
-        a class and its rest.
+        Weights of the classes, multiplied with the sample weights. "balanced" gives every class the same total; its
+        counts include the sample weights. With more than two classes they are always the weights of the classes in y,
+        also if each class is fitted against the rest.
     multi_class : {"auto", "joint", "ovr"}, default="auto"
         What to do with more than two classes; two are always one binary problem. "joint" minimises
         C Σ s φ(z_y − log Σ_{k≠y} exp z_k) + ½‖W‖² over all classes at once, with Σ b = 0: softmax regression for
         ``loss="logistic"``, and its like for every loss that never increases. "ovr" fits each class against the rest.
         "auto" is "joint" for a convex loss that has that form, and "ovr" for the others.
     proba_prior : {"weighted", "data"}, default="weighted"
-        Of which population ``predict_proba`` speaks when there are class weights: of the reweighted one, with which
-        ``predict`` agrees, or of the data's own.
+        With class weights, the population whose probabilities ``predict_proba`` returns: the reweighted one, with which
+        ``predict`` agrees, or that of the data.
     tol : float, default=1e-8
-        Relative suboptimality (F − F*)/\|F\| at which to stop, as proven (``suboptimality_``); the true one is often
-        far smaller. Where the coefficients gain less than \|F\|, since C is small, it is relative to what they gain,
-        F(0, b₀) − F. Below 1e-4, small problems go on to rounding; from there on the proof ends a fit.
+        Proven relative suboptimality (F − F*)/\|F\| at which to stop (``suboptimality_``); the true one is often far
+        smaller. If the coefficients lower F by less than \|F\|, because C is small, it is relative to that decrease,
+        F(0, b₀) − F. With a ``tol`` below 1e-4, small problems continue to the limit of rounding; from 1e-4 on, a fit
+        ends once ``tol`` is proven.
     max_iter : int, default=1000
         Largest number of iterations.
     solver : {"auto", "lbfgs", "newton", "dual"}, default="auto"
-        With penalty="l2" without bounds, "auto" takes Newton's method where the data is small, "dual" where it is
-        sparse and wide or has fewer rows than columns, and L-BFGS elsewhere; with others, "auto" and "newton" are
-        Newton's method on working sets. Newton's method finishes what they leave unproven; for a loss with a kink
-        ("hinge"), the method of multipliers does, and starts where the data is neither. "dual" is coordinate ascent in
-        the dual, for convex losses with a finite C. "lbfgs" runs in coordinates in which scales, offsets and
-        correlations of the columns are taken out, as far as a sample of the rows shows them; the optimum is the same. A
-        loss with the same slope everywhere ("linear") is solved in closed form whatever is asked for.
+        With penalty="l2" and no bounds, "auto" takes Newton's method on small data, "dual" on data that is sparse and
+        wide or has fewer rows than columns, and L-BFGS on other data; if ``tol`` is not proven then, Newton's method
+        finishes the fit. For a loss with a kink ("hinge"), the method of multipliers takes the place of L-BFGS and
+        finishes the fit. With another penalty or with bounds, "auto" and "newton" are Newton's method on working sets.
+        "dual" is coordinate ascent in the dual, for convex losses with a finite C. "lbfgs" is preconditioned by the
+        Hessian of a sample of the rows, which corrects for scales, offsets and correlations of the columns. A loss with
+        the same slope everywhere ("linear") is solved in closed form with every solver. All solvers have the same
+        optimum.
     warm_start : bool, default=False
         Start from the previous fit, or from ``coef_`` and ``intercept_`` set by hand. For a convex loss the optimum is
         the same.
     random_state : int, RandomState or None, default=None
-        Seed of the order in which "dual" visits the rows. Other than in scikit-learn, None is one fixed seed (0), so
-        that results are reproducible by default.
+        Seed of the order in which "dual" visits the rows. Unlike in scikit-learn, None is one fixed seed (0), so that
+        results are reproducible by default.
     n_jobs : int or None, default=None
-        Threads for the passes over the rows, or for several classes side by side; None is one, −1 all. The results are
-        the same bits for any number.
+        Threads for the passes over the rows, or for several classes at once; None is one, −1 all. The results are
+        identical to the last bit for any number.
     verbose : int, default=0
         1 prints a line for each iteration (objective, proven suboptimality, seconds, passes over the data) and how the
-        fit ended. What it takes to prove something at each iterate is not counted in.
+        fit ended. The work for the proof at each iteration is not counted.
     record_history : bool, default=False
         Whether to keep ``history_``.
 
@@ -105,7 +107,7 @@ class MarginLinearClassifier(
     intercept_ : ndarray of shape (1,) or (n_classes,)
         Intercepts b.
     classes_ : ndarray of shape (n_classes,)
-        Class labels that occur in y with positive weight; of two, both.
+        Class labels that occur in y with positive weight; if y has two, always both.
     class_weight_ : ndarray of shape (n_classes,)
         Weights of the classes; ones without ``class_weight``.
     loss_ : MarginLoss
@@ -120,21 +122,21 @@ class MarginLinearClassifier(
         F at the solution.
     suboptimality_ : ndarray of shape (1,) or (n_classes,)
         Proven bound on (F − F*)/\|F\|: ½‖∇_w F‖²/\|F\|, which holds for every smooth convex loss with b at its own
-        minimum, or the duality gap, for "hinge" and from "dual".
-        0 for a closed form; NaN where nothing can be proved (no penalty, or a loss that is not convex).
+        minimum, or the duality gap, for "hinge", for "dual" and for other penalties. 0 for a closed form; NaN where
+        nothing can be proved (no penalty, or a loss that is not convex).
     status_ : tuple of str
-        How each fit ended, in a sentence.
+        How each fit ended, one sentence for each.
     history_ : list of dict
         With ``record_history=True``, for each fit the columns "objective", "suboptimality" (proven), "seconds" and
-        "passes" (over the data), one entry for the start and for each iteration; of a loss with a kink, for each sweep
-        and for each round of the method of multipliers.
+        "passes" (over the data), with one entry for the start and one for each iteration. For a loss with a kink, the
+        entries are sweeps and rounds of the method of multipliers.
 
     Warns
     -----
     sklearn.exceptions.ConvergenceWarning
-        Once, if a fit did not end at an optimum, with the reason, the bound reached and the remedy. So it is where all
-        rows of one of two classes have no weight, as in a bag that has missed a rare class: ``coef_`` is zero then,
-        and ``intercept_`` as from half a row of that class.
+        Once, if a fit did not end at an optimum, with the reason, the bound reached and the remedy. This includes data
+        in which all rows of one of two classes have no weight, as in a bagging sample without a rare class: ``coef_``
+        is then zero, and ``intercept_`` is that of a fit with half a row of that class.
 
     See Also
     --------
@@ -218,10 +220,10 @@ class MarginLinearClassifier(
         self.record_history = record_history
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, those of the loss as ``loss__<name>`` and of the penalty as ``penalty__<name>``.
+        """Set parameters; those of the loss as ``loss__<name>``, those of the penalty as ``penalty__<name>``.
 
-        ``loss__gamma=0.5`` on a name replaces the name by a fresh loss object, on an object by a changed copy, so that
-        two estimators never share a change.
+        If ``loss`` is a name, ``loss__gamma=0.5`` replaces it by a new loss object; if it is an object, by a changed
+        copy. Two estimators therefore never share a change.
 
         Parameters
         ----------
@@ -236,7 +238,7 @@ class MarginLinearClassifier(
         Raises
         ------
         ValueError
-            If there is no such parameter; for one of the loss or penalty, the message lists those that it has.
+            If there is no such parameter. For a parameter of the loss or penalty, the message lists the existing ones.
         """
         nested = {key for key in params if key.startswith(("loss__", "penalty__"))}
         super().set_params(**{key: value for key, value in params.items() if key not in nested})

@@ -117,7 +117,7 @@ def class_weights_of(estimator: Any) -> np.ndarray:
         return found
     if isinstance(estimator.class_weight, str):
         raise ValueError(
-            f"class_weight={estimator.class_weight!r} with coefficients set by hand: which weights these are, only the "
-            "labels of a fit say; set class_weight_, or class_weight to a dict"
+            f"class_weight={estimator.class_weight!r} needs the labels of a fit, and the coefficients were set by "
+            "hand; set class_weight_, or class_weight to a dict"
         )
     return weights_of_classes(estimator.class_weight, classes, np.arange(len(classes)), None)

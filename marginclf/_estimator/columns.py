@@ -173,7 +173,7 @@ def _of_one_kind(given: list, plain: np.ndarray) -> np.ndarray:
     if kinds == {"int", "float"}:
         array = np.array(given, dtype=float)
         if array.tolist() != given:
-            raise ValueError("y has floats and integers that no float holds; convert the floats to integers")
+            raise ValueError("y has floats, and integers too large for a float; convert the floats to integers")
     return array
 
 

@@ -40,11 +40,11 @@ def check_compatible(loss: MarginLoss, C: float, solver: str, *, given: Any) -> 
         )
     if solver == "lbfgs" and not loss.smooth:
         raise ValueError(
-            f"solver='lbfgs' with loss={given!r}: the loss has a kink, at which L-BFGS would stop away from the "
-            "optimum; use solver='auto', 'dual' or 'newton'"
+            f"solver='lbfgs' with loss={given!r}: the loss has a kink, at which L-BFGS can stop before it "
+            "reaches the optimum; use solver='auto', 'dual' or 'newton'"
         )
     if solver == "dual" and not (loss.convex and np.isfinite(C)):
         why = "the loss is not convex" if not loss.convex else "C=inf is no penalty"
         raise ValueError(
-            f"solver='dual' with loss={given!r} and C={C!r}: there is no dual to ascend in, as {why}; use solver='auto'"
+            f"solver='dual' cannot be used with loss={given!r} and C={C!r}, because {why}; use solver='auto'"
         )

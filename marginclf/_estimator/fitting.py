@@ -39,6 +39,7 @@ class LinearFit:
 
     coef_: Any
     intercept_: np.ndarray
+    n_iter_: np.ndarray
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the coefficients and intercepts.
@@ -46,15 +47,16 @@ class LinearFit:
         Parameters
         ----------
         X : {array-like, sparse matrix, data frame, dask.array, dask.dataframe} of shape (n_samples, n_features)
-            Features. float32 and float64 in C or Fortran order, CSR and CSC are used as they are, without a copy; where
-            a solver visits single rows, as ascent in the dual does, CSC is copied by rows. X is never changed. An array
-            in a mapped file is not loaded, and a collection of Dask stays where it is. An array of xarray is what it
-            holds. Masked entries (numpy.ma) and missing values are errors, here and below.
+            Features. float32 and float64 in C or Fortran order, CSR and CSC are used without a copy; a solver that
+            visits single rows, such as "dual", copies CSC by rows. X is never changed. An array in a mapped file is not
+            loaded, and a Dask collection stays where it is. An xarray array is treated as the array that it holds.
+            Masked entries (numpy.ma) and missing values raise an error, here and below.
         y : array-like of shape (n_samples,)
-            Class labels, all integers, booleans, text, or floats that are whole numbers; for a collection, one with the
-            same chunks. Columns of pandas, polars and Arrow keep their values, integers beyond 2**53 among them.
+            Class labels: all of them integers, booleans, text, or floats that are whole numbers. If X is a Dask
+            collection, a collection with the same chunks. Columns of pandas, polars and Arrow keep their values,
+            including integers beyond 2**53.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights, at least 0. A weight of 2 is the row twice, a weight of 0 is the row removed.
+            Weights, at least 0. A weight of 2 is the same as the row twice, a weight of 0 the same as removing the row.
 
         Returns
         -------
@@ -64,7 +66,7 @@ class LinearFit:
         Raises
         ------
         ValueError
-            If a parameter or the data cannot be used; a previous fit is then left as it was.
+            If a parameter or the data cannot be used. A previous fit is then unchanged.
         RuntimeError
             If the Dask cluster is lost.
         """
@@ -167,14 +169,11 @@ def _problems(
     elif isinstance(data, CollectionData):
         if resolved is not None:
             raise ValueError(
-                "X is a Dask collection, and its fits know penalty='l2' without weights and bounds only; load X into "
-                "memory (X.compute()), or leave penalty and bounds at their defaults"
+                "X is a Dask collection, for which only penalty='l2' without weights and bounds is available; load "
+                "X into memory (X.compute()), or leave penalty and bounds at their defaults"
             )
         if settings.solver == "dual":
-            raise ValueError(
-                "solver='dual' visits the rows of X one after another in memory, and X is a Dask collection; use "
-                "solver='auto'"
-            )
+            raise ValueError("solver='dual' needs X in memory, and X is a Dask collection; use solver='auto'")
         fit = PartitionedFit(data.parts, data.sample, loss, data.class_weights, n_classes, data.totals, settings)
         yield lambda positive, starts: fit.solve([None] if joint else positive, starts)
     elif resolved is not None:

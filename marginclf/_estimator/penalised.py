@@ -59,8 +59,8 @@ class Resolved(NamedTuple):
             if (lower[:, out] > 0.0).any() or (upper[:, out] < 0.0).any():
                 j = int(np.flatnonzero(out & ((lower > 0.0) | (upper < 0.0)).any(axis=0))[0])
                 raise ValueError(
-                    f"feature {j} has an infinite weight, which keeps it out, and bounds without 0; give it one or the "
-                    "other"
+                    f"feature {j} has an infinite weight, which makes its coefficient 0, and bounds that exclude 0; "
+                    "change the weight or the bounds"
                 )
             lower, upper = lower.copy(), upper.copy()
             lower[:, out] = upper[:, out] = 0.0
@@ -97,13 +97,14 @@ class Resolved(NamedTuple):
             penalty = self.penalty(1 if self.bounds is None else len(self.bounds[0]))
             if penalty.grouped:
                 raise ValueError(
-                    f"loss={given!r} is a straight line, and its optimum is written down for each coefficient by "
-                    "itself; use penalty='l2' or 'elastic_net', or a loss with a curve, for groups of coefficients"
+                    f"loss={given!r} is a straight line, and its closed form does not cover groups of coefficients; "
+                    "use penalty='l2' or 'elastic_net', or a loss with curvature"
                 )
             if not penalty.bounds_everything:
                 raise ValueError(
-                    f"loss={given!r} is a straight line: each coefficient needs a quadratic penalty (penalty='l2' or "
-                    "'elastic_net', positive weights) or finite bounds on both sides, or it is unbounded or zero"
+                    f"loss={given!r} is a straight line, with which a coefficient is unbounded or zero unless it has a "
+                    "quadratic penalty or two finite bounds; use penalty='l2' or 'elastic_net' with positive weights, "
+                    "or give bounds"
                 )
         if not self.provable and not loss.smooth:
             raise ValueError(f"C=inf with loss={given!r}, which has a kink, needs a penalty; use a finite C")

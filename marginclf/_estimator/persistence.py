@@ -24,8 +24,8 @@ class InconsistentVersionWarning(SklearnInconsistentVersionWarning):
 
     def __str__(self) -> str:
         return (
-            f"this {self.estimator_name} was saved by marginclf {self.original_sklearn_version}, and marginclf "
-            f"{self.current_sklearn_version} loads it: predictions may differ or fail. Fit it again, or load it with "
+            f"this {self.estimator_name} was saved by marginclf {self.original_sklearn_version} and is loaded by "
+            f"marginclf {self.current_sklearn_version}: predictions may differ or fail. Fit it again, or load it with "
             "the version that saved it"
         )
 
@@ -38,7 +38,7 @@ class Versioned:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
-        original = state.pop(_KEY, "of unknown number")
+        original = state.pop(_KEY, "of an unknown version")
         if original != __version__:
             warnings.warn(
                 InconsistentVersionWarning(

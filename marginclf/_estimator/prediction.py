@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from scipy import sparse
@@ -51,6 +52,15 @@ def _check_probability(estimator: LinearPrediction) -> bool:
     return True
 
 
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def _where_the_loss_has_one(method: _Method) -> _Method:
+    """A method that is only there where the loss has a probability; for type checkers, as it is written."""
+    available: _Method = available_if(_check_probability)(method)
+    return available
+
+
 class LinearPrediction:
     """The methods of a fitted linear classifier: what it predicts from ``coef_``, ``intercept_`` and its loss."""
 
@@ -65,7 +75,7 @@ class LinearPrediction:
 
     @quiet
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The part of the samples whose label is predicted (accuracy).
+        """The fraction of samples whose label is predicted correctly (accuracy).
 
         Parameters
         ----------
@@ -143,20 +153,21 @@ class LinearPrediction:
         z = self.decision_function(X)
         return np.asarray(self.classes_)[(z > 0.0).astype(int) if z.ndim == 1 else z.argmax(axis=1)]
 
-    @available_if(_check_probability)
+    @_where_the_loss_has_one
     @quiet
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of the classes, by the function η of the loss.
+        """Probabilities of the classes, from the function η of the loss.
 
-        Available where the loss has a probability. Of two classes they are η(−z) and η(z), each with digits of its
-        own. With more than two classes and one joint margin, they follow from the expected loss
-        (:meth:`~marginclf.losses.MarginLoss.joint_probability`); of classes that were fitted against the rest, the
-        probabilities are divided by their sum, and where the formula is zero for all, every class gets the same.
+        Available if the loss has a probability. For two classes they are η(−z) and η(z), each computed to full
+        precision. With more than two classes and one joint margin, they follow from the expected loss
+        (:meth:`~marginclf.losses.MarginLoss.joint_probability`). For classes that were fitted against the rest, the
+        probabilities are divided by their sum; if the formula is zero for all classes, they all get the same
+        probability.
 
-        With class weights they are probabilities of the reweighted population, as ``predict`` is a decision for it;
-        where the largest ones tie, that of the predicted class is larger by the last bit. With
-        ``proba_prior="data"`` they are those of the data's own population, divided by ``class_weight_`` and by their
-        sum: the predicted class is then not always the most probable one.
+        With class weights they are the probabilities of the reweighted population, for which ``predict`` decides. If
+        the largest ones tie, that of the predicted class is larger by the last bit. With ``proba_prior="data"`` they
+        are divided by ``class_weight_`` and by their sum, which gives those of the population of the data. The
+        predicted class is then not always the most probable one.
 
         Parameters
         ----------
@@ -181,10 +192,10 @@ class LinearPrediction:
             proba = one_vs_rest(loss, z)
         return _agreeing(proba, z, 1.0 - _TIE, 0.0)
 
-    @available_if(_check_probability)
+    @_where_the_loss_has_one
     @quiet
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of the probabilities, by the formula: finite where a probability underflows, −inf where it is 0.
+        """Logarithms of the probabilities: finite where a probability underflows, −inf where the formula is 0.
 
         At z = 700, the logistic loss gives −700 for the negative class.
 

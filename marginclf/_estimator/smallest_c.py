@@ -41,9 +41,9 @@ def smallest_C(
 
     .. math:: 1 \Big/ \max_g \frac{\|\sum_i s_i \, \varphi'(m_i) \, y_i \, x_{ig}\|}{v_g}
 
-    over the features or groups g with a kink :math:`v_g` in their penalty (of an elastic net, ``l1_ratio`` times the
-    weight); what bounds at zero hold does not count. With one joint margin, the slope of each class takes the place of
-    :math:`\varphi' y`. One against the rest, it is the least over the classes.
+    over the features or groups g, where :math:`v_g` is the weight of the kink in their penalty (for an elastic net,
+    ``l1_ratio`` times the weight). Features that bounds keep at zero do not count. With one joint margin, the slope of
+    each class takes the place of :math:`\varphi' y`. For one-vs-rest it is the smallest over the classes.
 
     Parameters
     ----------
@@ -59,9 +59,9 @@ def smallest_C(
     Returns
     -------
     float
-        C. 0 where a coefficient is zero at no C: with a quadratic penalty only, or bounds that leave out 0; infinite
-        where no C lets one in. For a loss with a kink the slopes at the optimum are not unique, and it is a lower
-        bound: nothing is let in at this C, and perhaps at some more.
+        C. It is 0 if a coefficient is nonzero at every C: with a quadratic penalty only, or with bounds that exclude
+        0. It is infinite if all are zero at every C. For a loss with a kink the slopes at the optimum are not unique,
+        and C is a lower bound: all coefficients are zero at this C, and perhaps at a larger one.
 
     Raises
     ------

@@ -31,7 +31,7 @@ def check_structure(X: Any, name: str) -> None:
     fault = _CHECKS[X.format](X)
     if fault:
         raise ValueError(
-            f"{name} is a broken sparse matrix of format {X.format}: {fault}. Correct its arrays, or make it anew"
+            f"{name} is a broken sparse matrix of format {X.format}: {fault}. Correct its arrays, or construct it again"
         )
 
 

@@ -232,9 +232,9 @@ def _class_weights(class_weight: Any, classes: np.ndarray, codes: np.ndarray, we
     absent = [key for key in class_weight if key not in present]
     if absent and not all(label in class_weight for label in present):
         raise ValueError(
-            f"class_weight has keys that are no class of y: {absent}; its rows of positive weight have the classes "
-            f"{classes.tolist()}. Correct the keys; or, where some of the rows may lack a class, as in a fold of "
-            "cross-validation, stratify them, or give all classes a weight: keys that y lacks are then passed over"
+            f"class_weight has keys that are not classes of y: {absent}; the rows of positive weight have the classes "
+            f"{classes.tolist()}. Correct the keys. If a fold of cross-validation lacks a class, stratify "
+            "the folds, or give all classes a weight: keys that are not in y are then ignored"
         )
     return np.array([class_weight.get(label, 1.0) for label in classes], dtype=float)
 

@@ -10,8 +10,8 @@ import numpy as np
 from .base import positions
 
 _HOW = (
-    "give (lower, upper) with numbers or arrays of shape (n_features,), with None or an infinity for no bound; or a "
-    "dict by feature name, such as {'age': (0, None)}"
+    "give (lower, upper) with numbers or arrays of shape (n_features,), None or an infinity for no bound (within an "
+    "array an infinity), or a dict by feature name, such as {'age': (0, None)}"
 )
 
 
@@ -44,7 +44,7 @@ def resolve_bounds(bounds: Any, shape: tuple[int, int], names: Any) -> tuple[np.
         low, high = _pair(bounds)
         lower[...], upper[...] = _broadcast(low, -np.inf, shape), _broadcast(high, np.inf, shape)
     if np.isnan(lower).any() or np.isnan(upper).any():
-        raise ValueError(f"bounds contain NaN, or None within an array, where an infinity is no bound; {_HOW}")
+        raise ValueError(f"bounds contain NaN, or None within an array; {_HOW}")
     wrong = (lower > upper) | (lower == np.inf) | (upper == -np.inf)
     if wrong.any():
         k, j = np.argwhere(wrong)[0]

@@ -13,7 +13,7 @@ from .base import Penalty, Terms, number, numbers, positions, require_weights, w
 
 
 class L2(Penalty):
-    r"""Half the squares: :math:`\tfrac12 \sum_j v_j w_j^2`.
+    r"""Half the sum of squares: :math:`\tfrac12 \sum_j v_j w_j^2`.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class L2(Penalty):
 
 
 class L1(Penalty):
-    r"""The magnitudes: :math:`\sum_j v_j |w_j|`. Coefficients that it makes zero are zero exactly.
+    r"""The sum of magnitudes: :math:`\sum_j v_j |w_j|`. Coefficients that it sets to zero are exactly zero.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class L1(Penalty):
 
 
 class ElasticNet(Penalty):
-    r"""Both: :math:`\sum_j v_j (r |w_j| + (1 - r) \tfrac12 w_j^2)`.
+    r"""Magnitudes and squares: :math:`\sum_j v_j (r |w_j| + (1 - r) \tfrac12 w_j^2)`.
 
     Parameters
     ----------
@@ -99,17 +99,18 @@ class ElasticNet(Penalty):
 
 
 class GroupLasso(Penalty):
-    r"""The norms of groups of coefficients: :math:`\sum_g v_g \|W_g\|`, which a group enters or leaves as a whole.
+    r"""The norms of groups: :math:`\sum_g v_g \|W_g\|`. A group is in the model as a whole or not at all.
 
     Parameters
     ----------
     groups : array-like of shape (n_features,), list of lists, or None, default=None
-        A label for each feature; or the columns, or the names of the features, of each group. Features of no list are
-        groups of their own. None makes each feature a group; with one joint margin for many classes, that is its K
-        coefficients.
+        A label for each feature, or for each group a list of its columns or of the names of its features. A feature
+        that is in no list is a group by itself. None makes each feature a group; with one joint margin for many
+        classes, the group is its K coefficients.
     weights : array-like of shape (n_groups,), dict or None, default=None
-        v ≥ 0 of each group: in the order of the lists, and of features in none after them; or of the sorted labels, or
-        a dict by label. None is √(features of the group). 0 does not penalise a group, inf keeps it out.
+        v ≥ 0 of each group, in the order of the lists, followed by the features that are in no list; or in the order of
+        the sorted labels; or a dict by label. None is √(features of the group). 0 does not penalise a group, inf keeps
+        it out of the model.
 
     References
     ----------
@@ -197,7 +198,7 @@ def _groups(groups: Any, d: int, names: Any) -> tuple[np.ndarray, list]:
 
 def _column(member: Any, d: int) -> int:
     if isinstance(member, bool) or not isinstance(member, int | np.integer) or not 0 <= member < d:
-        raise ValueError(f"groups of the penalty have {member!r}, and columns are whole numbers from 0 to {d - 1}")
+        raise ValueError(f"groups of the penalty contain {member!r}; columns are whole numbers from 0 to {d - 1}")
     return int(member)
 
 

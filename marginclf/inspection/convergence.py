@@ -21,7 +21,7 @@ _MARKED = 60
 class ConvergenceDisplay:
     """The proven suboptimality against iterations and time.
 
-    Best made by :meth:`from_estimator` or :meth:`from_history`.
+    Create it with :meth:`from_estimator` or :meth:`from_history`.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class ConvergenceDisplay:
         X, y : ignored
             Taken for the sake of a common form.
         name : str, default=None
-            What the line is called; None for the loss and the solver. With several problems, each has its class beside.
+            Name of the line; None for the loss and the solver. With several problems, the class is added to the name.
         **options : dict
             As for :meth:`plot`.
 

@@ -37,7 +37,7 @@ def axes_for(ax: Any, n: int, *, size: tuple[float, float]) -> np.ndarray:
     if len(given) == 1:
         place = given[0].get_subplotspec()
         if place is None:
-            raise ValueError(f"ax lies in no grid that could be divided into {n} axes; pass {n} axes")
+            raise ValueError(f"ax is not part of a grid, and cannot be divided into {n} axes; pass {n} axes")
         given[0].set_axis_off()
         grid = place.subgridspec(1, n)
         return np.array([given[0].figure.add_subplot(grid[k]) for k in range(n)], dtype=object)

@@ -21,7 +21,7 @@ _SHARE, _STEEP = 0.95, 3.0
 class LossDisplay:
     """Value, slope and curvature of losses against the margin, and the probability against the decision value.
 
-    Best made by :meth:`from_losses` or :meth:`from_estimator`.
+    Create it with :meth:`from_losses` or :meth:`from_estimator`.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class LossDisplay:
         For each loss, the curves by name, "value", "slope", "curvature" and, where there is one, "probability": arrays
         of shape (n,).
     names : list of str
-        What the losses are called in the legend.
+        Names of the losses in the legend.
 
     Attributes
     ----------

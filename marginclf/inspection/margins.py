@@ -25,12 +25,12 @@ class MarginDisplay:
     r"""How the margins of the rows are distributed, by class, with the loss over them.
 
     The margin of a row is :math:`m = y z`; with more than two classes :math:`m = z_y - \log \sum_{k \ne y} e^{z_k}` for
-    one joint margin, and the decision value of the row's own class where each class was fitted against the rest. Rows
-    whose margin lies where the slope of the loss is not zero decide the fit, and that region is marked: for "hinge",
-    margins up to 1, the support vectors. Most smooth losses have a slope everywhere. The outermost bars count the rows
-    beyond them too.
+    one joint margin, and the decision value of the row's own class if each class was fitted against the rest. Only rows
+    at which the slope of the loss is not zero determine the fit. The region of these margins is marked: for "hinge",
+    margins up to 1, which are the support vectors. Most smooth losses have a slope everywhere. The outermost bars also
+    count the rows beyond them.
 
-    Best made by :meth:`from_estimator` or :meth:`from_predictions`.
+    Create it with :meth:`from_estimator` or :meth:`from_predictions`.
 
     Parameters
     ----------

@@ -138,8 +138,10 @@ def c_function(
         # There may be no file of the loss, and the digest says what it would say: the cache lies with the kernels.
         code, module, qualified = template.__code__, template.__module__, f"formula.{name}.{digest[:24]}"
     else:
-        # The cache lies with the file of the loss and watches it.
-        code = template.__code__.replace(co_filename=formula.__code__.co_filename)
+        # The cache lies with the file of the loss and watches it. Numba reads the source of what it stores: the line of
+        # the template would be anywhere in that file, and Python 3.13 raises where it is in the middle of a text.
+        place = formula.__code__
+        code = template.__code__.replace(co_filename=place.co_filename, co_firstlineno=place.co_firstlineno)
         module, qualified = formula.__module__, f"{owner}.{name}"
     function = python_types.FunctionType(code, namespace, name)
     function.__module__, function.__qualname__ = module, qualified

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, dataclass_transform
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -43,6 +43,7 @@ _envelopes: WeakKeyDictionary[type, tuple[Any, type[MarginLoss]]] = WeakKeyDicti
 """Formulas and classes of envelopes by class, since a notebook may give a class another ``point``."""
 
 
+@dataclass_transform(eq_default=False)  # for type checkers: annotated attributes make the constructor
 class MarginLoss(Probabilities, BaseEstimator):
     """A margin loss φ(m), with m = y·z, y ∈ {−1, +1} and z the decision value.
 
@@ -65,10 +66,10 @@ class MarginLoss(Probabilities, BaseEstimator):
     bounded_below : bool
         Whether φ has a lower bound.
     noise_symmetric : bool
-        Whether φ(m) + φ(−m) is the same for all m. Labels that are flipped at random, all with the same probability
-        below ½, then only shrink the expected loss and shift it, and do not move its minimum [1]_.
+        Whether φ(m) + φ(−m) is the same for all m. Labels flipped at random, all with the same probability below ½,
+        then only scale and shift the expected loss, and do not move its minimum [1]_.
     saturating : bool
-        Whether the slope vanishes as m → −∞, so that a sample that is very wrong no longer pulls.
+        Whether the slope vanishes as m → −∞, so that a sample far on the wrong side has no influence.
     link_formula : str
         The link z = ψ(η), in LaTeX; empty where the loss is not proper.
     link : None
@@ -149,7 +150,7 @@ class MarginLoss(Probabilities, BaseEstimator):
 
     @property
     def lipschitz(self) -> float:
-        """The largest magnitude of the slope: how hard one sample can pull."""
+        """The largest magnitude of the slope, which limits the influence of one sample."""
         return max(abs(bound) for bound in self.slope_bounds())
 
     @property
@@ -173,8 +174,7 @@ class MarginLoss(Probabilities, BaseEstimator):
         formulas = cls.point, cls.prox
         known = _envelopes.get(cls)
         if known is None or known[0] != formulas:
-            made: type[MarginLoss] = type(f"{cls.__name__}Envelope", (MarginLoss,), envelope(cls))
-            known = _envelopes[cls] = formulas, made
+            known = _envelopes[cls] = formulas, type(f"{cls.__name__}Envelope", (MarginLoss,), envelope(cls))
         return known[1](**self.get_params(deep=False), envelope_width=gamma)
 
     def infimum(self) -> float:
@@ -183,7 +183,7 @@ class MarginLoss(Probabilities, BaseEstimator):
 
     @property
     def affine(self) -> bool:
-        """Whether the slope is the same at every margin, so that nothing but a penalty holds the coefficients."""
+        """Whether the slope is the same at every margin, so that only a penalty gives an optimum."""
         return self.curvature_bounds() == (0.0, 0.0)
 
     def increases_at(self) -> float | None:

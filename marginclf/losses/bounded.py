@@ -40,7 +40,7 @@ class Savage(MarginLoss):
     link_formula = r"\tfrac12 \log \tfrac{\eta}{1 - \eta}"
 
     # With three classes, the minimum of the expected loss lies at infinity.
-    joint_probability = None  # type: ignore[assignment]
+    joint_probability = None
 
     def point(self, m: float) -> tuple[float, float, float]:
         t = exp(-2.0 * abs(m))
@@ -121,9 +121,9 @@ class Tangent(MarginLoss):
 class Sigmoid(MarginLoss):
     """φ(m) = 1/(1 + e^m): the 0–1 loss, smoothed.
 
-    With s = φ(m): φ' = −s(1 − s), φ'' = s(1 − s)(1 − 2s), within ±√3/18. It has no probability. Not convex: a fit
-    ends at a stationary point. With an intercept and unbalanced classes there may be none (the intercept runs off);
-    the fit notices that and says so.
+    With s = φ(m): φ' = −s(1 − s), φ'' = s(1 − s)(1 − 2s), within ±√3/18. It has no probability. Not convex: a fit ends
+    at a stationary point. With an intercept and unbalanced classes there may be none, because the intercept diverges;
+    ``status_`` then says so.
 
     References
     ----------
@@ -136,8 +136,8 @@ class Sigmoid(MarginLoss):
     convex = False
     saturating = True
     noise_symmetric = True
-    probability = None  # type: ignore[assignment]
-    joint_probability = None  # type: ignore[assignment]
+    probability = None
+    joint_probability = None
 
     def point(self, m: float) -> tuple[float, float, float]:
         t = exp(-abs(m))
@@ -228,7 +228,7 @@ class GeneralizedCrossEntropy(MarginLoss):
         return self.q * log_expit(m) + log_expit(-m)
 
     @property
-    def probability(self) -> Callable[[Any], np.ndarray] | None:  # type: ignore[override]
+    def probability(self) -> Callable[[Any], np.ndarray] | None:
         return None if self.q == 1.0 else self._probability
 
     @quiet
@@ -236,7 +236,7 @@ class GeneralizedCrossEntropy(MarginLoss):
         return expit((1.0 - self.q) * np.asarray(z, dtype=np.float64))
 
     @property
-    def log_probability(self) -> Callable[[Any], np.ndarray] | None:  # type: ignore[override]
+    def log_probability(self) -> Callable[[Any], np.ndarray] | None:
         return None if self.q == 1.0 else self._log_probability
 
     @quiet

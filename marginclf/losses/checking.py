@@ -34,27 +34,28 @@ class Report:
 
 @quiet
 def check_margin_loss(loss: MarginLoss) -> Report:
-    """Try a loss before anything is compiled.
+    """Check a loss before anything is compiled.
 
-    Slope and curvature against differences, convexity, boundedness and the other properties as declared, ``prox``
-    against ``point``, extreme margins, types, and whether the same margin gives the same numbers again.
+    Slope and curvature are compared with finite differences, ``prox`` with ``point``, and convexity, boundedness and
+    the other properties with what is declared. Further checks are for extreme margins, types, and whether the same
+    margin always gives the same numbers.
 
     Parameters
     ----------
     loss : MarginLoss
-        An object, with the parameters that you want tried.
+        An object with the parameters to check.
 
     Returns
     -------
     Report
-        Printable: what was tried.
+        The checks that were done, to be printed.
 
     Raises
     ------
     TypeError
         If it is no loss object.
     ValueError
-        With all failures, one sentence each, which names what is wrong and a margin at which it is.
+        If a check fails. The message has one sentence for each failure, with a margin at which it occurs.
 
     Examples
     --------

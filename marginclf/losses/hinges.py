@@ -16,9 +16,9 @@ from .base import MarginLoss, clipped_half, half_link
 class Hinge(MarginLoss):
     """φ(m) = max(0, 1 − m): the loss of the support vector machine.
 
-    φ'(m) = −1 for m < 1 and 0 above, with a kink at 1: rows that end there are held by multipliers between 0 and 1.
-    There is no probability, as η would be a step. The optimum comes with a duality gap; where it leaves an interval of
-    intercepts, the fit takes the midpoint.
+    φ'(m) = −1 for m < 1 and 0 above, with a kink at 1. Rows at the kink have multipliers between 0 and 1. There is no
+    probability, because η would be a step. The proof of the optimum is a duality gap. If a whole interval of intercepts
+    is optimal, the fit takes its midpoint.
 
     References
     ----------
@@ -34,7 +34,7 @@ class Hinge(MarginLoss):
     name = "hinge"
     formula = r"\max(0, 1 - m)"
     source = "Cortes, Vapnik 1995"
-    probability = None  # type: ignore[assignment]
+    probability = None
 
     def point(self, m: float) -> tuple[float, float, float]:
         t = 1.0 - m
@@ -164,7 +164,7 @@ class SmoothHinge(MarginLoss):
 
 
 class ModifiedHuber(MarginLoss):
-    """φ(m) = max(0, 1 − m)² for m ≥ −1, −4m below: a squared hinge that outliers pull at with bounded force.
+    """φ(m) = max(0, 1 − m)² for m ≥ −1, −4m below: a squared hinge with a bounded slope, for outliers.
 
     φ'(m) = −2 max(0, 1 − m), −4 below; φ''(m) = 2 for −1 ≤ m < 1. The probability is η(z) = (1 + z)/2, clipped to
     [0, 1].

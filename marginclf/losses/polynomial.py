@@ -10,14 +10,14 @@ from .base import MarginLoss, clipped_half, half_link
 
 
 class Linear(MarginLoss):
-    """φ(m) = −m: the unhinged loss, unbounded below and held by the penalty alone.
+    """φ(m) = −m: the unhinged loss, unbounded below. Only the penalty gives it an optimum.
 
-    φ'(m) = −1, φ''(m) = 0. Every sample pulls alike, however right it already is, so the optimum is in closed form,
+    φ'(m) = −1, φ''(m) = 0. Every sample has the same influence, whatever its margin, so the optimum has a closed form,
     w = C Σ s y x: a classifier of class means. It is robust to symmetric label noise and has no probability.
 
-    With an intercept the objective has an optimum only where both classes carry the same weight. A fit with an
-    intercept therefore rescales the weights so that each class carries half of their total; ``class_weight`` then
-    only scales w. Every intercept is optimal then, and the one midway between the class means along w is taken.
+    With an intercept the objective has an optimum only if both classes have the same weight. A fit with an intercept
+    therefore rescales the weights so that each class has half of their total; ``class_weight`` then only scales w.
+    Every intercept is optimal then, and the fit takes the one midway between the class means along w.
 
     References
     ----------
@@ -30,7 +30,7 @@ class Linear(MarginLoss):
     source = "van Rooyen, Menon, Williamson 2015"
     bounded_below = False
     noise_symmetric = True
-    probability = None  # type: ignore[assignment]
+    probability = None
 
     def point(self, m: float) -> tuple[float, float, float]:
         return -m, -1.0, 0.0

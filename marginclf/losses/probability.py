@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.special import log_expit
@@ -142,6 +142,14 @@ _LOGARITHMS = {
 """Methods of a loss, and the logarithms of what they return."""
 
 
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def replaceable(method: _Method) -> _Method | Any:
+    """The same method, of which a type checker knows that a class may have None or a property in its place."""
+    return method
+
+
 class Probabilities:
     """Methods of a loss that say what its decision values mean: from its slopes, where it has no formula for them."""
 
@@ -174,6 +182,7 @@ class Probabilities:
         """
         return np.log(np.maximum(-self.evaluate(m)[1], 0.0))
 
+    @replaceable
     @quiet
     def probability(self, z: Any) -> np.ndarray:
         """Probability η(z) of the positive class at decision value z.
@@ -195,6 +204,7 @@ class Probabilities:
         z = np.asarray(z, dtype=np.float64)
         return from_slopes(self.evaluate(z)[1], self.evaluate(-z)[1], z)
 
+    @replaceable
     @quiet
     def log_probability(self, z: Any) -> np.ndarray:
         """log η(z), also where η(z) underflows; −inf where it is 0.
@@ -217,6 +227,7 @@ class Probabilities:
             return log_of(self.probability(z), self.probability(-z))
         return log_from_slopes(self.log_slope(z), self.log_slope(-z), z)
 
+    @replaceable
     @quiet
     def joint_probability(self, z: Any) -> np.ndarray:
         """Probabilities of K classes from their decision values, for a fit with one joint margin.
@@ -237,6 +248,7 @@ class Probabilities:
         """
         return shares(self.joint_log_probability(z))
 
+    @replaceable
     @quiet
     def joint_log_probability(self, z: Any) -> np.ndarray:
         """Logarithms of the probabilities of K classes, also where those underflow; −inf where they are 0.

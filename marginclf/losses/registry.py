@@ -42,7 +42,7 @@ _REGISTERED: dict[str, type[MarginLoss]] = {}
 
 
 def register_loss(name: str, cls: type[MarginLoss]) -> None:
-    """Give a loss of your own a name, by which the estimator and :func:`get_loss` then know it.
+    """Give a loss of your own a name for the estimator and :func:`get_loss`.
 
     The name holds in this process only. Worker processes of joblib or dask do not know it: pass them the loss as an
     object. A fitted estimator keeps the object, and predicts wherever its class can be imported.
@@ -50,15 +50,14 @@ def register_loss(name: str, cls: type[MarginLoss]) -> None:
     Parameters
     ----------
     name : str
-        Any name that no built-in loss has. One that was registered before is replaced, as when the cell of a notebook
-        is run again.
+        Any name that no built-in loss has. A loss that was registered under the name before is replaced.
     cls : type
         A subclass of :class:`MarginLoss` whose parameters all have defaults.
 
     Raises
     ------
     TypeError
-        If ``cls`` is no such class, or ``name`` no string.
+        If ``cls`` is not a subclass, or ``name`` is not a string.
     ValueError
         If the name belongs to a built-in loss.
 
@@ -86,7 +85,7 @@ def register_loss(name: str, cls: type[MarginLoss]) -> None:
 
 
 def catalogue() -> dict[str, type[MarginLoss]]:
-    """The losses by their canonical names, in the order of the documentation.
+    """The built-in losses by their canonical names, in the order of the documentation.
 
     Returns
     -------

@@ -15,7 +15,7 @@ class Status(Enum):
     PROVEN = "Optimal: the proven bound on the relative suboptimality is at most tol."
     LIMIT_OF_PRECISION = (
         "Optimal to the limit of precision: the Newton decrement is at most tol, or no representable step lowers the "
-        "objective; the proven bound says less here."
+        "objective; tol itself is not proven."
     )
     STATIONARY = "Stationary point of a loss that is not convex: the Newton decrement is at most tol."
     MAX_ITER = "max_iter iterations were done before the objective was within tol of its minimum."
@@ -23,11 +23,10 @@ class Status(Enum):
     SEPARABLE = "The coefficients grow without bound: nothing penalises them along a direction that separates classes."
     STOPPED = "A callback asked to stop."
     LONE_CLASS = (
-        "One of the two classes has no weight: coefficients are zero, and the intercept is as from half a row of it."
+        "One of the two classes has no weight: the coefficients are zero, and the intercept is that of a fit with half "
+        "a row of this class."
     )
-    RUNS_OFF = (
-        "There is no stationary point within reach: the loss saturates and the coefficients or the intercept run off."
-    )
+    RUNS_OFF = "No stationary point was found: the loss saturates, and the coefficients or the intercept diverge."
 
     @property
     def converged(self) -> bool:

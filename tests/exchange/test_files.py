@@ -84,14 +84,14 @@ def test_a_file_of_another_version_warns(way, tmp_path, monkeypatch):
         then.setattr("marginclf._estimator.persistence.__version__", "99.0")
         state = model.__getstate__()
     assert state["_marginclf_version"] == "99.0"
-    with pytest.warns(InconsistentVersionWarning, match=r"saved by marginclf 99\.0, and marginclf 0\.0\.7 loads it"):
+    with pytest.warns(InconsistentVersionWarning, match=r"saved by marginclf 99\.0 and is loaded by marginclf 0\.0\.7"):
         MarginLinearClassifier.__new__(MarginLinearClassifier).__setstate__(state)
 
 
 def test_a_file_without_a_version_warns():
     state = MarginLinearClassifier().fit(X, Y).__getstate__()
     del state["_marginclf_version"]
-    with pytest.warns(InconsistentVersionWarning, match="of unknown number"):
+    with pytest.warns(InconsistentVersionWarning, match="of an unknown version"):
         MarginLinearClassifier.__new__(MarginLinearClassifier).__setstate__(state)
 
 

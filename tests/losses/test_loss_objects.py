@@ -2,6 +2,7 @@
 
 import copy
 import importlib
+import inspect
 import pickle
 import pkgutil
 from pathlib import Path
@@ -225,6 +226,16 @@ def test_compiled_form_keeps_what_the_address_needs():
     assert a.address != DWD().compiled().address
     np.testing.assert_array_equal(a.parameters, [2.0, 3.0])
     assert a.parameters.dtype == np.float64
+
+
+@pytest.mark.parametrize("loss", [Logistic(), Hinge()])
+def test_the_source_of_compiled_code_is_its_formula(loss):
+    # Numba reads it to store the code. Any other line of the file may be in the middle of a text, for which Python 3.13
+    # raises: that code was then compiled anew in every process.
+    codes = {"point": loss.compiled(), "inverse_slope": loss.compiled_inverse() if loss.invertible else None}
+    for name, code in codes.items():
+        if code is not None:
+            assert inspect.getsource(code.block._pyfunc) == inspect.getsource(getattr(type(loss), name))
 
 
 def test_point_is_part_of_the_contract():

@@ -147,7 +147,7 @@ WRONG_BOUNDS = [
     ((np.zeros(3), None), ("bounds", "(1, 5)")),
     ((np.inf, None), ("feature 0", "(inf, inf)")),
     ({"age": (0, None)}, ("bounds", "'age'", "no feature names")),
-    ((0.1, None), ("feature 2", "infinite weight", "without 0")),
+    ((0.1, None), ("feature 2", "infinite weight", "exclude 0")),
 ]
 
 
@@ -201,7 +201,7 @@ def test_names_of_features_are_their_columns(by_name, by_position):
         ("logistic", {"bounds": (0, 1), "solver": "lbfgs"}, ("solver='lbfgs'", "solver='auto'")),
         ("linear", {"penalty": "l1"}, ("loss='linear'", "straight line", "'elastic_net'", "finite bounds")),
         ("linear", {"penalty": L2(weights=0.0)}, ("loss='linear'", "positive weights")),
-        ("linear", {"penalty": "l1", "bounds": (0, None)}, ("loss='linear'", "finite bounds on both sides")),
+        ("linear", {"penalty": "l1", "bounds": (0, None)}, ("loss='linear'", "two finite bounds")),
         ("linear", {"penalty": GroupLasso(groups=[[0, 1]]), "bounds": (0, 1)}, ("loss='linear'", "groups")),
         ("hinge", {"bounds": (0, 1), "C": np.inf}, ("C=inf", "loss='hinge'", "finite C")),
     ],
