@@ -6,7 +6,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Hidden, Interval, StrOptions
 
 from .._penalties import Penalty, get_penalty
 from ..losses import MarginLoss, get_loss
@@ -132,7 +132,8 @@ class MarginLinearClassifier(
     Warns
     -----
     sklearn.exceptions.ConvergenceWarning
-        Once, if a fit did not end at an optimum, with the reason, the bound reached and the remedy. So it is where all
+        Once, if a fit did not end at an optimum, with the reason, the bound reached and the remedy; of the fits of a
+        search, once for each loss and way to end, unless Python's filters are told otherwise. So it is where all
         rows of one of two classes have no weight, as in a bag that has missed a rare class: ``coef_`` is zero then,
         and ``intercept_`` as from half a row of that class.
 
@@ -162,8 +163,10 @@ class MarginLinearClassifier(
     )
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
-        "loss": [str, MarginLoss],
-        "penalty": [str, Penalty, None],  # None is refused with the remedy, as scikit-learn has it for no penalty
+        # A class without parentheses, and None for no penalty, are refused with the remedy, and what is hidden in it is
+        # not recommended by the message for everything else.
+        "loss": [str, MarginLoss, Hidden(type)],
+        "penalty": [str, Penalty, Hidden(type), Hidden(None)],
         "C": [Interval(Real, 0.0, None, closed="right")],
         "bounds": [tuple, list, dict, None],
         "fit_intercept": ["boolean"],

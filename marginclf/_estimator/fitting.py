@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 
 from .._process import require_compiler, say
 from ..losses import MarginLoss, get_loss
+from ..losses.checking import require_slopes
 from ..matrix import design_matrix
 from ..matrix.blas_threads import one_blas_thread
 from ..matrix.parts import LocalParts
@@ -87,6 +88,7 @@ class LinearFit:
         self._validate_params()
         loss = get_loss(self.loss)
         check_compatible(loss, self.C, self.solver, given=self.loss)
+        require_slopes(loss)
         previous = previous_fit(self)
         # One seed for all classes: each is fitted as it would be alone.
         seed = _default_seed() if self.random_state is None else _seed(self.random_state)

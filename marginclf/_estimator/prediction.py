@@ -7,11 +7,12 @@ from typing import Any, Self
 import numpy as np
 from scipy import sparse
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.metaestimators import available_if
 
 from .._process import quiet
 from ..losses import MarginLoss
-from ..losses.probability import log_shares, log_two_classes, one_vs_rest, shares, two_classes
+from ..losses.checking import jump_without_prox
+from ..losses.probability import is_own, log_shares, log_two_classes, one_vs_rest, shares, two_classes
+from .available import available
 from .blocks import is_collection
 from .blockwise import accuracy, by_blocks
 from .coefficients import Coefficients, check_finite, class_weights_of, coefficients, loss_of
@@ -33,22 +34,27 @@ def is_joint(estimator: Any) -> bool:
 
 def has_probability(estimator: LinearPrediction) -> bool:
     """Whether the loss has probabilities for the classes that there are, or may be."""
+    return why_no_probability(estimator) is None
+
+
+def why_no_probability(estimator: LinearPrediction) -> str | None:
+    """Why there is no probability, and what to do without one; None where there is."""
     loss = loss_of(estimator)
     # Before a fit it is not known how many classes there will be: what is promised must then hold for any number.
     joint = is_joint(estimator) if hasattr(estimator, "classes_") else estimator.multi_class == "joint"
-    return loss.probability is not None and not (joint and loss.joint_probability is None)
-
-
-def _check_probability(estimator: LinearPrediction) -> bool:
-    if not has_probability(estimator):
-        joint = estimator.multi_class == "joint" or len(getattr(estimator, "classes_", ())) > 2
-        raise AttributeError(
-            f"loss={estimator.loss!r} has no probability{' for many classes at once' if joint else ''}. Use "
-            "decision_function for the ranking of samples, wrap the "
-            "classifier in sklearn.calibration.CalibratedClassifierCV, or choose a loss that has one, such as "
-            "'logistic'"
-        )
-    return True
+    if loss.probability is None:
+        which = ""
+    elif joint and loss.joint_probability is None:
+        which = " for many classes at once"
+    elif not is_own(loss, "probability") and jump_without_prox(loss):
+        which = ", as its slope jumps"
+    else:
+        return None
+    return (
+        f"loss={estimator.loss!r} has no probability{which}. Use decision_function for the ranking of samples, wrap "
+        "the classifier in sklearn.calibration.CalibratedClassifierCV, or choose a loss that has one, such as "
+        "'logistic'"
+    )
 
 
 class LinearPrediction:
@@ -143,7 +149,7 @@ class LinearPrediction:
         z = self.decision_function(X)
         return np.asarray(self.classes_)[(z > 0.0).astype(int) if z.ndim == 1 else z.argmax(axis=1)]
 
-    @available_if(_check_probability)
+    @available(why_no_probability)
     @quiet
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of the classes, by the function η of the loss.
@@ -181,7 +187,7 @@ class LinearPrediction:
             proba = one_vs_rest(loss, z)
         return _agreeing(proba, z, 1.0 - _TIE, 0.0)
 
-    @available_if(_check_probability)
+    @available(why_no_probability)
     @quiet
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of the probabilities, by the formula: finite where a probability underflows, −inf where it is 0.

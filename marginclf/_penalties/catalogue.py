@@ -234,9 +234,12 @@ def get_penalty(penalty: str | Penalty) -> Penalty:
     if isinstance(penalty, Penalty):
         return penalty
     if not isinstance(penalty, str):
-        hint = f"; use {penalty.__name__}()" if isinstance(penalty, type) and issubclass(penalty, Penalty) else ""
-        if penalty is None:
-            hint = "; for no penalty, set C=numpy.inf"
+        if isinstance(penalty, type) and issubclass(penalty, Penalty):
+            name = penalty.__name__
+            raise TypeError(
+                f"penalty={name} is a class, and a penalty is an object of it: write {name}(), with parentheses"
+            )
+        hint = "; for no penalty, set C=numpy.inf" if penalty is None else ""
         raise TypeError(f"penalty must be a name or an object of marginclf.penalties, got {penalty!r}{hint}")
     if penalty not in _BY_NAME:
         near = difflib.get_close_matches(penalty.lower(), _BY_NAME, n=1, cutoff=0.4)

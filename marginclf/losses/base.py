@@ -16,7 +16,7 @@ from ..kernels.fingerprint import state
 from ..kernels.formula import helpers
 from ..kernels.inverse import compile_inverse
 from ..kernels.prox import compile_prox
-from .compiling import compile_loss
+from .compiling import check_arguments, compile_loss
 from .constructor import make_constructor
 from .envelope import envelope
 from .infimum import infimum
@@ -76,7 +76,8 @@ class MarginLoss(Probabilities, BaseEstimator):
         expected loss where the positive class has probability η; the inverse of ``probability``.
     prox : None
         For a loss with a kink, a method ``prox(self, v, kappa)`` in its place: the u that minimises
-        φ(u) + (u − v)²/(2 kappa). Losses without kinks do not need it.
+        φ(u) + (u − v)²/(2 kappa). Losses without kinks do not need it. A class that has it has no ``probability``
+        unless it writes one: by slopes that jump, η is a step.
     inverse_slope : None
         For a convex loss that never increases, a method ``inverse_slope(self, a)`` in its place, defined beside
         ``point``: the margin m with −φ'(m) = a and dm/da, for 0 < a < sup −φ'. Joint fits are then faster.
@@ -99,8 +100,6 @@ class MarginLoss(Probabilities, BaseEstimator):
     >>> values, slopes, curvatures = PowerHinge().evaluate([0.0, 2.0])
     >>> print(values, slopes)
     [1. 0.] [-3.  0.]
-    >>> PowerHinge(p=1.5)
-    PowerHinge(p=1.5)
     """
 
     name: ClassVar[str] = ""
@@ -119,6 +118,7 @@ class MarginLoss(Probabilities, BaseEstimator):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        check_arguments(cls)
         make_constructor(cls)
 
     def point(self, m: float) -> tuple[float, float, float]:

@@ -149,6 +149,9 @@ class Probabilities:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        # By the slopes of a kink, η would be 0, ½ or 1 and no number for anybody.
+        if getattr(cls, "prox", None) is not None and cls.probability is Probabilities.probability:
+            setattr(cls, "probability", None)  # noqa: B010 (a method that is None, to mypy)
         # A logarithm that is inherited belongs to the formula beside which it was written, not to a new one.
         for formula, logarithm in _LOGARITHMS.items():
             if formula in cls.__dict__ and logarithm not in cls.__dict__:
@@ -180,7 +183,7 @@ class Probabilities:
 
         η(z) = φ'(−z) / (φ'(z) + φ'(−z)), clipped to [0, 1]: where the expected loss at a point is smallest. Hence
         η(z) + η(−z) = 1, and the probability of the negative class is η(−z).
-        ``None`` in place of this method says that the loss has no probability.
+        ``None`` in place of this method says that the loss has no probability, as by default one with a ``prox``.
 
         Parameters
         ----------

@@ -212,7 +212,7 @@ class Loop(MarginLoss):
         t = abs(m)
         while t > 1.0:
             t *= 0.5
-        return t, t - 1.0, 0.0
+        return t, -1.0, 0.0
 
 
 @pytest.mark.parametrize("data", DATA)
