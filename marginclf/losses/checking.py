@@ -8,12 +8,14 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from .._process import quiet, require_compiler
+from ..kernels.fingerprint import state
+from ..kernels.formula import helpers
 from .base import MarginLoss
 from .checks import CHECKS, convexity, kinks, slope
 from .compiling import is_built_in
 
 _answers: WeakKeyDictionary[type, tuple[Any, dict[tuple, str | None]]] = WeakKeyDictionary()
-"""What was found of losses of users, by class and ``point``, question and parameters: fits ask again and again."""
+"""What was found of losses of users, by class and formula, question and parameters: fits ask again and again."""
 
 _EVERY = 6
 """Of the margins at which the slope is looked at, one in so many before a fit: a millisecond."""
@@ -121,10 +123,11 @@ def _answer(loss: MarginLoss, what: str, check: Callable[[Any], Iterator[str]]) 
     cls = type(loss)
     if is_built_in(cls, (cls.point,)):
         return None
+    written = state((cls.point, *helpers(cls.point)))
     known = _answers.get(cls)
-    if known is None or known[0] is not cls.point:
-        known = _answers[cls] = cls.point, {}
-    key = what, *loss.get_params(deep=False).values()
+    if known is None or known[0] != written:
+        known = _answers[cls] = written, {}
+    key = what, *(float(value) for value in loss.get_params(deep=False).values())
     if key not in known[1]:
         try:
             known[1][key] = next(check(loss), None)
