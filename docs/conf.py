@@ -1,5 +1,6 @@
 """Sphinx configuration. The build needs no network, and draws every figure and table itself."""
 
+import doctest
 import re
 import sys
 from importlib.metadata import version as installed_version
@@ -53,6 +54,8 @@ intersphinx_mapping = inventories.write(GENERATED)
 intersphinx_timeout = 5
 
 trim_doctest_flags = True
+# Not IGNORE_EXCEPTION_DETAIL, which is among the defaults: what an error says is documented too.
+doctest_default_flags = doctest.ELLIPSIS | doctest.DONT_ACCEPT_TRUE_FOR_1
 
 plot_include_source = False
 plot_html_show_formats = False

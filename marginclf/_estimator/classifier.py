@@ -35,6 +35,15 @@ class MarginLinearClassifier(
     \|w\|^2` by default. More than two classes have one such problem each, against the rest, or
     one joint margin :math:`m = z_y - \log \sum_{k \ne y} e^{z_k}` in place of :math:`y z`.
 
+    The parameters below, by what they are for:
+
+    - the problem: ``loss``, ``penalty``, ``C``, ``bounds``, ``fit_intercept``;
+    - rows and classes: ``class_weight``, ``multi_class``, ``proba_prior``;
+    - how it is solved: ``tol``, ``max_iter``, ``solver``, ``warm_start``, ``random_state``, ``n_jobs``;
+    - what one sees of that: ``verbose``, ``record_history``.
+
+    All but ``loss`` are given by name.
+
     Parameters
     ----------
     loss : str or MarginLoss, default="logistic"
@@ -141,6 +150,8 @@ class MarginLinearClassifier(
     --------
     sklearn.linear_model.LogisticRegression : The same optimum for ``loss="logistic"``.
     sklearn.svm.LinearSVC : Squared hinge and hinge, with a penalised intercept.
+    sklearn.linear_model.RidgeClassifier : The same optimum for ``loss="squared"`` and ``alpha = 1 / (2 * C)``.
+    sklearn.linear_model.SGDClassifier : Other solvers, for some of these losses, and ``partial_fit``.
 
     Examples
     --------
@@ -240,6 +251,12 @@ class MarginLinearClassifier(
         ------
         ValueError
             If there is no such parameter; for one of the loss or penalty, the message lists those that it has.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> MarginLinearClassifier("smooth_hinge").set_params(C=10.0, loss__gamma=0.5)
+        MarginLinearClassifier(C=10.0, loss=SmoothHinge(gamma=0.5))
         """
         nested = {key for key in params if key.startswith(("loss__", "penalty__"))}
         super().set_params(**{key: value for key, value in params.items() if key not in nested})

@@ -68,6 +68,16 @@ class LinearFit:
             If a parameter or the data cannot be used; a previous fit is then left as it was.
         RuntimeError
             If the Dask cluster is lost.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+        >>> model = MarginLinearClassifier("hinge", C=10.0).fit(X, y)
+        >>> print(model.coef_.round(3), model.intercept_.round(3))
+        [[2.]] [-3.]
+        >>> model.status_
+        ('Optimal: the proven bound on the relative suboptimality is at most tol.',)
         """
         before = dict(self.__dict__)
         try:

@@ -10,51 +10,17 @@ from sklearn.utils.extmath import safe_sparse_dot
 
 from .._process import quiet
 from ..losses import MarginLoss
-from ..losses.checking import jump_without_prox
-from ..losses.probability import is_own, log_shares, log_two_classes, one_vs_rest, shares, two_classes
+from ..losses.probability import log_shares, log_two_classes, one_vs_rest, shares, two_classes
 from .available import available
 from .blocks import is_collection
 from .blockwise import accuracy, by_blocks
 from .coefficients import Coefficients, check_finite, class_weights_of, coefficients, loss_of
 from .columns import column, true_labels
-from .joint import takes_joint
+from .probabilities import agreeing, is_joint, why_no_probability
 from .validation import features, unusable_data
 
 _LARGE = 1 << 22
 """Entries of X from which on decision values are computed by parts."""
-
-_TIE = 1e-9
-"""Relative difference up to which the largest probabilities are taken to differ by rounding only."""
-
-
-def is_joint(estimator: Any) -> bool:
-    """Whether the fit has more than two classes with one joint margin."""
-    return len(estimator.classes_) > 2 and takes_joint(estimator.multi_class, loss_of(estimator))
-
-
-def has_probability(estimator: LinearPrediction) -> bool:
-    """Whether the loss has probabilities for the classes that there are, or may be."""
-    return why_no_probability(estimator) is None
-
-
-def why_no_probability(estimator: LinearPrediction) -> str | None:
-    """Why there is no probability, and what to do without one; None where there is."""
-    loss = loss_of(estimator)
-    # Before a fit it is not known how many classes there will be: what is promised must then hold for any number.
-    joint = is_joint(estimator) if hasattr(estimator, "classes_") else estimator.multi_class == "joint"
-    if loss.probability is None:
-        which = ""
-    elif joint and loss.joint_probability is None:
-        which = " for many classes at once"
-    elif not is_own(loss, "probability") and jump_without_prox(loss):
-        which = ", as its slope jumps"
-    else:
-        return None
-    return (
-        f"loss={estimator.loss!r} has no probability{which}. Use decision_function for the ranking of samples, wrap "
-        "the classifier in sklearn.calibration.CalibratedClassifierCV, or choose a loss that has one, such as "
-        "'logistic'"
-    )
 
 
 class LinearPrediction:
@@ -86,6 +52,13 @@ class LinearPrediction:
         -------
         float
             From 0 to 1.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> model = MarginLinearClassifier().fit([[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"])
+        >>> model.score([[-1.0], [4.0]], ["no", "no"])
+        0.5
         """
         if is_collection(X):
             return accuracy(self, X, y, sample_weight)
@@ -112,6 +85,14 @@ class LinearPrediction:
         ------
         ValueError
             If X does not have the features of the fit, or a decision value overflows.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> model = MarginLinearClassifier()
+        >>> model.coef_, model.intercept_, model.classes_ = [[2.0]], [-1.0], ["no", "yes"]
+        >>> print(model.decision_function([[0.0], [1.0]]))
+        [-1.  1.]
         """
         found = coefficients(self)
         if is_collection(X):
@@ -143,6 +124,13 @@ class LinearPrediction:
         -------
         ndarray or dask.array of shape (n_samples,)
             The class of the largest decision value.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> model = MarginLinearClassifier().fit([[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"])
+        >>> print(model.predict([[-1.0], [4.0]]))
+        ['no' 'yes']
         """
         if is_collection(X):
             return by_blocks(self, X, "predict", None, coefficients(self).classes.dtype)
@@ -173,6 +161,15 @@ class LinearPrediction:
         -------
         ndarray or dask.array of shape (n_samples, n_classes)
             Probabilities, in the order of ``classes_``.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> model = MarginLinearClassifier()
+        >>> model.coef_, model.intercept_, model.classes_ = [[2.0]], [-1.0], ["no", "yes"]
+        >>> print(model.predict_proba([[0.0], [1.0]]).round(3))
+        [[0.731 0.269]
+         [0.269 0.731]]
         """
         if is_collection(X):
             return by_blocks(self, X, "predict_proba", len(coefficients(self).classes), float)
@@ -185,7 +182,7 @@ class LinearPrediction:
             proba = loss.joint_probability(z)
         else:
             proba = one_vs_rest(loss, z)
-        return _agreeing(proba, z, 1.0 - _TIE, 0.0)
+        return agreeing(proba, z, logarithms=False)
 
     @available(why_no_probability)
     @quiet
@@ -203,12 +200,20 @@ class LinearPrediction:
         -------
         ndarray or dask.array of shape (n_samples, n_classes)
             Log-probabilities, in the order of ``classes_``.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> model = MarginLinearClassifier()
+        >>> model.coef_, model.intercept_, model.classes_ = [[2.0]], [-1.0], ["no", "yes"]
+        >>> print(model.predict_log_proba([[-400.0]])[:, 1])
+        [-801.]
         """
         if is_collection(X):
             return by_blocks(self, X, "predict_log_proba", len(coefficients(self).classes), float)
         z, loss = self.decision_function(X), loss_of(self)
         logarithms = self._log_probabilities(z, loss)
-        return logarithms if self.proba_prior == "data" else _agreeing(logarithms, z, 1.0, -_TIE)
+        return logarithms if self.proba_prior == "data" else agreeing(logarithms, z, logarithms=True)
 
     def _log_probabilities(self, z: np.ndarray, loss: MarginLoss) -> np.ndarray:
         """Of the population that ``proba_prior`` names."""
@@ -227,6 +232,13 @@ class LinearPrediction:
         -------
         MarginLinearClassifier
             This estimator.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> model = MarginLinearClassifier().fit([[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"])
+        >>> model.sparsify().coef_.format
+        'csr'
         """
         self.coef_ = sparse.csr_matrix(coefficients(self).w)
         return self
@@ -238,6 +250,13 @@ class LinearPrediction:
         -------
         MarginLinearClassifier
             This estimator.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> model = MarginLinearClassifier().fit([[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"])
+        >>> model.sparsify().densify().coef_.shape
+        (1, 1)
         """
         coefficients(self)
         if sparse.issparse(self.coef_):
@@ -257,20 +276,3 @@ def _decisions(found: Coefficients, X: Any) -> np.ndarray:
         z[start : start + size] = safe_sparse_dot(part, w.T, dense_output=True)
     z += b
     return z
-
-
-def _agreeing(p: np.ndarray, z: np.ndarray, scale: float, shift: float) -> np.ndarray:
-    """Probabilities or their logarithms, of which that of the predicted class is the largest, by the last bit.
-
-    Where it is smaller by no more than rounding (at least ``scale`` times the largest, plus ``shift``), the two change
-    places, so that the sum stays.
-    """
-    rows = np.arange(len(z))
-    predicted = (z > 0.0).astype(np.intp) if z.ndim == 1 else z.argmax(axis=1)
-    first = p.argmax(axis=1)
-    largest = p[rows, first]
-    tied = (first != predicted) & (p[rows, predicted] >= scale * largest + shift)
-    rows, first, predicted = rows[tied], first[tied], predicted[tied]
-    p[rows, first] = p[rows, predicted]
-    p[rows, predicted] = np.nextafter(largest[tied], np.inf)
-    return p

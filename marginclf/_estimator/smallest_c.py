@@ -69,6 +69,10 @@ def smallest_C(
     ValueError
         As ``fit`` does.
 
+    See Also
+    --------
+    sklearn.svm.l1_min_c : For the losses of ``LinearSVC`` and ``LogisticRegression``, without an intercept.
+
     Examples
     --------
     >>> from sklearn.datasets import load_breast_cancer

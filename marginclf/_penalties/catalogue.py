@@ -21,6 +21,10 @@ class L2(Penalty):
         v ≥ 0, or a dict by feature name with 1 for the others; None for ones. 0 does not penalise a feature, inf keeps
         it out of the model.
 
+    See Also
+    --------
+    sklearn.linear_model.LogisticRegression : The same penalty by default, without weights.
+
     Examples
     --------
     >>> from marginclf.penalties import L2
@@ -44,6 +48,11 @@ class L1(Penalty):
     weights : array-like of shape (n_features,), dict or None, default=None
         v ≥ 0, or a dict by feature name with 1 for the others; None for ones. 0 does not penalise a feature, inf keeps
         it out of the model.
+
+    See Also
+    --------
+    sklearn.linear_model.LogisticRegression : ``l1_ratio=1`` with ``solver="saga"``, for one loss.
+    sklearn.linear_model.Lasso : The same penalty for a regression.
 
     References
     ----------
@@ -74,6 +83,11 @@ class ElasticNet(Penalty):
     weights : array-like of shape (n_features,), dict or None, default=None
         v ≥ 0, or a dict by feature name with 1 for the others; None for ones. 0 does not penalise a feature, inf keeps
         it out of the model.
+
+    See Also
+    --------
+    sklearn.linear_model.LogisticRegression : ``l1_ratio`` with ``solver="saga"``, for one loss.
+    sklearn.linear_model.ElasticNet : The same penalty for a regression.
 
     References
     ----------
@@ -110,6 +124,10 @@ class GroupLasso(Penalty):
     weights : array-like of shape (n_groups,), dict or None, default=None
         v ≥ 0 of each group: in the order of the lists, and of features in none after them; or of the sorted labels, or
         a dict by label. None is √(features of the group). 0 does not penalise a group, inf keeps it out.
+
+    See Also
+    --------
+    sklearn.linear_model.MultiTaskLasso : Norms of the coefficients of each feature, for regressions.
 
     References
     ----------

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._estimator import MarginLinearClassifier
 from .._estimator.coefficients import class_weights_of, coefficients, loss_of
-from .._estimator.prediction import has_probability, is_joint
+from .._estimator.probabilities import has_probability, is_joint
 from .._process import quiet
 from ..losses.probability import is_symmetric
 from .graph import Graph, Node

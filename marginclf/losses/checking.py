@@ -64,7 +64,7 @@ def check_margin_loss(loss: MarginLoss) -> Report:
     >>> class Wrong(MarginLoss):
     ...     def point(self, m):
     ...         t = max(0.0, 1.0 - m)
-    ...         return t * t, -t, 2.0 if t > 0.0 else 0.0
+    ...         return t * t, -t, 1.0 if t > 0.0 else 0.0
     >>> check_margin_loss(Wrong())
     Traceback (most recent call last):
         ...

@@ -174,6 +174,12 @@ class Probabilities:
         -------
         ndarray of float64
             Of the same shape.
+
+        Examples
+        --------
+        >>> from marginclf.losses import Logistic
+        >>> print(Logistic().log_slope([1000.0]))
+        [-1000.]
         """
         return np.log(np.maximum(-self.evaluate(m)[1], 0.0))
 
@@ -194,6 +200,12 @@ class Probabilities:
         -------
         ndarray of float64
             Probabilities, of the same shape.
+
+        Examples
+        --------
+        >>> from marginclf.losses import Hinge, Logistic, Squared
+        >>> print(Logistic().probability([0.0, 2.0]).round(3), Squared().probability([0.0, 2.0]), Hinge().probability)
+        [0.5   0.881] [0.5 1. ] None
         """
         z = np.asarray(z, dtype=np.float64)
         return from_slopes(self.evaluate(z)[1], self.evaluate(-z)[1], z)
@@ -214,6 +226,12 @@ class Probabilities:
         -------
         ndarray of float64
             Log-probabilities, of the same shape.
+
+        Examples
+        --------
+        >>> from marginclf.losses import Logistic
+        >>> print(Logistic().log_probability([-1000.0, -2000.0]))
+        [-1000. -2000.]
         """
         z = np.asarray(z, dtype=np.float64)
         if is_own(self, "probability"):
@@ -237,6 +255,12 @@ class Probabilities:
         -------
         ndarray of shape (n, K)
             Probabilities; each row adds up to 1.
+
+        Examples
+        --------
+        >>> from marginclf.losses import Logistic
+        >>> print(Logistic().joint_probability([[0.0, 0.0, 1.0]]).round(3))
+        [[0.212 0.212 0.576]]
         """
         return shares(self.joint_log_probability(z))
 
@@ -256,6 +280,12 @@ class Probabilities:
         -------
         ndarray of shape (n, K)
             Log-probabilities.
+
+        Examples
+        --------
+        >>> from marginclf.losses import Logistic
+        >>> print(Logistic().joint_log_probability([[0.0, -1000.0]]))
+        [[    0. -1000.]]
         """
         z = np.asarray(z, dtype=np.float64)
         if is_own(self, "joint_probability"):
