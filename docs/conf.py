@@ -13,6 +13,7 @@ import benchmark_table  # noqa: E402  (of the folder scripts, like the rest)
 import inventories  # noqa: E402
 import loss_table  # noqa: E402
 import map_of_shapes  # noqa: E402
+import migration_tables  # noqa: E402
 import reliability_table  # noqa: E402
 import study_tables  # noqa: E402
 
@@ -41,6 +42,7 @@ loss_table.write(GENERATED)
 # And those of the newest benchmark, and of the studies on real data, from their results.
 benchmark_table.write(GENERATED)
 map_of_shapes.write(GENERATED)
+migration_tables.write(GENERATED)
 study_tables.write(GENERATED)
 # What was tried to break it, as the tests have counted.
 reliability_table.write(GENERATED)
