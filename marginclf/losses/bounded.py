@@ -139,7 +139,7 @@ class Sigmoid(MarginLoss):
 
     See Also
     --------
-    GeneralizedCrossEntropy : It with q = 1.
+    GeneralizedCrossEntropy : The same loss with q = 1.
 
     References
     ----------
@@ -191,7 +191,7 @@ class GeneralizedCrossEntropy(MarginLoss):
     See Also
     --------
     Logistic : The limit as q goes to 0.
-    Sigmoid : It with q = 1.
+    Sigmoid : The same loss with q = 1.
 
     References
     ----------

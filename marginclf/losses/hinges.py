@@ -22,8 +22,8 @@ class Hinge(MarginLoss):
 
     See Also
     --------
-    sklearn.svm.LinearSVC : ``loss="hinge"``, with a penalised intercept.
-    sklearn.svm.SVC : ``kernel="linear"``: the same optimum.
+    sklearn.svm.LinearSVC : With ``loss="hinge"`` the same loss, and a penalised intercept.
+    sklearn.svm.SVC : With ``kernel="linear"`` the same optimum.
 
     References
     ----------
@@ -71,7 +71,7 @@ class SquaredHinge(MarginLoss):
 
     See Also
     --------
-    sklearn.svm.LinearSVC : Its default loss, with a penalised intercept.
+    sklearn.svm.LinearSVC : The same loss by default, and a penalised intercept.
 
     References
     ----------
@@ -190,7 +190,7 @@ class ModifiedHuber(MarginLoss):
 
     See Also
     --------
-    sklearn.linear_model.SGDClassifier : ``loss="modified_huber"``.
+    sklearn.linear_model.SGDClassifier : The same loss with ``loss="modified_huber"``.
 
     References
     ----------

@@ -30,7 +30,7 @@ class DWD(MarginLoss):
 
     See Also
     --------
-    LUM : A larger family, of which it is a part.
+    LUM : The family that has it as a = c = q.
 
     References
     ----------
@@ -91,7 +91,7 @@ class LUM(MarginLoss):
 
     See Also
     --------
-    DWD : It with a = c.
+    DWD : The same loss with a = c = q.
 
     References
     ----------

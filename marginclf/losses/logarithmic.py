@@ -20,7 +20,7 @@ class Logistic(MarginLoss):
 
     See Also
     --------
-    sklearn.linear_model.LogisticRegression : This loss, and with the same C the same optimum.
+    sklearn.linear_model.LogisticRegression : This loss; with the same C, the same optimum.
 
     References
     ----------
@@ -75,7 +75,7 @@ class Exponential(MarginLoss):
 
     See Also
     --------
-    sklearn.ensemble.AdaBoostClassifier : It as well, over sums of trees.
+    sklearn.ensemble.AdaBoostClassifier : This loss, over sums of trees.
 
     References
     ----------
