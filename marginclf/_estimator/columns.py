@@ -74,7 +74,7 @@ def _of_dates(kind: str) -> str:
     return "; take the days since some date, or year, month and weekday as columns of their own"
 
 
-def not_numbers(error: Exception) -> ValueError | None:
+def not_numbers(error: Exception) -> TypeError | ValueError | None:
     """For the error of a conversion to numbers of X, one with the remedy; None where it is of another kind."""
     said = str(error)
     if "NAType" in said:
@@ -91,7 +91,8 @@ def not_numbers(error: Exception) -> ValueError | None:
     if of is None:
         return None
     remedy = _of_dates(of[1]) if _DATES.match(of[1]) else "; make columns of numbers of what they hold"
-    return ValueError(f"X must be numbers, and it has values of type {of[1]}{remedy}")
+    kind = TypeError if isinstance(error, TypeError) else ValueError  # scikit-learn's checks ask for type and words
+    return kind(f"X must be numbers, and it has values of type {of[1]}{remedy} ({said})")
 
 
 def column(values: Any, name: str) -> np.ndarray:

@@ -121,9 +121,9 @@ def _asked(formula: Any) -> Iterator[str]:
     before = None
     for instruction in dis.get_instructions(formula):
         if before is not None and instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            # Some versions of Python load two variables at once, the later one on top.
+            # Some versions of Python load two variables at once, or store one first: the later one is on top.
             loaded = before.argval if isinstance(before.argval, tuple) else (before.argval,)
-            if before.opname.startswith("LOAD_FAST") and loaded[-1:] == me:
+            if ("LOAD_FAST" in before.opname or before.opname == "LOAD_DEREF") and loaded[-1:] == me:
                 yield instruction.argval
         before = instruction
 
