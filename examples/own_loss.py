@@ -45,7 +45,7 @@ model = make_pipeline(StandardScaler(), MarginLinearClassifier(LogHinge(), recor
 grid = {"marginlinearclassifier__loss__s": [0.1, 0.5, 2.0], "marginlinearclassifier__C": [0.01, 0.1, 1.0]}
 search = GridSearchCV(model, grid, cv=5).fit(X, y)
 best = search.best_estimator_
-print(best[-1])
+print(search.best_params_)
 print(f"accuracy of the folds {search.best_score_:.3f}; {best[-1].status_[0]}")
 display = ConvergenceDisplay.from_estimator(best, against=["iterations"])
 plt.show()

@@ -29,38 +29,41 @@ def main():
         cv=5,
     ).fit(X_train, y_train)
 
-    print(f"{len(y_train)} cases to learn from; the figures are those of {len(y_test)} held-out cases.")
-    print("The losses in the order of their cross-validated ROC-AUC:\n")
-    header = f"{'loss':<28}{'best C':>8}{'accuracy':>10}{'ROC-AUC':>9}{'log-loss':>10}{'fit, ms':>9}"
-    print(header + f"{'suboptimality':>15}")
-    for parameters in best_of_each_loss(search):
+    print(f"{len(y_train)} cases to learn from, and {len(y_test)} held out.")
+    print("The losses in the order of their ROC-AUC in cross-validation; right of it, the held-out cases:\n")
+    header = f"{'loss':<28}{'best C':>8}{'cv ROC-AUC':>12}{'accuracy':>10}{'ROC-AUC':>9}{'log-loss':>10}"
+    print(header + f"{'fit, ms':>9}{'suboptimality':>15}")
+    for parameters, score in best_of_each_loss(search):
         fitted = clone(model).set_params(**parameters)
         start = time.perf_counter()
         fitted.fit(X_train, y_train)
-        print(table_row(fitted, 1e3 * (time.perf_counter() - start), X_test, y_test))
+        print(table_row(fitted, score, 1e3 * (time.perf_counter() - start), X_test, y_test))
 
     best = search.best_estimator_
-    print("\nchosen by cross-validation:", best[-1])
+    chosen = f"loss={best[-1].loss!r}, C={best[-1].C:g}"
+    print(f"\nchosen by cross-validation: {chosen}, with a ROC-AUC of {search.best_score_:.4f} there")
     show_ranking(best.decision_function(X_test), y_test)
 
 
 def best_of_each_loss(search):
-    """Return, for each loss, the parameters with its best C, the best loss first."""
+    """Return, for each loss, the parameters with its best C and their score, the best loss first."""
     results = search.cv_results_
     best = {}
     for k in np.argsort(results["rank_test_score"], kind="stable"):
         parameters = results["params"][k]
-        best.setdefault(str(parameters["marginlinearclassifier__loss"]), parameters)
+        score = results["mean_test_score"][k]
+        best.setdefault(str(parameters["marginlinearclassifier__loss"]), (parameters, score))
     return best.values()
 
 
-def table_row(model, milliseconds, X, y):
+def table_row(model, score, milliseconds, X, y):
     """Return one line of the table; "-" where a figure does not exist."""
     classifier = model[-1]
     z = model.decision_function(X)
     loss = log_loss(y, model.predict_proba(X)) if hasattr(model, "predict_proba") else np.nan
     figures = (
         f"{classifier.C:>8g}",
+        f"{score:>12.4f}",
         f"{accuracy_score(y, model.predict(X)):>10.3f}",
         f"{roc_auc_score(y, z):>9.4f}",
         f"{dash(loss, '.4f'):>10}",

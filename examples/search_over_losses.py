@@ -22,7 +22,7 @@ strengths = [1e-4, 1e-3, 1e-2, 1e-1, 1.0]
 model = make_pipeline(StandardScaler(), MarginLinearClassifier())
 grid = {"marginlinearclassifier__loss": losses, "marginlinearclassifier__C": strengths}
 search = GridSearchCV(model, grid, cv=3).fit(X, y)
-print("chosen:", search.best_estimator_[-1])
+print("chosen:", search.best_params_)
 print(f"accuracy of the folds {search.best_score_:.3f}, of the other half {search.score(X_test, y_test):.3f}")
 
 # %%
@@ -43,4 +43,4 @@ grids = [
     {"marginlinearclassifier__loss": ["smooth_hinge"], "marginlinearclassifier__loss__gamma": [0.1, 1.0, 10.0]},
 ]
 search = GridSearchCV(model.set_params(marginlinearclassifier__C=0.01), grids, cv=3).fit(X, y)
-print("chosen:", search.best_estimator_[-1])
+print("chosen:", search.best_params_)

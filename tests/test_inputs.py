@@ -266,3 +266,32 @@ def test_one_weight_for_all_and_boolean_weights():
     np.testing.assert_allclose(
         some.coef_, MarginLinearClassifier().fit(X[X[:, 0] > 0], y[X[:, 0] > 0]).coef_, rtol=1e-9
     )
+
+
+DATES = {
+    "numpy": (lambda days: days[:, None], "X must be numbers, and is of type datetime64"),
+    "numpy, differences": (
+        lambda days: (days - days[0])[:, None],
+        r"of type timedelta64.*; divide it by numpy.timedelta",
+    ),
+    "pandas": (lambda days: pd.DataFrame({"x": X[:, 0], "day": days}), "its column 'day' is of type datetime64"),
+    "pandas, only": (
+        lambda days: pd.DataFrame({"a": days, "b": days}),
+        r"its column 'a' \(and 1 more\) is of type date",
+    ),
+    "pandas, zone": (lambda days: pd.DataFrame({"day": days}).apply(lambda c: c.dt.tz_localize("UTC")), "'day'.*UTC"),
+    "pandas, period": (lambda days: pd.DataFrame({"day": pd.PeriodIndex(days, freq="D")}), r"'day' is of type period"),
+    "pandas, differences": (lambda days: pd.DataFrame({"t": days - days[0]}), "'t' is of type timedelta64.*; divide"),
+    "polars": (lambda days: pl.DataFrame({"x": X[:, 0], "day": days}), "column 'day' is of type Date"),
+    "Arrow": (lambda days: pa.table({"x": X[:, 0], "day": pa.array(days)}), "its column 'day' is of type date32"),
+    "objects": (lambda days: days.astype(object)[:, None], "it has values of type date; take the days since some date"),
+    "objects of another type": (lambda days: np.full((90, 1), {}, dtype=object), "type dict; make columns of numbers"),
+}
+
+
+@pytest.mark.parametrize(("make", "says"), DATES.values(), ids=DATES)
+def test_dates_are_named(make, says):
+    data = make(np.datetime64("2020-02-27") + np.arange(90))
+    for use in (MarginLinearClassifier().fit, EXPECTED.score):
+        with pytest.raises((TypeError, ValueError), match=says):
+            use(data, y)

@@ -195,9 +195,11 @@ def test_no_probability(loss, fitted):
     model = fit(loss, *BINARY) if fitted else MarginLinearClassifier(loss)
     for method in ("predict_proba", "predict_log_proba"):
         assert not hasattr(model, method)
-        with pytest.raises(AttributeError, match=method) as error:
+        with pytest.raises(AttributeError, match="has no probability"):
+            getattr(MarginLinearClassifier, method)(model, BINARY[0])
+        with pytest.raises(AttributeError, match=f"^this MarginLinearClassifier has no {method}: ") as error:
             getattr(model, method)
-        reason = str(error.value.__cause__)
+        reason = str(error.value)
         for words in (f"loss={loss!r}", "no probability", "decision_function", "CalibratedClassifierCV", "logistic"):
             assert words in reason
     # A fitted model has the probabilities of the loss that it was fitted with, whatever comes next.

@@ -17,14 +17,22 @@ NAMES = {
     "sklearn": [
         "sklearn.calibration.CalibratedClassifierCV",
         "sklearn.calibration.CalibrationDisplay",
+        "sklearn.ensemble.AdaBoostClassifier",
         "sklearn.exceptions.ConvergenceWarning",
         "sklearn.inspection.DecisionBoundaryDisplay",
+        "sklearn.linear_model.ElasticNet",
+        "sklearn.linear_model.Lasso",
         "sklearn.linear_model.LogisticRegression",
+        "sklearn.linear_model.MultiTaskLasso",
+        "sklearn.linear_model.RidgeClassifier",
         "sklearn.linear_model.SGDClassifier",
         "sklearn.model_selection.GridSearchCV",
         "sklearn.model_selection.LearningCurveDisplay",
+        "sklearn.neighbors.NearestCentroid",
         "sklearn.pipeline.Pipeline",
         "sklearn.svm.LinearSVC",
+        "sklearn.svm.SVC",
+        "sklearn.svm.l1_min_c",
     ],
 }
 

@@ -6,7 +6,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Hidden, Interval, StrOptions
 
 from .._penalties import Penalty, get_penalty
 from ..losses import MarginLoss, get_loss
@@ -34,6 +34,15 @@ class MarginLinearClassifier(
     sample weights multiplied by the class weights, y is −1 or +1, φ is the loss, and the penalty is :math:`\tfrac12
     \|w\|^2` by default. More than two classes have one such problem for each class against the rest, or one joint
     margin :math:`m = z_y - \log \sum_{k \ne y} e^{z_k}` in place of :math:`y z`.
+
+    The parameters below, by what they are for:
+
+    - the problem: ``loss``, ``penalty``, ``C``, ``bounds``, ``fit_intercept``;
+    - rows and classes: ``class_weight``, ``multi_class``, ``proba_prior``;
+    - how it is solved: ``tol``, ``max_iter``, ``solver``, ``warm_start``, ``random_state``, ``n_jobs``;
+    - what one sees of that: ``verbose``, ``record_history``.
+
+    All but ``loss`` are given by name.
 
     Parameters
     ----------
@@ -134,7 +143,8 @@ class MarginLinearClassifier(
     Warns
     -----
     sklearn.exceptions.ConvergenceWarning
-        Once, if a fit did not end at an optimum, with the reason, the bound reached and the remedy. This includes data
+        Once, if a fit did not end at an optimum, with the reason, the bound reached and the remedy; of the fits of a
+        search, once for each loss and way to end, unless Python's filters are told otherwise. This includes data
         in which all rows of one of two classes have no weight, as in a bagging sample without a rare class: ``coef_``
         is then zero, and ``intercept_`` is that of a fit with half a row of that class.
 
@@ -142,6 +152,8 @@ class MarginLinearClassifier(
     --------
     sklearn.linear_model.LogisticRegression : The same optimum for ``loss="logistic"``.
     sklearn.svm.LinearSVC : Squared hinge and hinge, with a penalised intercept.
+    sklearn.linear_model.RidgeClassifier : The same optimum for ``loss="squared"`` and ``alpha = 1 / (2 * C)``.
+    sklearn.linear_model.SGDClassifier : Other solvers, for some of these losses, and ``partial_fit``.
 
     Examples
     --------
@@ -164,8 +176,10 @@ class MarginLinearClassifier(
     )
 
     _parameter_constraints: ClassVar[dict[str, list]] = {
-        "loss": [str, MarginLoss],
-        "penalty": [str, Penalty, None],  # None is refused with the remedy, as scikit-learn has it for no penalty
+        # A class without parentheses, and None for no penalty, are refused with the remedy, and what is hidden in it is
+        # not recommended by the message for everything else.
+        "loss": [str, MarginLoss, Hidden(type)],
+        "penalty": [str, Penalty, Hidden(type), Hidden(None)],
         "C": [Interval(Real, 0.0, None, closed="right")],
         "bounds": [tuple, list, dict, None],
         "fit_intercept": ["boolean"],
@@ -239,6 +253,12 @@ class MarginLinearClassifier(
         ------
         ValueError
             If there is no such parameter. For a parameter of the loss or penalty, the message lists the existing ones.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> MarginLinearClassifier("smooth_hinge").set_params(C=10.0, loss__gamma=0.5)
+        MarginLinearClassifier(C=10.0, loss=SmoothHinge(gamma=0.5))
         """
         nested = {key for key in params if key.startswith(("loss__", "penalty__"))}
         super().set_params(**{key: value for key, value in params.items() if key not in nested})

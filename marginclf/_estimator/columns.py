@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,61 @@ def unmasked(values: Any, name: str) -> Any:
             f"{name}.filled(value), or remove their rows"
         )
     return np.asarray(values) if isinstance(values, np.ma.MaskedArray) else values
+
+
+_DATES = re.compile("date|time|duration|period|interval", re.IGNORECASE)
+"""How types of dates and of their differences begin, in NumPy, pandas, polars and Arrow."""
+
+
+def dateless(X: Any) -> None:
+    """Refuse dates, of which NumPy makes nanoseconds, or an error about its types.
+
+    Parameters
+    ----------
+    X : Any
+        Features. Of what has neither a ``dtype`` nor columns with a type, nothing is known yet.
+    """
+    kind = getattr(getattr(X, "dtype", None), "kind", "")
+    if kind:
+        if kind in "mM":
+            raise ValueError(f"X must be numbers, and is of type {X.dtype}{_of_dates(str(X.dtype))}")
+        return
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):
+        names, kinds = X.columns, X.dtypes
+    else:
+        names, kinds = (getattr(getattr(X, "schema", None), what, ()) for what in ("names", "types"))  # of Arrow
+    if not any(_DATES.match(str(kind)) for kind in set(kinds)):
+        return
+    found = [(name, str(kind)) for name, kind in zip(names, kinds, strict=True) if _DATES.match(str(kind))]
+    (name, first), more = found[0], f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    raise ValueError(f"X must be numbers, and its column {name!r}{more} is of type {first}{_of_dates(first)}")
+
+
+def _of_dates(kind: str) -> str:
+    if kind.lower().startswith(("timedelta", "duration")):
+        return "; divide it by numpy.timedelta64(1, 'D') for days, or by another unit"
+    return "; take the days since some date, or year, month and weekday as columns of their own"
+
+
+def not_numbers(error: Exception) -> TypeError | ValueError | None:
+    """For the error of a conversion to numbers of X, one with the remedy; None where it is of another kind."""
+    said = str(error)
+    if "NAType" in said:
+        return ValueError(
+            "Input X contains NaN: missing values (pandas.NA) in columns of dtype object. Fill them, or convert the "
+            "columns to numbers (X.convert_dtypes() of pandas) and impute them, or remove these rows"
+        )
+    if "could not convert string" in said:
+        return ValueError(
+            f"X must be numbers: {error}. Encode text columns first, for example with "
+            "sklearn.preprocessing.OneHotEncoder"
+        )
+    of = re.search(r"real number, not '(?:\w+\.)*(\w+)'", f"{said} {error.__cause__}")
+    if of is None:
+        return None
+    remedy = _of_dates(of[1]) if _DATES.match(of[1]) else "; make columns of numbers of what they hold"
+    kind = TypeError if isinstance(error, TypeError) else ValueError  # scikit-learn's checks ask for type and words
+    return kind(f"X must be numbers, and it has values of type {of[1]}{remedy} ({said})")
 
 
 def column(values: Any, name: str) -> np.ndarray:

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 
 from .._process import require_compiler, say
 from ..losses import MarginLoss, get_loss
+from ..losses.checking import require_slopes
 from ..matrix import design_matrix
 from ..matrix.blas_threads import one_blas_thread
 from ..matrix.parts import LocalParts
@@ -69,6 +70,16 @@ class LinearFit:
             If a parameter or the data cannot be used. A previous fit is then unchanged.
         RuntimeError
             If the Dask cluster is lost.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+        >>> model = MarginLinearClassifier("hinge", C=10.0).fit(X, y)
+        >>> print(model.coef_.round(3), model.intercept_.round(3))
+        [[2.]] [-3.]
+        >>> model.status_
+        ('Optimal: the proven bound on the relative suboptimality is at most tol.',)
         """
         before = dict(self.__dict__)
         try:
@@ -89,6 +100,7 @@ class LinearFit:
         self._validate_params()
         loss = get_loss(self.loss)
         check_compatible(loss, self.C, self.solver, given=self.loss)
+        require_slopes(loss)
         previous = previous_fit(self)
         # One seed for all classes: each is fitted as it would be alone.
         seed = _default_seed() if self.random_state is None else _seed(self.random_state)

@@ -2,63 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.metaestimators import available_if
 
 from .._process import quiet
 from ..losses import MarginLoss
 from ..losses.probability import log_shares, log_two_classes, one_vs_rest, shares, two_classes
+from .available import available
 from .blocks import is_collection
 from .blockwise import accuracy, by_blocks
 from .coefficients import Coefficients, check_finite, class_weights_of, coefficients, loss_of
 from .columns import column, true_labels
-from .joint import takes_joint
+from .probabilities import agreeing, is_joint, why_no_probability
 from .validation import features, unusable_data
 
 _LARGE = 1 << 22
 """Entries of X from which on decision values are computed by parts."""
-
-_TIE = 1e-9
-"""Relative difference up to which the largest probabilities are taken to differ by rounding only."""
-
-
-def is_joint(estimator: Any) -> bool:
-    """Whether the fit has more than two classes with one joint margin."""
-    return len(estimator.classes_) > 2 and takes_joint(estimator.multi_class, loss_of(estimator))
-
-
-def has_probability(estimator: LinearPrediction) -> bool:
-    """Whether the loss has probabilities for the classes that there are, or may be."""
-    loss = loss_of(estimator)
-    # Before a fit it is not known how many classes there will be: what is promised must then hold for any number.
-    joint = is_joint(estimator) if hasattr(estimator, "classes_") else estimator.multi_class == "joint"
-    return loss.probability is not None and not (joint and loss.joint_probability is None)
-
-
-def _check_probability(estimator: LinearPrediction) -> bool:
-    if not has_probability(estimator):
-        joint = estimator.multi_class == "joint" or len(getattr(estimator, "classes_", ())) > 2
-        raise AttributeError(
-            f"loss={estimator.loss!r} has no probability{' for many classes at once' if joint else ''}. Use "
-            "decision_function for the ranking of samples, wrap the "
-            "classifier in sklearn.calibration.CalibratedClassifierCV, or choose a loss that has one, such as "
-            "'logistic'"
-        )
-    return True
-
-
-_Method = TypeVar("_Method", bound=Callable[..., Any])
-
-
-def _where_the_loss_has_one(method: _Method) -> _Method:
-    """A method that is only there where the loss has a probability; for type checkers, as it is written."""
-    available: _Method = available_if(_check_probability)(method)
-    return available
 
 
 class LinearPrediction:
@@ -90,6 +52,13 @@ class LinearPrediction:
         -------
         float
             From 0 to 1.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> model = MarginLinearClassifier().fit([[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"])
+        >>> model.score([[-1.0], [4.0]], ["no", "no"])
+        0.5
         """
         if is_collection(X):
             return accuracy(self, X, y, sample_weight)
@@ -116,6 +85,14 @@ class LinearPrediction:
         ------
         ValueError
             If X does not have the features of the fit, or a decision value overflows.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> model = MarginLinearClassifier()
+        >>> model.coef_, model.intercept_, model.classes_ = [[2.0]], [-1.0], ["no", "yes"]
+        >>> print(model.decision_function([[0.0], [1.0]]))
+        [-1.  1.]
         """
         found = coefficients(self)
         if is_collection(X):
@@ -147,13 +124,20 @@ class LinearPrediction:
         -------
         ndarray or dask.array of shape (n_samples,)
             The class of the largest decision value.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> model = MarginLinearClassifier().fit([[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"])
+        >>> print(model.predict([[-1.0], [4.0]]))
+        ['no' 'yes']
         """
         if is_collection(X):
             return by_blocks(self, X, "predict", None, coefficients(self).classes.dtype)
         z = self.decision_function(X)
         return np.asarray(self.classes_)[(z > 0.0).astype(int) if z.ndim == 1 else z.argmax(axis=1)]
 
-    @_where_the_loss_has_one
+    @available(why_no_probability)
     @quiet
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of the classes, from the function η of the loss.
@@ -178,6 +162,15 @@ class LinearPrediction:
         -------
         ndarray or dask.array of shape (n_samples, n_classes)
             Probabilities, in the order of ``classes_``.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> model = MarginLinearClassifier()
+        >>> model.coef_, model.intercept_, model.classes_ = [[2.0]], [-1.0], ["no", "yes"]
+        >>> print(model.predict_proba([[0.0], [1.0]]).round(3))
+        [[0.731 0.269]
+         [0.269 0.731]]
         """
         if is_collection(X):
             return by_blocks(self, X, "predict_proba", len(coefficients(self).classes), float)
@@ -190,9 +183,9 @@ class LinearPrediction:
             proba = loss.joint_probability(z)
         else:
             proba = one_vs_rest(loss, z)
-        return _agreeing(proba, z, 1.0 - _TIE, 0.0)
+        return agreeing(proba, z, logarithms=False)
 
-    @_where_the_loss_has_one
+    @available(why_no_probability)
     @quiet
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of the probabilities: finite where a probability underflows, −inf where the formula is 0.
@@ -208,12 +201,20 @@ class LinearPrediction:
         -------
         ndarray or dask.array of shape (n_samples, n_classes)
             Log-probabilities, in the order of ``classes_``.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> model = MarginLinearClassifier()
+        >>> model.coef_, model.intercept_, model.classes_ = [[2.0]], [-1.0], ["no", "yes"]
+        >>> print(model.predict_log_proba([[-400.0]])[:, 1])
+        [-801.]
         """
         if is_collection(X):
             return by_blocks(self, X, "predict_log_proba", len(coefficients(self).classes), float)
         z, loss = self.decision_function(X), loss_of(self)
         logarithms = self._log_probabilities(z, loss)
-        return logarithms if self.proba_prior == "data" else _agreeing(logarithms, z, 1.0, -_TIE)
+        return logarithms if self.proba_prior == "data" else agreeing(logarithms, z, logarithms=True)
 
     def _log_probabilities(self, z: np.ndarray, loss: MarginLoss) -> np.ndarray:
         """Of the population that ``proba_prior`` names."""
@@ -232,6 +233,13 @@ class LinearPrediction:
         -------
         MarginLinearClassifier
             This estimator.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> model = MarginLinearClassifier().fit([[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"])
+        >>> model.sparsify().coef_.format
+        'csr'
         """
         self.coef_ = sparse.csr_matrix(coefficients(self).w)
         return self
@@ -243,6 +251,13 @@ class LinearPrediction:
         -------
         MarginLinearClassifier
             This estimator.
+
+        Examples
+        --------
+        >>> from marginclf import MarginLinearClassifier
+        >>> model = MarginLinearClassifier().fit([[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"])
+        >>> model.sparsify().densify().coef_.shape
+        (1, 1)
         """
         coefficients(self)
         if sparse.issparse(self.coef_):
@@ -262,20 +277,3 @@ def _decisions(found: Coefficients, X: Any) -> np.ndarray:
         z[start : start + size] = safe_sparse_dot(part, w.T, dense_output=True)
     z += b
     return z
-
-
-def _agreeing(p: np.ndarray, z: np.ndarray, scale: float, shift: float) -> np.ndarray:
-    """Probabilities or their logarithms, of which that of the predicted class is the largest, by the last bit.
-
-    Where it is smaller by no more than rounding (at least ``scale`` times the largest, plus ``shift``), the two change
-    places, so that the sum stays.
-    """
-    rows = np.arange(len(z))
-    predicted = (z > 0.0).astype(np.intp) if z.ndim == 1 else z.argmax(axis=1)
-    first = p.argmax(axis=1)
-    largest = p[rows, first]
-    tied = (first != predicted) & (p[rows, predicted] >= scale * largest + shift)
-    rows, first, predicted = rows[tied], first[tied], predicted[tied]
-    p[rows, first] = p[rows, predicted]
-    p[rows, predicted] = np.nextafter(largest[tied], np.inf)
-    return p

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._penalties import Penalty
 from ..losses import MarginLoss, get_loss
+from ..losses.checking import require_slopes
 from ..matrix import design_matrix
 from ..solvers import solve_penalised
 from .classifier import MarginLinearClassifier
@@ -68,6 +69,10 @@ def smallest_C(
     ValueError
         As ``fit`` does.
 
+    See Also
+    --------
+    sklearn.svm.l1_min_c : For the losses of ``LinearSVC`` and ``LogisticRegression``, without an intercept.
+
     Examples
     --------
     >>> from sklearn.datasets import load_breast_cancer
@@ -93,6 +98,7 @@ def smallest_C(
 
 def _smallest(estimator: MarginLinearClassifier, X: Any, y: Any, sample_weight: Any) -> float:
     loss = get_loss(estimator.loss)
+    require_slopes(loss)
     data = training_data(estimator, X, y, sample_weight, estimator.class_weight)
     if data.lone is not None:
         return np.inf

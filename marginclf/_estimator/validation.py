@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
 )
 
 from ..matrix import SPARSE
-from .columns import column, labels, unmasked
+from .columns import column, dateless, labels, not_numbers, unmasked
 from .lone_class import LoneClass
 from .sparse_structure import check_structure
 
@@ -148,6 +148,7 @@ def features(estimator: Any, X: Any, *, reset: bool, finite_later: bool = False)
         see :func:`unusable_data`.
     """
     X = unmasked(X, "X")
+    dateless(X)
     if sparse.issparse(X):
         check_structure(X, "X")
     if getattr(getattr(X, "dtype", None), "kind", "") == "c":
@@ -161,17 +162,10 @@ def features(estimator: Any, X: Any, *, reset: bool, finite_later: bool = False)
         with np.errstate(over="ignore", invalid="ignore"):  # of the sum by which infinity is looked for
             return validate_data(estimator, X, reset=reset, **how)
     except (TypeError, ValueError) as error:
-        if "NAType" in str(error):
-            raise ValueError(
-                "Input X contains NaN: missing values (pandas.NA) in columns of dtype object. Fill them, or convert "
-                "the columns to numbers (X.convert_dtypes() of pandas) and impute them, or remove these rows"
-            ) from None
-        if "could not convert string" not in str(error):
+        better = not_numbers(error)
+        if better is None:
             raise
-        raise ValueError(
-            f"X must be numbers: {error}. Encode text columns first, for example with "
-            "sklearn.preprocessing.OneHotEncoder"
-        ) from None
+        raise better from None
 
 
 def _two_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

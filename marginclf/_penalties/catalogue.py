@@ -21,6 +21,10 @@ class L2(Penalty):
         v ≥ 0, or a dict by feature name with 1 for the others; None for ones. 0 does not penalise a feature, inf keeps
         it out of the model.
 
+    See Also
+    --------
+    sklearn.linear_model.LogisticRegression : The same penalty by default, without weights.
+
     Examples
     --------
     >>> from marginclf.penalties import L2
@@ -44,6 +48,11 @@ class L1(Penalty):
     weights : array-like of shape (n_features,), dict or None, default=None
         v ≥ 0, or a dict by feature name with 1 for the others; None for ones. 0 does not penalise a feature, inf keeps
         it out of the model.
+
+    See Also
+    --------
+    sklearn.linear_model.LogisticRegression : ``l1_ratio=1`` with ``solver="saga"``, for one loss.
+    sklearn.linear_model.Lasso : The same penalty for a regression.
 
     References
     ----------
@@ -74,6 +83,11 @@ class ElasticNet(Penalty):
     weights : array-like of shape (n_features,), dict or None, default=None
         v ≥ 0, or a dict by feature name with 1 for the others; None for ones. 0 does not penalise a feature, inf keeps
         it out of the model.
+
+    See Also
+    --------
+    sklearn.linear_model.LogisticRegression : ``l1_ratio`` with ``solver="saga"``, for one loss.
+    sklearn.linear_model.ElasticNet : The same penalty for a regression.
 
     References
     ----------
@@ -111,6 +125,10 @@ class GroupLasso(Penalty):
         v ≥ 0 of each group, in the order of the lists, followed by the features that are in no list; or in the order of
         the sorted labels; or a dict by label. None is √(features of the group). 0 does not penalise a group, inf keeps
         it out of the model.
+
+    See Also
+    --------
+    sklearn.linear_model.MultiTaskLasso : Norms of the coefficients of each feature, for regressions.
 
     References
     ----------
@@ -235,9 +253,12 @@ def get_penalty(penalty: str | Penalty) -> Penalty:
     if isinstance(penalty, Penalty):
         return penalty
     if not isinstance(penalty, str):
-        hint = f"; use {penalty.__name__}()" if isinstance(penalty, type) and issubclass(penalty, Penalty) else ""
-        if penalty is None:
-            hint = "; for no penalty, set C=numpy.inf"
+        if isinstance(penalty, type) and issubclass(penalty, Penalty):
+            name = penalty.__name__
+            raise TypeError(
+                f"penalty={name} is a class, and a penalty is an object of it: write {name}(), with parentheses"
+            )
+        hint = "; for no penalty, set C=numpy.inf" if penalty is None else ""
         raise TypeError(f"penalty must be a name or an object of marginclf.penalties, got {penalty!r}{hint}")
     if penalty not in _BY_NAME:
         near = difflib.get_close_matches(penalty.lower(), _BY_NAME, n=1, cutoff=0.4)

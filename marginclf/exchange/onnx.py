@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .._estimator import MarginLinearClassifier
 from .._estimator.coefficients import class_weights_of, coefficients, loss_of
-from .._estimator.prediction import has_probability, is_joint
+from .._estimator.probabilities import has_probability, is_joint
 from .._process import quiet
 from ..losses.probability import is_symmetric
 from .graph import Graph, Node
@@ -20,13 +20,20 @@ def register_onnx_converter() -> None:
 
     The graph computes in float64, whatever the type of the input, and gives what ``predict`` and ``predict_proba``
     give. Where the loss has no probability, or with the option ``raw_scores=True``, the second output holds the
-    decision values instead, of two classes as (−z, z), as skl2onnx does for scikit-learn's. A loss of your own is
-    converted from its ``point``, if that needs no more than arithmetic, branches, and functions that ONNX has.
+    decision values instead, and is called ``scores`` (of maps, ``output_scores``): a column for each class in the order
+    of ``classes_``, of two classes −z and z, as skl2onnx has it for scikit-learn's, so that the last column is
+    ``decision_function``. A loss of your own is converted from its ``point``, if that needs no more than arithmetic,
+    branches, and functions that ONNX has.
 
     Raises
     ------
     ImportError
         If skl2onnx is not installed.
+
+    Notes
+    -----
+    By default skl2onnx makes a map of each row (ZipMap), which ONNX has for float32 only. For input of float64 the
+    conversion is an error that says so: pass ``options={"zipmap": False}``, or ``"columns"``.
 
     Examples
     --------
@@ -52,6 +59,7 @@ def register_onnx_converter() -> None:
         "MarginclfMarginLinearClassifier",
         calculate_linear_classifier_output_shapes,
         _convert,
+        parser=_parse,
         options={
             "zipmap": [True, False, "columns"],
             "nocl": [True, False],
@@ -59,6 +67,34 @@ def register_onnx_converter() -> None:
             "raw_scores": [True, False],
         },
     )
+
+
+class _ScoresByName:
+    """A scope of skl2onnx in which outputs that hold decision values are not called probabilities."""
+
+    _NAMES: ClassVar[dict[str, str]] = {"probabilities": "scores", "output_probability": "output_scores"}
+
+    def __init__(self, scope: Any) -> None:
+        self._scope = scope
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._scope, name)
+
+    def declare_local_variable(self, raw_name: str, *arguments: Any, **options: Any) -> Any:
+        return self._scope.declare_local_variable(self._NAMES.get(raw_name, raw_name), *arguments, **options)
+
+
+def _parse(scope: Any, model: MarginLinearClassifier, inputs: list, custom_parsers: Any = None) -> list:
+    """The outputs of every classifier of scikit-learn, by names that say what they hold."""
+    from skl2onnx._parse import _parse_sklearn_classifier
+
+    if _gives_scores(model, scope.get_options(model, {"raw_scores": False})):
+        scope = _ScoresByName(scope)
+    return _parse_sklearn_classifier(scope, model, inputs, custom_parsers=custom_parsers)
+
+
+def _gives_scores(model: MarginLinearClassifier, options: dict) -> bool:
+    return bool(options["raw_scores"]) or not has_probability(model)
 
 
 @quiet
@@ -78,9 +114,14 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
         index = graph.add("ArgMax", z, axis=1, keepdims=1)
         scores = z
     _output_labels(graph, classes, index, operator.outputs[0].full_name)
-    with_scores = options["raw_scores"] or not has_probability(model)
-    proba = scores if with_scores else _probabilities(graph, model, z, n_classes)
+    proba = scores if _gives_scores(model, options) else _probabilities(graph, model, z, n_classes)
     double = type(operator.inputs[0].type).__name__ == "DoubleTensorType"
+    if double and any(reader.type == "SklearnZipMap" for reader in operator.outputs[1].operators_inputs_):
+        raise ValueError(
+            "ZipMap, which skl2onnx puts at the end by default, exists in ONNX for float32 only, and the input is of "
+            "float64: convert with options={'zipmap': False} for an array, or options={'zipmap': 'columns'} for a "
+            "column of each class; or give input of float32"
+        )
     graph.output(proba, operator.outputs[1].full_name, "DOUBLE" if double else "FLOAT")
 
 

@@ -16,11 +16,11 @@ from ..kernels.fingerprint import state
 from ..kernels.formula import helpers
 from ..kernels.inverse import compile_inverse
 from ..kernels.prox import compile_prox
-from .compiling import compile_loss
+from .compiling import check_arguments, compile_loss
 from .constructor import make_constructor
 from .envelope import envelope
-from .infimum import infimum
 from .probability import Probabilities
+from .properties import Properties
 
 
 class CompiledLoss(NamedTuple):
@@ -37,14 +37,12 @@ _steps: _Store = WeakKeyDictionary()
 _inverses: _Store = WeakKeyDictionary()
 """Compiled block functions, proximal steps and inverses by class: never by name, which two classes in a notebook may
 share."""
-_increasing: dict[tuple, float | None] = {}
-"""Where losses increase, by their compiled code and parameters."""
 _envelopes: WeakKeyDictionary[type, tuple[Any, type[MarginLoss]]] = WeakKeyDictionary()
 """Formulas and classes of envelopes by class, since a notebook may give a class another ``point``."""
 
 
 @dataclass_transform(eq_default=False)  # for type checkers: annotated attributes make the constructor
-class MarginLoss(Probabilities, BaseEstimator):
+class MarginLoss(Probabilities, Properties, BaseEstimator):
     """A margin loss φ(m), with m = y·z, y ∈ {−1, +1} and z the decision value.
 
     A loss of your own is a subclass with the method ``point``. Its parameters, at most four real numbers, are
@@ -77,7 +75,8 @@ class MarginLoss(Probabilities, BaseEstimator):
         expected loss where the positive class has probability η; the inverse of ``probability``.
     prox : None
         For a loss with a kink, a method ``prox(self, v, kappa)`` in its place: the u that minimises
-        φ(u) + (u − v)²/(2 kappa). Losses without kinks do not need it.
+        φ(u) + (u − v)²/(2 kappa). Losses without kinks do not need it. A class that has it has no ``probability``
+        unless it writes one: by slopes that jump, η is a step.
     inverse_slope : None
         For a convex loss that never increases, a method ``inverse_slope(self, a)`` in its place, defined beside
         ``point``: the margin m with −φ'(m) = a and dm/da, for 0 < a < sup −φ'. Joint fits are then faster.
@@ -100,8 +99,6 @@ class MarginLoss(Probabilities, BaseEstimator):
     >>> values, slopes, curvatures = PowerHinge().evaluate([0.0, 2.0])
     >>> print(values, slopes)
     [1. 0.] [-3.  0.]
-    >>> PowerHinge(p=1.5)
-    PowerHinge(p=1.5)
     """
 
     name: ClassVar[str] = ""
@@ -120,6 +117,7 @@ class MarginLoss(Probabilities, BaseEstimator):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        check_arguments(cls)
         make_constructor(cls)
 
     def point(self, m: float) -> tuple[float, float, float]:
@@ -137,77 +135,30 @@ class MarginLoss(Probabilities, BaseEstimator):
         -------
         value, slope, curvature : float
             φ(m), φ'(m) and φ''(m).
+
+        Examples
+        --------
+        >>> from marginclf.losses import SquaredHinge
+        >>> SquaredHinge().point(0.0)
+        (1.0, -2.0, 2.0)
         """
         raise NotImplementedError(f"the loss {type(self).__name__} must define point(self, m)")
 
-    def slope_bounds(self) -> tuple[float, float]:
-        """Lower and upper bound of φ' over all margins; infinite where there is none."""
-        return -np.inf, np.inf
-
-    def curvature_bounds(self) -> tuple[float, float]:
-        """Lower and upper bound of φ'' over all margins; infinite where there is none."""
-        return (0.0 if self.convex else -np.inf), np.inf
-
-    @property
-    def lipschitz(self) -> float:
-        """The largest magnitude of the slope, which limits the influence of one sample."""
-        return max(abs(bound) for bound in self.slope_bounds())
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether φ'(0) < 0: then the smallest expected loss is on the side of the more probable class.
-
-        So it is for every convex loss that is differentiable at zero (Bartlett, Jordan, McAuliffe 2006, Convexity,
-        classification, and risk bounds, JASA 101), and for those of the catalogue that are not convex.
-        """
-        require_compiler()  # the elementary functions of `point` are compiled
-        return max(self.point(-1e-12)[1], self.point(1e-12)[1]) < 0.0
-
-    @property
-    def smooth(self) -> bool:
-        """Whether φ has no kink; see ``prox``."""
-        return type(self).prox is None
-
     def smoothed(self, gamma: float) -> MarginLoss:
-        """The Moreau envelope of a loss with a kink: min over u of φ(u) + (u − m)²/(2 gamma)."""
+        """The Moreau envelope of a loss with a kink: min over u of φ(u) + (u − m)²/(2 gamma).
+
+        Examples
+        --------
+        >>> from marginclf.losses import Hinge
+        >>> Hinge().smoothed(0.5)
+        SmoothHinge(gamma=0.5)
+        """
         cls = type(self)
         formulas = cls.point, cls.prox
         known = _envelopes.get(cls)
         if known is None or known[0] != formulas:
             known = _envelopes[cls] = formulas, type(f"{cls.__name__}Envelope", (MarginLoss,), envelope(cls))
         return known[1](**self.get_params(deep=False), envelope_width=gamma)
-
-    def infimum(self) -> float:
-        """A lower bound of φ over all margins, tight but for rounding; −inf where none is found."""
-        return infimum(self)
-
-    @property
-    def affine(self) -> bool:
-        """Whether the slope is the same at every margin, so that only a penalty gives an optimum."""
-        return self.curvature_bounds() == (0.0, 0.0)
-
-    def increases_at(self) -> float | None:
-        """A margin at which φ increases; None where it never does, as far as a grid of margins shows."""
-        _, parameters, code = self.compiled()
-        key = code, *parameters.tolist()
-        if key not in _increasing:
-            grid = np.geomspace(1e-3, 1e3, 121)
-            grid = np.concatenate([-grid[::-1], [0.0], grid])
-            slopes = self.evaluate(grid)[1]
-            _increasing[key] = float(grid[slopes > 0.0].min()) if (slopes > 0.0).any() else None
-        return _increasing[key]
-
-    def why_not_joint(self) -> str | None:
-        """Why the loss has no form with one joint margin for many classes; None where it has one."""
-        if self.affine:
-            return (
-                "of a loss with the same slope everywhere, the joint margin makes another problem, which is unbounded "
-                "as soon as a class holds half of the weight"
-            )
-        margin = self.increases_at()
-        if margin is not None:
-            return f"the joint margin needs a loss that never increases, and this one does at margin {margin:.3g}"
-        return None
 
     def validate(self) -> None:
         """Check the values of the parameters.
@@ -216,6 +167,15 @@ class MarginLoss(Probabilities, BaseEstimator):
         ------
         ValueError
             If a parameter is out of its range; the message names it, its value and the range.
+
+        Examples
+        --------
+        >>> from marginclf.losses import SmoothHinge
+        >>> try:
+        ...     SmoothHinge(gamma=-1.0).validate()
+        ... except ValueError as error:
+        ...     print(error)
+        The 'gamma' parameter of SmoothHinge must be a float in the range (0.0, inf). Got -1.0 instead.
         """
         parameters = self.get_params(deep=False)
         validate_parameter_constraints(self._parameter_constraints, parameters, caller_name=type(self).__name__)
@@ -225,21 +185,49 @@ class MarginLoss(Probabilities, BaseEstimator):
             raise ValueError(f"the parameters of a loss must be real numbers, got {self!r}") from error
 
     def compiled(self) -> CompiledLoss:
-        """The loss as a C function over blocks of margins, compiled once for each class."""
+        """The loss as a C function over blocks of margins, compiled once for each class.
+
+        Examples
+        --------
+        >>> from marginclf.losses import SmoothHinge
+        >>> print(SmoothHinge(gamma=0.5).compiled().parameters)
+        [0.5]
+        """
         return self._compiled(_blocks, (type(self).point,), compile_block)
 
     def compiled_prox(self) -> CompiledLoss:
-        """The proximal step of the loss as a C function, compiled once for each class."""
+        """The proximal step of the loss as a C function, compiled once for each class.
+
+        Examples
+        --------
+        >>> from marginclf.losses import Hinge
+        >>> Hinge().compiled_prox().parameters.shape
+        (0,)
+        """
         return self._compiled(_steps, (type(self).point, type(self).prox), compile_prox)
 
     @property
     def invertible(self) -> bool:
-        """Whether there is an ``inverse_slope`` that belongs to ``point``: both are of one class."""
+        """Whether there is an ``inverse_slope`` that belongs to ``point``: both are of one class.
+
+        Examples
+        --------
+        >>> from marginclf.losses import Hinge, Logistic
+        >>> Hinge().invertible, Logistic().invertible
+        (True, False)
+        """
         owners = [next(c for c in type(self).__mro__ if name in vars(c)) for name in ("point", "inverse_slope")]
         return self.inverse_slope is not None and owners[0] is owners[1]
 
     def compiled_inverse(self) -> CompiledLoss:
-        """The inverse of the slope as a C function over blocks, compiled once for each class."""
+        """The inverse of the slope as a C function over blocks, compiled once for each class.
+
+        Examples
+        --------
+        >>> from marginclf.losses import DWD
+        >>> print(DWD(q=2.0).compiled_inverse().parameters)
+        [2.]
+        """
         return self._compiled(_inverses, (type(self).inverse_slope,), compile_inverse)
 
     def _compiled(self, store: _Store, formulas: tuple, compile_formulas: Any) -> CompiledLoss:
@@ -267,6 +255,13 @@ class MarginLoss(Probabilities, BaseEstimator):
         -------
         values, slopes, curvatures : ndarray of float64
             φ(m), φ'(m) and φ''(m), of the same shape.
+
+        Examples
+        --------
+        >>> from marginclf.losses import SquaredHinge
+        >>> values, slopes, curvatures = SquaredHinge().evaluate([[0.0, 2.0]])
+        >>> print(values, slopes, curvatures)
+        [[1. 0.]] [[-2.  0.]] [[2. 0.]]
         """
         m = np.asarray(margins, dtype=np.float64, order="C")
         _, parameters, block = self.compiled()

@@ -30,6 +30,12 @@ class Savage(MarginLoss):
     References
     ----------
     Masnadi-Shirazi, Vasconcelos (2008), On the design of loss functions for classification, NIPS.
+
+    Examples
+    --------
+    >>> from marginclf.losses import Savage
+    >>> print(Savage().evaluate([-5.0, 0.0, 5.0])[0].round(4))
+    [0.9999 0.25   0.    ]
     """
 
     name = "savage"
@@ -83,6 +89,12 @@ class Tangent(MarginLoss):
     References
     ----------
     Masnadi-Shirazi, Mahadevan, Vasconcelos (2010), On the design of robust classifiers for computer vision, CVPR.
+
+    Examples
+    --------
+    >>> from marginclf.losses import Tangent
+    >>> print(Tangent().evaluate([0.0, 1.0])[0].round(4))
+    [1.     0.3258]
     """
 
     name = "tangent"
@@ -125,9 +137,19 @@ class Sigmoid(MarginLoss):
     at a stationary point. With an intercept and unbalanced classes there may be none, because the intercept diverges;
     ``status_`` then says so.
 
+    See Also
+    --------
+    GeneralizedCrossEntropy : The same loss with q = 1.
+
     References
     ----------
     Mason, Baxter, Bartlett, Frean (1999), Boosting algorithms as gradient descent, NIPS.
+
+    Examples
+    --------
+    >>> from marginclf.losses import Sigmoid
+    >>> print(Sigmoid().evaluate([-5.0, 0.0, 5.0])[0].round(4))
+    [0.9933 0.5    0.0067]
     """
 
     name = "sigmoid"
@@ -166,9 +188,20 @@ class GeneralizedCrossEntropy(MarginLoss):
     q : float, default=0.7
         Robustness, 0 < q ≤ 1.
 
+    See Also
+    --------
+    Logistic : The limit as q goes to 0.
+    Sigmoid : The same loss with q = 1.
+
     References
     ----------
     Zhang, Sabuncu (2018), Generalized cross entropy loss for training deep neural networks with noisy labels, NeurIPS.
+
+    Examples
+    --------
+    >>> from marginclf.losses import GeneralizedCrossEntropy
+    >>> print(GeneralizedCrossEntropy(q=0.5).evaluate([-100.0, 0.0])[0].round(4))
+    [2.     0.5858]
     """
 
     name = "generalized_cross_entropy"

@@ -1,23 +1,24 @@
-"""Is a loss of a user what it says that it is? In plain Python, before anything is compiled."""
+"""Is a loss of a user what it says that it is? All that can be asked, or before a fit what it must not get wrong."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
-
-import numpy as np
+from weakref import WeakKeyDictionary
 
 from .._process import quiet, require_compiler
+from ..kernels.fingerprint import state
+from ..kernels.formula import helpers
 from .base import MarginLoss
-from .probability import is_own
+from .checks import CHECKS, convexity, kinks, slope
+from .compiling import is_built_in
 
-_MARGINS = np.unique(np.concatenate([[0.0], np.geomspace(1e-3, 30.0, 60), -np.geomspace(1e-3, 30.0, 60)]))
-_FAR = (-745.0, 745.0, -1e4, 1e4, -1e8, 1e8, -1e300, 1e300)
-_STEP = 1e-5
-_ACCURACY = 1e-4
-_KAPPAS = (1e-3, 1.0, 1e3)
-_RIGHT, _GENTLE, _MODERATE = 1e4, 1e6, 1e8
+_answers: WeakKeyDictionary[type, tuple[Any, dict[tuple, str | None]]] = WeakKeyDictionary()
+"""What was found of losses of users, by class and formula, question and parameters: fits ask again and again."""
+
+_EVERY = 6
+"""Of the margins at which the slope is looked at, one in so many before a fit: a millisecond."""
 
 
 class Report:
@@ -34,11 +35,11 @@ class Report:
 
 @quiet
 def check_margin_loss(loss: MarginLoss) -> Report:
-    """Check a loss before anything is compiled.
+    """Check a loss before it is fitted.
 
     Slope and curvature are compared with finite differences, ``prox`` with ``point``, and convexity, boundedness and
-    the other properties with what is declared. Further checks are for extreme margins, types, and whether the same
-    margin always gives the same numbers.
+    the other properties with what is declared. Further checks are for extreme margins, types, names, and whether the
+    same margin always gives the same numbers. All of that is plain Python; a loss that passes is compiled last.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ def check_margin_loss(loss: MarginLoss) -> Report:
     >>> class Wrong(MarginLoss):
     ...     def point(self, m):
     ...         t = max(0.0, 1.0 - m)
-    ...         return t * t, -t, 2.0 if t > 0.0 else 0.0
+    ...         return t * t, -t, 1.0 if t > 0.0 else 0.0
     >>> check_margin_loss(Wrong())
     Traceback (most recent call last):
         ...
@@ -75,215 +76,61 @@ def check_margin_loss(loss: MarginLoss) -> Report:
         raise TypeError(f"check_margin_loss needs an object of a subclass of MarginLoss, got {loss!r}{hint}")
     require_compiler()
     loss.validate()
-    failures, passed = [], []
-    for name, (check, right) in _CHECKS.items():
+    failures: list[str] = []
+    passed = []
+    for name, (check, right) in CHECKS.items():
+        if name == "compilation" and failures:
+            break
         try:
             found = next(check(loss), None)
         except Exception as error:  # the user's formula may raise anything
             found = f"it raises {type(error).__name__}: {error}"
         if found is None:
             passed.append(f"{name}: {right}")
-        else:
+            continue
+        if name != "types" or not failures:  # it fails for want of what it asks for
             failures.append(f"- {name}: {found}.")
-            if name == "types":  # nothing else can be said then
-                break
+        if name == "types":  # nothing else can be said then
+            break
     if failures:
         number = f"{len(failures)} check{'s' if len(failures) > 1 else ''}"
         raise ValueError("\n".join([f"{loss!r} fails {number}:", *failures]))
     return Report(loss, passed)
 
 
-def _types(loss: MarginLoss) -> Iterator[str]:
-    for m in (-1.5, 0.0, 0.5, 1.0, 3.0):
-        found = loss.point(m)
-        if not (isinstance(found, tuple) and len(found) == 3):
-            yield f"at m = {m:g} point returned {found!r}, not three numbers (value, slope, curvature)"
-        for what, number in zip(("value", "slope", "curvature"), found, strict=True):
-            if isinstance(number, bool | complex | str | np.ndarray) or not isinstance(number, float | int | np.number):
-                yield f"at m = {m:g} the {what} is {number!r}, of type {type(number).__name__}, not a real number"
+def require_slopes(loss: MarginLoss) -> None:
+    """Raise ValueError where a fit would prove what is not so, as far as a look at some margins shows.
 
-
-def _determinism(loss: MarginLoss) -> Iterator[str]:
-    for m in _MARGINS[::7].tolist():
-        if _point(loss, m) != _point(loss, m):
-            yield f"at m = {m:.3g} two calls give {_point(loss, m)} and {_point(loss, m)}"
-
-
-def _slope(loss: MarginLoss) -> Iterator[str]:
-    yield from _differences(loss, 0, 1, "value")
-
-
-def _curvature(loss: MarginLoss) -> Iterator[str]:
-    yield from _differences(loss, 1, 2, "slope")
-
-
-def _differences(loss: MarginLoss, of: int, what: int, name: str) -> Iterator[str]:
-    for m in _MARGINS.tolist():
-        h = _STEP * max(1.0, abs(m))
-        around = [_point(loss, m + k * h) for k in (-2, -1, 0, 1, 2)]
-        here = around[2][what]
-        left = (around[2][of] - around[1][of]) / h
-        right = (around[3][of] - around[2][of]) / h
-        if not all(math.isfinite(number) for number in (here, left, right)):
-            continue  # extreme margins have a check of their own
-        # At a kink the one-sided differences part, and anything between them will do.
-        low, high = min(left, right), max(left, right)
-        scale = max(abs(here), abs(low), abs(high), 1e-3)
-        bend = abs(around[3][what] - around[1][what]) if math.isfinite(around[3][what] - around[1][what]) else math.inf
-        room = _ACCURACY * scale + bend + 1e-9 * max(abs(around[2][of]), 1.0) / h
-        if not low - room <= here <= high + room:
-            given = f"at m = {m:.3g} it is {here:.6g}"
-            yield f"{given}, but differences of the {name} give {0.5 * (left + right):.6g}"
-
-
-def _convexity(loss: MarginLoss) -> Iterator[str]:
-    if not loss.convex:
-        return
-    last: tuple[float, float] | None = None
-    for m in _MARGINS.tolist():
-        _, slope, curvature = _point(loss, m)
-        if curvature < 0.0:
-            yield f"at m = {m:.3g} the curvature is {curvature:.6g}; declare `convex = False` if that is meant"
-        if last is not None and slope < last[1] - 1e-9 * max(1.0, abs(last[1])):
-            yield (
-                f"the slope falls from {last[1]:.6g} at m = {last[0]:.3g} to {slope:.6g} at m = {m:.3g}; declare "
-                "`convex = False` if that is meant"
+    A proof rests on the slopes, and on convexity: for a loss that declares it and does not have it, or whose slope is
+    that of something else, ``suboptimality_`` would be a number without meaning.
+    """
+    for what, check in (("slope", partial(slope, every=_EVERY)), ("convexity", convexity)):
+        found = _answer(loss, what, check)
+        if found:
+            raise ValueError(
+                f"loss={loss!r} fails a check, {what}: {found}. marginclf.losses.check_margin_loss(loss) names "
+                "all that is wrong with it"
             )
-        last = m, slope
 
 
-def _kinks(loss: MarginLoss) -> Iterator[str]:
-    if loss.prox is not None:
-        return
-    for a, b in zip(_MARGINS[:-1].tolist(), _MARGINS[1:].tolist(), strict=True):
-        # A jump stays when the interval is halved; a slope that is only steep does not.
-        low, high = a, b
-        for _ in range(40):
-            middle = 0.5 * (low + high)
-            left, mid, right = (_point(loss, m)[1] for m in (low, middle, high))
-            low, high = (low, middle) if abs(mid - left) > abs(right - mid) else (middle, high)
-        jump = abs(_point(loss, high)[1] - _point(loss, low)[1])
-        if jump > 1e-6 * max(1.0, abs(_point(loss, low)[1])):
-            yield f"the slope jumps by {jump:.3g} at m = {high:.6g}; such a loss needs a prox(self, v, kappa)"
+def jump_without_prox(loss: MarginLoss) -> str | None:
+    """Where the slope of a loss of a user jumps, and what it needs then, in words; None where it does not."""
+    return _answer(loss, "kinks", kinks)
 
 
-def _boundedness(loss: MarginLoss) -> Iterator[str]:
-    try:
-        slope = _point(loss, _RIGHT)[1]
-    except OverflowError:
-        return  # which the extreme margins report
-    if loss.convex and loss.bounded_below and slope < -1e-3 * abs(_point(loss, 0.0)[1]):
-        yield (
-            f"at m = {_RIGHT:g} the slope is still {slope:.3g}: the loss falls for ever, and only the penalty gives a "
-            "fit an optimum; declare `bounded_below = False` if that is meant"
-        )
-
-
-def _declared_bounds(loss: MarginLoss) -> Iterator[str]:
-    for index, name in ((1, "slope"), (2, "curvature")):
-        low, high = getattr(loss, f"{name}_bounds")()
-        room = 1e-9 * max(abs(bound) for bound in (low, high, 0.0) if math.isfinite(bound))
-        for m in _MARGINS.tolist():
-            found = _point(loss, m)[index]
-            if not low - room <= found <= high + room:
-                yield f"at m = {m:.3g} the {name} is {found:.6g}, but {name}_bounds() says {low:.6g} to {high:.6g}"
-    # That the slope never changes has the closed form of `linear` as its consequence.
-    if not loss.affine and all(_point(loss, m)[1] == _point(loss, 0.0)[1] for m in _MARGINS.tolist()):
-        yield "the slope is the same at every margin: let curvature_bounds() return (0.0, 0.0), so that a fit knows it"
-
-
-def _declared_behaviour(loss: MarginLoss) -> Iterator[str]:
-    if loss.noise_symmetric:
-        there = 2.0 * _point(loss, 0.0)[0]
-        for m in _MARGINS.tolist():
-            here = _point(loss, m)[0] + _point(loss, -m)[0]
-            if abs(here - there) > 1e-9 * max(1.0, abs(_point(loss, m)[0])):
-                yield (
-                    f"noise_symmetric: φ(m) + φ(−m) is {here:.6g} at m = {m:.3g}, and {there:.6g} at zero; declare "
-                    "`noise_symmetric = False`"
-                )
-    if loss.saturating and abs(_point(loss, -_RIGHT)[1]) > 1e-3 * abs(_point(loss, 0.0)[1]):
-        slope = _point(loss, -_RIGHT)[1]
-        yield f"saturating: at m = {-_RIGHT:g} the slope is {slope:.6g}, not near zero; declare `saturating = False`"
-
-
-def _prox(loss: MarginLoss) -> Iterator[str]:
-    if loss.prox is None:
-        return
-    for kappa in _KAPPAS:
-        for v in _MARGINS[::3].tolist():
-            u = float(loss.prox(v, kappa))
-            if not math.isfinite(u):
-                yield f"prox({v:.3g}, {kappa:g}) is {u}"
-                continue
-            h = 1e-7 * max(1.0, abs(u))
-            pull = (v - u) / kappa
-            left, right = _point(loss, u - h)[1], _point(loss, u + h)[1]
-            room = 1e-5 * max(1.0, abs(pull)) + 2.0 * h / kappa
-            if not left - room <= pull <= right + room:
-                yield (
-                    f"prox({v:.3g}, {kappa:g}) is {u:.6g}, where (v − u)/kappa = {pull:.6g} is no slope of the loss: "
-                    f"that lies between {left:.6g} and {right:.6g}"
-                )
-
-
-def _logarithms(loss: MarginLoss) -> Iterator[str]:
-    # Only those that the class has written: the others are computed from what is checked elsewhere.
-    own = {name for name in ("log_slope", "log_probability", "probability") if is_own(loss, name)}
-    for m in _MARGINS[::3].tolist():
-        slope, opposite = min(_point(loss, m)[1], 0.0), min(_point(loss, -m)[1], 0.0)
-        expected = {"log_slope": -slope}
-        if loss.log_probability is not None and slope + opposite < 0.0:
-            eta = (
-                float(np.asarray(loss.probability([m])).item())
-                if "probability" in own
-                else opposite / (slope + opposite)
-            )
-            expected["log_probability"] = eta
-        for name, number in expected.items():
-            if name in own and math.isfinite(number) and number > 1e-250:
-                found = float(np.asarray(getattr(loss, name)([m])).item())
-                if not abs(found - math.log(number)) <= _ACCURACY * max(1.0, abs(found)):
-                    of = "−φ'" if name == "log_slope" else "the probability"
-                    yield f"{name} is {found:.6g} at {m:.3g}, and the logarithm of {of} {math.log(number):.6g}"
-
-
-def _extremes(loss: MarginLoss) -> Iterator[str]:
-    remedy = "write it so that nothing overflows, as max(0, −m) + log1p(exp(−|m|)) for log(1 + exp(−m))"
-    for m in _FAR:
-        # Whether the loss itself explodes there, or only a step on the way to it.
-        gentle = abs(_point(loss, math.copysign(50.0, m))[1]) < _GENTLE
+def _answer(loss: MarginLoss, what: str, check: Callable[[Any], Iterator[str]]) -> str | None:
+    """The first that is found; of losses of the package, whose tests ask more, nothing."""
+    cls = type(loss)
+    if is_built_in(cls, (cls.point,)):
+        return None
+    written = state((cls.point, *helpers(cls.point)))
+    known = _answers.get(cls)
+    if known is None or known[0] != written:
+        known = _answers[cls] = written, {}
+    key = what, *(float(value) for value in loss.get_params(deep=False).values())
+    if key not in known[1]:
         try:
-            value, slope, curvature = _point(loss, m)
-        except OverflowError as error:
-            if gentle and abs(m) <= _MODERATE:
-                yield f"at m = {m:g} it raises OverflowError ({error}), though its slope is moderate; {remedy}"
-            continue
-        for what, number in (("value", value), ("slope", slope), ("curvature", curvature)):
-            if math.isnan(number):
-                yield f"at m = {m:g} the {what} is NaN"
-        if math.isinf(value) and gentle and abs(m) <= _MODERATE:
-            yield f"at m = {m:g} the value is infinite, though its slope is moderate; {remedy}"
-
-
-def _point(loss: MarginLoss, m: float) -> tuple[float, float, float]:
-    with np.errstate(all="ignore"):
-        value, slope, curvature = loss.point(m)
-    return float(value), float(slope), float(curvature)
-
-
-_CHECKS: dict[str, tuple[Callable[[Any], Iterator[str]], str]] = {
-    "types": (_types, "three real numbers"),
-    "determinism": (_determinism, "the same numbers for the same margin"),
-    "slope": (_slope, "agrees with differences of the value"),
-    "curvature": (_curvature, "agrees with differences of the slope"),
-    "convexity": (_convexity, "as declared"),
-    "kinks": (_kinks, "none, or a prox for them"),
-    "boundedness": (_boundedness, "as declared"),
-    "declared bounds": (_declared_bounds, "slope_bounds() and curvature_bounds() hold"),
-    "declared behaviour": (_declared_behaviour, "noise_symmetric and saturating are not claimed wrongly"),
-    "prox": (_prox, "fits to point, where there is one"),
-    "logarithms": (_logarithms, "agree with the slopes and probabilities, where they are written"),
-    "extreme margins": (_extremes, "nothing overflows before it must"),
-}
-"""Each with what can be said of a loss that passes."""
+            known[1][key] = next(check(loss), None)
+        except Exception:  # what Python raises, such as OverflowError, may be an infinity once it is compiled
+            known[1][key] = None
+    return known[1][key]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dis
+import inspect
 import linecache
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from numbers import Real
 from typing import Any
 
 from ..kernels.fingerprint import fingerprint
@@ -29,12 +31,7 @@ def compile_loss(loss: Any, names: tuple[str, ...], formulas: tuple, compile_for
         If a formula cannot be compiled, or does not return three numbers; the message quotes the line.
     """
     cls = type(loss)
-    # A formula that was assigned to a class of ours, or inherited, is not the one on disk under its name.
-    built_in = cls.__module__.startswith(__package__ + ".") and all(
-        formula is None
-        or (formula.__qualname__ == f"{cls.__qualname__}.{formula.__name__}" and formula.__module__ == cls.__module__)
-        for formula in formulas
-    )
+    built_in = is_built_in(cls, formulas)
     digest = None if built_in else fingerprint(formulas, names)
     key = compile_formulas, digest
     if key in _compiled:
@@ -50,9 +47,93 @@ def compile_loss(loss: Any, names: tuple[str, ...], formulas: tuple, compile_for
     return code if digest is None else _compiled.setdefault(key, code)
 
 
+def is_built_in(cls: type, formulas: tuple) -> bool:
+    """Whether formulas of a class are those that this package has on disk under its name.
+
+    One that was assigned to a class of ours, or inherited by one of a user, is not.
+    """
+    return cls.__module__.startswith(__package__ + ".") and all(
+        formula is None
+        or (formula.__qualname__ == f"{cls.__qualname__}.{formula.__name__}" and formula.__module__ == cls.__module__)
+        for formula in formulas
+    )
+
+
+FORMULAS = {"point": ("self", "m"), "prox": ("self", "v", "kappa"), "inverse_slope": ("self", "a")}
+"""The methods of a loss that are compiled, and what they are called with."""
+
+
+def check_arguments(cls: type) -> None:
+    """Raise TypeError where a method that a class defines cannot be called as it will be."""
+    for name, arguments in FORMULAS.items():
+        if not inspect.isfunction(vars(cls).get(name)):
+            if isinstance(vars(cls).get(name), staticmethod | classmethod):
+                raise TypeError(f"{cls.__name__}.{name} must be a plain method, {name}({', '.join(arguments)})")
+            continue
+        signature = inspect.signature(vars(cls)[name])
+        try:
+            signature.bind(*arguments)
+        except TypeError:
+            reason = (
+                ": a margin loss knows only m, the margin, in which the label is already. What depends on the label is "
+                "class_weight, and what depends on the row is sample_weight"
+                if name == "point" and len(signature.parameters) > 2
+                else ""
+            )
+            raise TypeError(
+                f"{cls.__name__}.{name} takes ({', '.join(signature.parameters)}), and must be "
+                f"{name}({', '.join(arguments)}){reason}"
+            ) from None
+
+
+def unknown_names(loss: Any) -> Iterator[str]:
+    """What the compiled methods ask of ``self`` and compiled code does not have, each with the remedy."""
+    cls = type(loss)
+    # Who writes a constructor lists the parameters there; the others annotate them.
+    written = inspect.isfunction(cls.__init__) and not hasattr(cls.__init__, "__signature__")  # type: ignore[misc]
+    known = {*cls._get_param_names()}  # type: ignore[attr-defined]
+    for method in FORMULAS:
+        formula = getattr(cls, method)
+        for name in _asked(formula) if inspect.isfunction(formula) else ():
+            if name in known:
+                continue
+            known.add(name)
+            held = getattr(loss, name, None)
+            plain = name.lstrip("_")
+            value = repr(float(held)) if isinstance(held, Real) else "1.0"
+            if callable(held):
+                yield (
+                    f"{method} calls self.{name}, and compiled code knows the parameters and no methods: write {plain} "
+                    "as a plain function outside of the class, and call it by its name"
+                )
+            elif written:
+                yield (
+                    f"{method} uses self.{name}, which is no parameter: take it in the constructor, as in "
+                    f"`def __init__(self, {plain}={value})`"
+                )
+            else:
+                yield f"{method} uses self.{name}, which is no parameter: annotate it: `{plain}: float = {value}`"
+
+
+def _asked(formula: Any) -> Iterator[str]:
+    """Names of the attributes of the first argument that a function loads."""
+    me = formula.__code__.co_varnames[:1]
+    before = None
+    for instruction in dis.get_instructions(formula):
+        if before is not None and instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            # Some versions of Python load two variables at once, or store one first: the later one is on top.
+            loaded = before.argval if isinstance(before.argval, tuple) else (before.argval,)
+            if ("LOAD_FAST" in before.opname or before.opname == "LOAD_DEREF") and loaded[-1:] == me:
+                yield instruction.argval
+        before = instruction
+
+
 def check_point(loss: Any) -> None:
     """Find in plain Python what would be hard to understand, or silent, once compiled."""
     cls = type(loss)
+    unknown = next(unknown_names(loss), None)
+    if unknown:
+        raise TypeError(f"{cls.__name__}: {unknown}")
     found = loss.point(0.5)
     if not (isinstance(found, tuple) and len(found) == 3):
         raise TypeError(

@@ -20,6 +20,11 @@ class Hinge(MarginLoss):
     probability, because η would be a step. The proof of the optimum is a duality gap. If a whole interval of intercepts
     is optimal, the fit takes its midpoint.
 
+    See Also
+    --------
+    sklearn.svm.LinearSVC : With ``loss="hinge"`` the same loss, and a penalised intercept.
+    sklearn.svm.SVC : With ``kernel="linear"`` the same optimum.
+
     References
     ----------
     Cortes, Vapnik (1995), Support-vector networks, Machine Learning 20.
@@ -64,10 +69,20 @@ class SquaredHinge(MarginLoss):
     φ'(m) = −2 max(0, 1 − m), φ''(m) = 2 for m < 1 and 0 above. The probability is η(z) = (1 + z)/2, clipped to
     [0, 1].
 
+    See Also
+    --------
+    sklearn.svm.LinearSVC : The same loss by default, and a penalised intercept.
+
     References
     ----------
     Chang, Hsieh, Lin (2008), Coordinate descent method for large-scale L2-loss linear SVM, JMLR 9;
     Zhang (2004), Statistical behavior and consistency of classification methods, Ann. Statist. 32, for η.
+
+    Examples
+    --------
+    >>> from marginclf.losses import SquaredHinge
+    >>> print(SquaredHinge().evaluate([0.0, 0.5, 1.0])[0])
+    [1.   0.25 0.  ]
     """
 
     name = "squared_hinge"
@@ -108,6 +123,10 @@ class SmoothHinge(MarginLoss):
     ----------
     gamma : float, default=1.0
         Width γ of the rounding, in units of the margin; positive.
+
+    See Also
+    --------
+    Hinge : The limit as γ goes to 0; scikit-learn has no smooth one.
 
     References
     ----------
@@ -169,9 +188,19 @@ class ModifiedHuber(MarginLoss):
     φ'(m) = −2 max(0, 1 − m), −4 below; φ''(m) = 2 for −1 ≤ m < 1. The probability is η(z) = (1 + z)/2, clipped to
     [0, 1].
 
+    See Also
+    --------
+    sklearn.linear_model.SGDClassifier : The same loss with ``loss="modified_huber"``.
+
     References
     ----------
     Zhang (2004), Statistical behavior and consistency of classification methods, Ann. Statist. 32.
+
+    Examples
+    --------
+    >>> from marginclf.losses import ModifiedHuber
+    >>> print(ModifiedHuber().evaluate([-2.0, 0.0, 1.0])[1])
+    [-4. -2.  0.]
     """
 
     name = "modified_huber"

@@ -28,10 +28,20 @@ class DWD(MarginLoss):
     q : float, default=1.0
         Power with which the loss decays; positive. Large q approaches the hinge.
 
+    See Also
+    --------
+    LUM : The family that has it as a = c = q.
+
     References
     ----------
     Marron, Todd, Ahn (2007), Distance-weighted discrimination, JASA 102;
     Wang, Zou (2018), Another look at distance-weighted discrimination, J. R. Stat. Soc. B 80.
+
+    Examples
+    --------
+    >>> from marginclf.losses import DWD
+    >>> print(DWD(q=1.0).evaluate([0.0, 0.5, 1.0])[0])
+    [1.   0.5  0.25]
     """
 
     name = "dwd"
@@ -79,9 +89,19 @@ class LUM(MarginLoss):
     c : float, default=0.0
         Place of the kink, c/(1+c); not negative.
 
+    See Also
+    --------
+    DWD : The same loss with a = c = q.
+
     References
     ----------
     Liu, Zhang, Wu (2011), Hard or soft classification? Large-margin unified machines, JASA 106.
+
+    Examples
+    --------
+    >>> from marginclf.losses import LUM
+    >>> print(LUM(a=1.0, c=0.0).evaluate([-1.0, 0.0, 1.0])[0])
+    [2.  1.  0.5]
     """
 
     name = "lum"

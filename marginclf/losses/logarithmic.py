@@ -18,6 +18,10 @@ class Logistic(MarginLoss):
 
     φ'(m) = −1/(1 + e^m), φ''(m) = σ(m) σ(−m) ≤ 1/4. The probability is η(z) = σ(z) = 1/(1 + e^(−z)).
 
+    See Also
+    --------
+    sklearn.linear_model.LogisticRegression : This loss; with the same C, the same optimum.
+
     References
     ----------
     Cox (1958), The regression analysis of binary sequences, J. R. Stat. Soc. B 20.
@@ -69,10 +73,20 @@ class Exponential(MarginLoss):
 
     φ'(m) = −e^(−m), φ''(m) = e^(−m), unbounded. The probability is η(z) = σ(2z).
 
+    See Also
+    --------
+    sklearn.ensemble.AdaBoostClassifier : This loss, over sums of trees.
+
     References
     ----------
     Freund, Schapire (1997), A decision-theoretic generalization of on-line learning, J. Comput. Syst. Sci. 55;
     Friedman, Hastie, Tibshirani (2000), Additive logistic regression, Ann. Statist. 28, for the probability.
+
+    Examples
+    --------
+    >>> from marginclf.losses import Exponential
+    >>> print(Exponential().evaluate([-1.0, 0.0, 1.0])[0].round(4))
+    [2.7183 1.     0.3679]
     """
 
     name = "exponential"

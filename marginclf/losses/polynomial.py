@@ -19,9 +19,20 @@ class Linear(MarginLoss):
     therefore rescales the weights so that each class has half of their total; ``class_weight`` then only scales w.
     Every intercept is optimal then, and the fit takes the one midway between the class means along w.
 
+    See Also
+    --------
+    sklearn.neighbors.NearestCentroid : Another classifier of class means.
+
     References
     ----------
     van Rooyen, Menon, Williamson (2015), Learning with symmetric label noise: the importance of being unhinged, NIPS.
+
+    Examples
+    --------
+    >>> from marginclf.losses import Linear
+    >>> values, slopes, curvatures = Linear().evaluate([-1.0, 2.0])
+    >>> print(values, slopes, curvatures)
+    [ 1. -2.] [-1. -1.] [0. 0.]
     """
 
     name = "linear"
@@ -47,9 +58,19 @@ class Squared(MarginLoss):
 
     φ'(m) = −2(1 − m), φ''(m) = 2. The probability is η(z) = (1 + z)/2, clipped to [0, 1].
 
+    See Also
+    --------
+    sklearn.linear_model.RidgeClassifier : The same optimum for ``alpha = 1 / (2 * C)``.
+
     References
     ----------
     Suykens, Vandewalle (1999), Least squares support vector machine classifiers, Neural Process. Lett. 9.
+
+    Examples
+    --------
+    >>> from marginclf.losses import Squared
+    >>> print(Squared().evaluate([0.0, 1.0, 3.0])[0])
+    [1. 0. 4.]
     """
 
     name = "squared"

@@ -157,6 +157,9 @@ class Probabilities:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        # By the slopes of a kink, η would be 0, ½ or 1 and no number for anybody.
+        if getattr(cls, "prox", None) is not None and cls.probability is Probabilities.probability:
+            setattr(cls, "probability", None)  # noqa: B010 (a method that is None, to mypy)
         # A logarithm that is inherited belongs to the formula beside which it was written, not to a new one.
         for formula, logarithm in _LOGARITHMS.items():
             if formula in cls.__dict__ and logarithm not in cls.__dict__:
@@ -179,6 +182,12 @@ class Probabilities:
         -------
         ndarray of float64
             Of the same shape.
+
+        Examples
+        --------
+        >>> from marginclf.losses import Logistic
+        >>> print(Logistic().log_slope([1000.0]))
+        [-1000.]
         """
         return np.log(np.maximum(-self.evaluate(m)[1], 0.0))
 
@@ -189,7 +198,7 @@ class Probabilities:
 
         η(z) = φ'(−z) / (φ'(z) + φ'(−z)), clipped to [0, 1]: where the expected loss at a point is smallest. Hence
         η(z) + η(−z) = 1, and the probability of the negative class is η(−z).
-        ``None`` in place of this method says that the loss has no probability.
+        ``None`` in place of this method says that the loss has no probability, as by default one with a ``prox``.
 
         Parameters
         ----------
@@ -200,6 +209,12 @@ class Probabilities:
         -------
         ndarray of float64
             Probabilities, of the same shape.
+
+        Examples
+        --------
+        >>> from marginclf.losses import Hinge, Logistic, Squared
+        >>> print(Logistic().probability([0.0, 2.0]).round(3), Squared().probability([0.0, 2.0]), Hinge().probability)
+        [0.5   0.881] [0.5 1. ] None
         """
         z = np.asarray(z, dtype=np.float64)
         return from_slopes(self.evaluate(z)[1], self.evaluate(-z)[1], z)
@@ -221,6 +236,12 @@ class Probabilities:
         -------
         ndarray of float64
             Log-probabilities, of the same shape.
+
+        Examples
+        --------
+        >>> from marginclf.losses import Logistic
+        >>> print(Logistic().log_probability([-1000.0, -2000.0]))
+        [-1000. -2000.]
         """
         z = np.asarray(z, dtype=np.float64)
         if is_own(self, "probability"):
@@ -245,6 +266,12 @@ class Probabilities:
         -------
         ndarray of shape (n, K)
             Probabilities; each row adds up to 1.
+
+        Examples
+        --------
+        >>> from marginclf.losses import Logistic
+        >>> print(Logistic().joint_probability([[0.0, 0.0, 1.0]]).round(3))
+        [[0.212 0.212 0.576]]
         """
         return shares(self.joint_log_probability(z))
 
@@ -265,6 +292,12 @@ class Probabilities:
         -------
         ndarray of shape (n, K)
             Log-probabilities.
+
+        Examples
+        --------
+        >>> from marginclf.losses import Logistic
+        >>> print(Logistic().joint_log_probability([[0.0, -1000.0]]))
+        [[    0. -1000.]]
         """
         z = np.asarray(z, dtype=np.float64)
         if is_own(self, "joint_probability"):

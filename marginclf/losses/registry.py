@@ -129,8 +129,10 @@ def get_loss(loss: str | MarginLoss) -> MarginLoss:
         loss.validate()
         return loss
     if not isinstance(loss, str):
-        hint = f"; use {loss.__name__}()" if isinstance(loss, type) and issubclass(loss, MarginLoss) else ""
-        raise TypeError(f"loss must be a name or an instance of marginclf.losses.MarginLoss, got {loss!r}{hint}")
+        if isinstance(loss, type) and issubclass(loss, MarginLoss):
+            name = loss.__name__
+            raise TypeError(f"loss={name} is a class, and a loss is an object of it: write {name}(), with parentheses")
+        raise TypeError(f"loss must be a name or an instance of marginclf.losses.MarginLoss, got {loss!r}")
     cls = _BY_NAME.get(loss) or _REGISTERED.get(loss)
     if cls is not None:
         return cls()

@@ -13,6 +13,7 @@ from references import DEFAULTS, LOSSES
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
@@ -71,6 +72,14 @@ def test_skops_needs_no_other_type_and_no_less():
     with pytest.raises(TypeError, match="Untrusted"):
         skops.io.loads(file, trusted=[])
     assert len(TRUSTED_TYPES) == len(set(TRUSTED_TYPES))
+
+
+def test_what_other_steps_bring_is_named_and_added():
+    model = make_pipeline(SimpleImputer(), MarginLinearClassifier("hinge")).fit(X, Y)
+    file = skops.io.dumps(model)
+    assert set(skops.io.get_untrusted_types(data=file)) - set(TRUSTED_TYPES) == {"numpy.dtype"}
+    again = skops.io.loads(file, trusted=[*TRUSTED_TYPES, "numpy.dtype"])
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
 
 
 @WAYS

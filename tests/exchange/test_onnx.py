@@ -126,6 +126,39 @@ def test_in_a_pipeline_with_maps_and_from_whole_numbers():
     np.testing.assert_allclose(proba, model.predict_proba(whole), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("loss", "options", "names"),
+    [
+        ("logistic", {"zipmap": False}, ["label", "probabilities"]),
+        ("logistic", {"zipmap": False, "raw_scores": True}, ["label", "scores"]),
+        ("logistic", {}, ["output_label", "output_probability"]),
+        ("hinge", {"zipmap": False}, ["label", "scores"]),
+        ("hinge", {"zipmap": False, "output_class_labels": True}, ["label", "scores", "class_labels"]),
+        ("hinge", {}, ["output_label", "output_scores"]),
+        ("hinge", {"zipmap": "columns"}, ["output_label", "i0", "i1"]),
+    ],
+)
+def test_outputs_are_called_what_they_are(loss, options, names):
+    rows = X.astype(np.float32)
+    model = make_pipeline(StandardScaler(), MarginLinearClassifier(loss)).fit(rows, Y)
+    onnx = to_onnx(model, rows[:1], options={id(model[-1]): options})
+    session = onnxruntime.InferenceSession(onnx.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert [output.name for output in session.get_outputs()] == names
+    found = session.run(None, {"X": rows})
+    if "probabilities" not in names and "output_probability" not in names:
+        # The last column, of arrays, of maps and of columns, is the decision value for classes_[1].
+        of = found[2] if "i1" in names else [row[1] for row in found[1]]
+        np.testing.assert_allclose(of, model.decision_function(rows), rtol=1e-4, atol=1e-5)
+
+
+def test_maps_of_float64_are_refused_by_the_conversion():
+    model = MarginLinearClassifier("hinge").fit(X, Y)
+    with pytest.raises(ValueError, match=r"ZipMap.*float32 only, and the input is of float64.*\{'zipmap': False\}"):
+        to_onnx(model, X[:1])
+    names = [output.name for output in to_onnx(model, X[:1], options={"zipmap": "columns"}).graph.output]
+    assert names == ["output_label", "i0", "i1"]
+
+
 def test_sparse_coefficients():
     model = MarginLinearClassifier().fit(X, Y)
     expected = model.predict_proba(X)
@@ -212,7 +245,7 @@ class Loop(MarginLoss):
         t = abs(m)
         while t > 1.0:
             t *= 0.5
-        return t, t - 1.0, 0.0
+        return t, -1.0, 0.0
 
 
 @pytest.mark.parametrize("data", DATA)

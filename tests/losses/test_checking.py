@@ -130,6 +130,28 @@ class Divides(MarginLoss):
         return 1.0 / m, -1.0 / m**2, 2.0 / m**3
 
 
+class Unannotated(MarginLoss):
+    tau = 0.9
+
+    def point(self, m):
+        t = max(0.0, self.tau - m)
+        return t * t, -2.0 * t, 2.0 if t > 0.0 else 0.0
+
+
+class Method(MarginLoss):
+    def h(self, m):
+        return max(0.0, 1.0 - m)
+
+    def point(self, m):
+        t = self.h(m)
+        return t * t, -2.0 * t, 2.0 if t > 0.0 else 0.0
+
+
+class Forgotten(MarginLoss):
+    def point(self, m):
+        return self.tau - m, -1.0, 0.0
+
+
 class WrongLogarithmOfTheSlope(Logistic):
     def log_slope(self, m):
         return -np.maximum(m, 0.0)
@@ -171,6 +193,9 @@ class WrongLogarithmOfTheProbability(Logistic):
             r"log_probability is -13.* at -30, and the logarithm of the probability -30",
         ),
         (Divides(), r"types: it raises ZeroDivisionError"),
+        (Unannotated(), r"names: point uses self.tau, which is no parameter: annotate it: `tau: float = 0\.9`\."),
+        (Method(), r"names: point calls self.h, .* write h as a plain function outside of the class"),
+        (Forgotten(), r"fails 1 check:\n- names: point uses self.tau, which is no parameter: annotate it"),
     ],
     ids=lambda case: type(case).__name__ if isinstance(case, MarginLoss) else "",
 )
@@ -207,9 +232,8 @@ def test_parameters_are_validated_first():
         check_margin_loss(SmoothHinge(gamma=-1.0))
 
 
-def test_nothing_is_compiled():
-    class Plain(MarginLoss):
-        # Numba could not compile the import.
+def test_what_only_numba_refuses():
+    class Imports(MarginLoss):
         def point(self, m):
             import math
 
@@ -217,4 +241,5 @@ def test_nothing_is_compiled():
             value = math.log1p(t) + max(0.0, -m)
             return value, -(t if m > 0 else 1.0) / (1.0 + t), t / (1.0 + t) ** 2
 
-    check_margin_loss(Plain())
+    with pytest.raises(ValueError, match=r"fails 1 check:\n- compilation: .*Line \d+ of point: `import math`"):
+        check_margin_loss(Imports())

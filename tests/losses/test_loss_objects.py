@@ -12,7 +12,7 @@ import pytest
 from references import LOSS_CASES, LOSSES
 from sklearn.base import clone
 
-from marginclf import losses
+from marginclf import MarginLinearClassifier, losses
 from marginclf.losses import (
     DWD,
     LUM,
@@ -132,8 +132,9 @@ def test_refused_with_a_reason(name, reason):
 
 
 def test_class_instead_of_object():
-    with pytest.raises(TypeError, match=r"instance.*use SmoothHinge\(\)"):
-        get_loss(SmoothHinge)
+    for use in (lambda: get_loss(SmoothHinge), lambda: MarginLinearClassifier(SmoothHinge).fit([[0.0], [1.0]], [0, 1])):
+        with pytest.raises(TypeError, match=r"^loss=SmoothHinge is a class, and a loss is an object.*SmoothHinge\(\)"):
+            use()
 
 
 @pytest.mark.parametrize("wrong", [None, 3, 1.5, b"logistic", ["logistic"], int], ids=repr)

@@ -43,7 +43,9 @@ def test_unknown_names_suggest_the_nearest(typed, meant):
     assert all(name in str(caught.value) for name in NAMES)
 
 
-@pytest.mark.parametrize(("wrong", "remedy"), [(None, "C=numpy.inf"), (L1, "use L1()"), (3, "a name or an object")])
+@pytest.mark.parametrize(
+    ("wrong", "remedy"), [(None, "C=numpy.inf"), (L1, "write L1(), with parentheses"), (3, "a name or an object")]
+)
 def test_neither_name_nor_object(wrong, remedy):
     with pytest.raises(TypeError, match=mentions("penalty", remedy)):
         get_penalty(wrong)
