@@ -28,7 +28,7 @@ class MarginDisplay:
     one joint margin, and the decision value of the row's own class where each class was fitted against the rest. Rows
     whose margin lies where the slope of the loss is not zero decide the fit, and that region is marked: for "hinge",
     margins up to 1, the support vectors. Most smooth losses have a slope everywhere. The outermost bars count the rows
-    beyond them too.
+    beyond them too. Up to seven classes have a colour each; more are drawn as one distribution.
 
     Best made by :meth:`from_estimator` or :meth:`from_predictions`.
 
@@ -189,17 +189,16 @@ class MarginDisplay:
         low, high = np.quantile(self.margins, [_WIDEST, 1.0 - _WIDEST])
         low, high = min(low, -1.0), max(high, 1.5)
         edges = np.linspace(low, high, bins + 1)
-        classes = np.unique(self.y_true)
         weights = np.ones(len(self.margins)) if self.sample_weight is None else self.sample_weight
-        groups = [self.y_true == label for label in classes]
+        names, groups = _groups(self.y_true)
         axis.hist(
             [self.margins[group].clip(low, high) for group in groups],
             edges,
             weights=[weights[group] for group in groups],
             stacked=True,
-            color=[COLOURS[k % len(COLOURS)] for k in range(len(classes))],
+            color=COLOURS[: len(groups)],
             alpha=0.6,
-            label=[f"class {label}" for label in classes],
+            label=names,
         )
         m = np.linspace(low, high, 1001)
         value, slope, _ = self.loss.evaluate(m)
@@ -225,6 +224,14 @@ class MarginDisplay:
         right.legend(handles=handles, fontsize="small", frameon=False, **where)
         self.ax_, self.loss_ax_, self.figure_ = axis, right, axis.figure
         return self
+
+
+def _groups(y: np.ndarray) -> tuple[list[str], list[np.ndarray]]:
+    """What has a colour of its own, and its rows: each class, or all of them where there are more than colours."""
+    classes = np.unique(y)
+    if len(classes) > len(COLOURS):
+        return [f"all {len(classes)} classes"], [np.ones(len(y), dtype=bool)]
+    return [f"class {label}" for label in classes], [y == label for label in classes]
 
 
 def _margins(codes: np.ndarray, z: np.ndarray, joint: bool) -> np.ndarray:
