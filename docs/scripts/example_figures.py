@@ -1,4 +1,4 @@
-"""Take the figures of an example into its page, and fail where one of their axes is empty (called by sphinx-gallery)."""
+"""Take the figures of an example into its page; where axes are empty, fail (called by sphinx-gallery)."""
 
 import matplotlib.pyplot as plt
 import numpy as np
