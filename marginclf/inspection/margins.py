@@ -18,7 +18,8 @@ from .losses import name_of
 _WIDEST = 0.01
 """Share of the rows at each end that may lie beyond the outermost bars, which count them."""
 
-_LEGEND_COLUMNS = 4
+_LEGEND_COLUMNS, _NARROW = 4, 4.5
+"""Columns of the legend, half as many over axes of less than so many inches, beyond which it would reach."""
 
 
 class MarginDisplay:
@@ -220,7 +221,9 @@ class MarginDisplay:
         right.set_ylabel("loss φ(m)")
         axis.set(xlabel="margin m", ylabel="rows" if self.sample_weight is None else "weight of rows", xlim=(low, high))
         handles = [handle for a in (axis, right) for handle in a.get_legend_handles_labels()[0]]
-        where = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": _LEGEND_COLUMNS}
+        narrow = axis.get_window_extent().width < _NARROW * axis.figure.dpi
+        columns = _LEGEND_COLUMNS // 2 if narrow else _LEGEND_COLUMNS
+        where = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": columns}
         right.legend(handles=handles, fontsize="small", frameon=False, **where)
         self.ax_, self.loss_ax_, self.figure_ = axis, right, axis.figure
         return self
