@@ -47,6 +47,7 @@ study_tables.write(GENERATED)
 reliability_table.write(GENERATED)
 
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # the numpydoc sections say it in words
 numpydoc_show_class_members = False  # the class template decides: what a loss inherits is shown once, at MarginLoss
 

@@ -44,31 +44,44 @@ FIND = r"""() => {
     return `${element.localName}${first} “${words}”`;
   };
   const visible = element => element.checkVisibility({visibilityProperty: true});
-  // By how much an element reaches beyond the column that holds it, or what cuts it off, unless one can scroll there.
   const room = document.documentElement.clientWidth;
-  const beyond = element => {
-    const {left, right, width} = element.getBoundingClientRect();
-    if (width === 0 || getComputedStyle(element).position === "fixed") return 0;
+  // Where one may scroll: a table or lines of code inside of a page, not the page or the lists beside it.
+  const scrolls = "article *";
+  const columns = "article, footer, .sd-card, td, .bd-sidebar-primary, .bd-sidebar-secondary";
+  // By how much a box inside of an element reaches beyond the column that holds it, or beyond what cuts it off.
+  const beyond = (box, holder) => {
     let edge = room;
-    for (let around = element.parentElement; around; around = around.parentElement) {
+    for (let around = holder; around; around = around.parentElement) {
       const style = getComputedStyle(around);
-      if (/auto|scroll/.test(style.overflowX) && around !== document.documentElement) return 0;
-      if (style.position === "fixed") return 0;
-      if (/hidden|clip/.test(style.overflowX) || around.matches("article, footer, .bd-article-container, .sd-card, td"))
+      if (style.position === "fixed" || style.textOverflow === "ellipsis") return 0;
+      if (/auto|scroll/.test(style.overflowX) && around.matches(scrolls)) return 0;
+      if (around === document.documentElement || around === document.body) break;
+      if (style.overflowX !== "visible" || around.matches(columns))
         edge = Math.min(edge, around.getBoundingClientRect().right);
     }
-    return Math.max(right - edge, -left);
+    return Math.max(box.right - edge, -box.left);
   };
   const reported = [];
-  for (const element of document.querySelectorAll("main *, footer *, header *")) {
-    if (reported.some(outer => outer.contains(element)) || !visible(element)) continue;
-    if (element.closest("mjx-assistive-mml, .visually-hidden, .sr-only, svg") && element.localName !== "svg") continue;
-    const pixels = beyond(element);
-    if (pixels > 1.5) {
-      reported.push(element);
-      found.push(`reaches ${Math.round(pixels)} pixels beyond its column: ${name(element)}`);
-    }
+  const judge = (box, holder, element) => {
+    if (box.width <= 1 || reported.some(outer => outer.contains(element))) return;
+    if (element.closest(".visually-hidden, .sr-only, .skip-link, mjx-assistive-mml, dialog")) return;
+    const pixels = beyond(box, holder);
+    if (pixels <= 1.5) return;
+    reported.push(element);
+    found.push(`reaches ${Math.round(pixels)} pixels beyond its column: ${name(element)}`);
+  };
+  for (const element of document.body.querySelectorAll("*:not(svg *, mjx-container *)")) {
+    if (!visible(element) || getComputedStyle(element).position === "fixed") continue;
+    judge(element.getBoundingClientRect(), element.parentElement, element);
+    // Words reach beyond the box of their paragraph or heading where they cannot be broken.
+    for (const node of element.childNodes)
+      if (node.nodeType === Node.TEXT_NODE && node.data.trim()) {
+        const range = document.createRange();
+        range.selectNodeContents(node);
+        judge(range.getBoundingClientRect(), element, element);
+      }
   }
+
   // On a narrow window one may have to scroll a table; on a wide one it has room.
   if (room > 1000)
     for (const table of document.querySelectorAll("main table")) {
