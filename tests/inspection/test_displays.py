@@ -146,13 +146,11 @@ def test_a_picture_of_many_classes_is_of_bars_and_not_of_a_legend(n_classes):
     assert sum(bar.get_height() for bar in bars) == len(y)
 
 
-def test_a_legend_over_narrow_axes_stays_inside_of_the_figure():
+def test_a_legend_over_narrow_axes_is_no_wider_than_their_place():
     figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
     display = MarginDisplay.from_predictions(Y, X[:, 0], loss="squared_hinge", ax=axes[2])
     figure.canvas.draw()
-    legend, whole = display.loss_ax_.get_legend().get_window_extent(), figure.bbox
-    assert legend.x1 <= whole.x1
-    assert legend.y1 <= whole.y1
+    assert display.loss_ax_.get_legend().get_window_extent().width < figure.bbox.width / 3.0
 
 
 def test_margins_of_many_classes():
