@@ -28,6 +28,14 @@ def fastest_peer(results: Results, chosen: dict[str, list[Run]], target: float) 
     return (min(found)[1], min(found)[0]) if found else None
 
 
+def both(results: Results, problem: str, threads: int, target: float) -> tuple[float, str, float] | None:
+    """Seconds of marginclf with its own choice of solver, the fastest peer and its seconds, where both get there."""
+    chosen = results.select(problem, threads)
+    ours = results.to_target(chosen.get(CHOICE, []), target)
+    peer = fastest_peer(results, chosen, target)
+    return None if ours is None or peer is None else (statistics.median(ours.seconds), *peer)
+
+
 def summary(results: Results, threads: int) -> str:
     """marginclf with its own choice of solver beside the fastest peer, one line a problem."""
     rows = []

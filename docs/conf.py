@@ -4,6 +4,7 @@ import doctest
 import re
 import sys
 from importlib.metadata import version as installed_version
+from importlib.resources import files
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -31,6 +32,7 @@ extensions = [
     "matplotlib.sphinxext.plot_directive",
     "myst_parser",
     "numpydoc",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "**/GALLERY_HEADER.rst"]
@@ -48,6 +50,7 @@ study_tables.write(GENERATED)
 reliability_table.write(GENERATED)
 
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # the numpydoc sections say it in words
 numpydoc_show_class_members = False  # the class template decides: what a loss inherits is shown once, at MarginLoss
 
@@ -75,9 +78,11 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "reference_url": {"marginclf": None},
     "doc_module": ("marginclf",),
+    "image_scrapers": ("example_figures.scraper",),
     "backreferences_dir": "generated/backreferences",
     "default_thumb_file": None,
     "show_memory": False,
+    "write_computation_times": False,  # its pages take scripts from the network
     "show_signature": False,
     "min_reported_time": 20,
     "plot_gallery": "True",
@@ -85,16 +90,29 @@ sphinx_gallery_conf = {
 }
 suppress_warnings = ["config.cache"]
 
+# Formulas without a network, and from a zip. One file of the package of MathJax is enough: it has the fonts in it.
+html_static_path = ["_static", str(files("sphinx-mathjax-offline") / "static" / "mathjax" / "tex-svg.js")]
+mathjax_path = "tex-svg.js"
+html_css_files = ["marginclf.css"]
+
 html_theme = "pydata_sphinx_theme"
 html_title = "marginclf"
 html_copy_source = False
 html_show_sphinx = False
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "github_url": "https://github.com/marginclf/marginclf",
     "navigation_with_keys": False,
     "show_toc_level": 2,
     "header_links_before_dropdown": 6,
+    # Pages with wide tables have no list of their sections at the right.
+    "secondary_sidebar_items": {
+        "**": ["page-toc"],
+        "guide/losses": [],
+        "guide/robustness": [],
+        "development/decisions/0014-many-classes": [],
+    },
     "footer_start": ["copyright"],
     "footer_end": [],
 }

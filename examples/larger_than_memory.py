@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.metrics import ConfusionMatrixDisplay
 
 from marginclf import MarginLinearClassifier
 
@@ -97,15 +98,18 @@ print(f"{history['passes'][-1]:.0f} rounds, proven within {model.suboptimality_[
 print(f"accuracy on the held-out quarter: {model.score(X_test, test['package']):.3f}")
 
 # %%
+# What is taken for what
+# ----------------------
 # Predictions are as lazy as the data, and have its chunks.
 
 predicted = model.predict(X_test)
 print(predicted)
 
 # %%
+# Computed, they are an array like any other.
 
-gap = (history["objective"] - history["objective"][-1]) / history["objective"][-1]
-figure, axis = plt.subplots(figsize=(6, 3.2), layout="constrained")
-axis.semilogy(history["passes"][:-1], gap[:-1], marker=".")
-axis.set(xlabel="rounds over the data", ylabel="objective above the last, relative")
+ConfusionMatrixDisplay.from_predictions(
+    test["package"].compute(), predicted.compute(), normalize="true", values_format=".0%", cmap="Blues", colorbar=False
+)
+plt.title("text of the held-out quarter")
 plt.show()

@@ -7,12 +7,18 @@ from pathlib import Path
 import pytest
 
 import marginclf
+from marginclf.losses import catalogue
 
 ROOT = Path(__file__).parents[1]
 
 
 def test_the_citation_file_has_this_version():
     assert f"\nversion: {marginclf.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_readme_counts_the_losses():
+    count = len(catalogue())
+    assert f"\n| losses of a margin | {count} |" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_oldest_versions_are_the_floors():

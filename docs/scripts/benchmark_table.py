@@ -1,6 +1,5 @@
 """Write the tables and the plot of the newest benchmark results (called by conf.py)."""
 
-import statistics
 import sys
 from pathlib import Path
 
@@ -41,11 +40,8 @@ def lines(results: Results):
 
 def rows(results: Results, threads: int):
     for problem, facts in results.problems.items():
-        chosen = results.select(problem, threads)
-        ours = results.to_target(chosen.get(report.CHOICE, []), TARGET)
-        peer = report.fastest_peer(results, chosen, TARGET)
-        if ours is not None and peer is not None:
-            seconds = statistics.median(ours.seconds)
+        measured = report.both(results, problem, threads, TARGET)
+        if measured is not None:
+            ours, peer, theirs = measured
             n, d = facts["shape"]
-            ratio = f"{peer[1] / seconds:.1f}"
-            yield problem, f"{n:,} × {d:,}", duration(seconds), duration(peer[1]), peer[0], ratio
+            yield problem, f"{n:,} × {d:,}", duration(ours), duration(theirs), peer, f"{theirs / ours:.1f}"

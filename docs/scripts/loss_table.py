@@ -6,7 +6,7 @@ import numpy as np
 
 from marginclf.losses import catalogue
 
-HEADER = ("name (aliases)", "φ(m)", "η(1)", "link ψ(η)", "source")
+HEADER = ("name (aliases)", "φ(m), and its source", "η(1)", "link ψ(η)")
 PROPERTIES = (
     *("name", "convex", "smooth", "bounded below", "calibrated", "proper"),
     *("Lipschitz", "φ″", "noise-symmetric", "saturating"),
@@ -18,7 +18,7 @@ def write(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     losses = [cls() for cls in catalogue().values()]
     files = {
-        "loss_table.inc": table("20 34 8 16 22", HEADER, map(row, losses)),
+        "loss_table.inc": table("22 52 8 18", HEADER, map(row, losses)),
         "loss_properties.inc": table("20 8 8 8 10 8 8 14 8 8", PROPERTIES, map(properties, losses)),
         "loss_curves.py": CURVES,
         "loss_probabilities.py": PROBABILITIES,
@@ -43,12 +43,17 @@ def name_of(loss) -> str:
 
 
 def row(loss) -> tuple[str, ...]:
-    """Return name, formula, a sample of the probability, link and source of one loss at its default parameters."""
+    """Return name, formula, source, a sample of the probability and link of one loss at its default parameters."""
     names = name_of(loss)
     if loss.aliases:
         names += " (" + ", ".join(loss.aliases) + ")"
-    link = f":math:`{loss.link_formula}`" if loss.link_formula else "–"
-    return names, f":math:`{loss.formula}`", probability(loss), link, loss.source
+    link = lines(*(f":math:`{part}`" for part in loss.link_formula.split(r",\; "))) if loss.link_formula else "–"
+    return names, lines(f":math:`{loss.formula}`", loss.source), probability(loss), link
+
+
+def lines(*parts: str) -> str:
+    """Return a cell of several lines."""
+    return "\n       ".join(f"| {part}" for part in parts)
 
 
 def properties(loss) -> tuple[str, ...]:

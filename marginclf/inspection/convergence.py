@@ -9,7 +9,7 @@ import numpy as np
 
 from .._estimator.coefficients import loss_of
 from .._process import quiet
-from .drawing import axes_for, fitted_classifier_in, next_style
+from .drawing import axes_for, fitted_classifier_in, next_style, unpacked
 from .losses import name_of
 
 _AGAINST = {"iterations": "iterations", "seconds": "seconds", "passes": "passes over the data"}
@@ -88,13 +88,15 @@ class ConvergenceDisplay:
 
     @classmethod
     @quiet
-    def from_history(cls, *histories: Mapping[str, Any], names: Sequence[str], **options: Any) -> Self:
+    def from_history(
+        cls, *histories: Mapping[str, Any] | Sequence[Mapping[str, Any]], names: Sequence[str], **options: Any
+    ) -> Self:
         """Draw histories.
 
         Parameters
         ----------
         *histories : dict
-            Columns as in ``history_``.
+            Columns as in ``history_``; or one list of them, such as ``history_`` itself.
         names : sequence of str
             What the lines are called.
         **options : dict
@@ -104,9 +106,10 @@ class ConvergenceDisplay:
         -------
         ConvergenceDisplay
         """
-        if len(names) != len(histories):
-            raise ValueError(f"names must be as many as the histories, {len(histories)}, got {len(names)}")
-        return cls(histories=list(histories), names=list(names)).plot(**options)
+        chosen = unpacked(histories)
+        if len(names) != len(chosen):
+            raise ValueError(f"names must be as many as the histories, {len(chosen)}, got {len(names)}")
+        return cls(histories=list(chosen), names=list(names)).plot(**options)
 
     @quiet
     def plot(

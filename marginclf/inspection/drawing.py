@@ -44,6 +44,11 @@ def axes_for(ax: Any, n: int, *, size: tuple[float, float]) -> np.ndarray:
     raise ValueError(f"ax must be one axes or {n} of them, got {len(given)}")
 
 
+def unpacked(items: tuple) -> tuple:
+    """The arguments of a call, where a single list may stand for all of them."""
+    return tuple(items[0]) if len(items) == 1 and isinstance(items[0], list | tuple) else items
+
+
 def next_style(ax: Any) -> dict[str, str]:
     """Colour and dashes of one more line beside those that the axes hold."""
     k = len(ax.get_lines())

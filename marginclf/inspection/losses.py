@@ -10,7 +10,7 @@ import numpy as np
 from .._estimator.coefficients import loss_of
 from .._process import quiet
 from ..losses import MarginLoss, get_loss
-from .drawing import axes_for, classifier_in, next_style
+from .drawing import axes_for, classifier_in, next_style, unpacked
 
 CURVES = ("value", "slope", "curvature", "probability")
 _SYMBOLS = {"value": "φ(m)", "slope": "φ′(m)", "curvature": "φ″(m)", "probability": "η(z)"}
@@ -59,7 +59,7 @@ class LossDisplay:
     @quiet
     def from_losses(
         cls,
-        *losses: str | MarginLoss,
+        *losses: str | MarginLoss | Sequence[str | MarginLoss],
         margin_range: tuple[float, float] = (-3.0, 3.0),
         n_points: int = 601,
         names: Sequence[str] | None = None,
@@ -72,7 +72,7 @@ class LossDisplay:
         Parameters
         ----------
         *losses : str or MarginLoss
-            Names, aliases or objects, your own included.
+            Names, aliases or objects, your own included; or one list of them.
         margin_range : tuple of float, default=(-3.0, 3.0)
             Smallest and largest margin.
         n_points : int, default=601
@@ -90,10 +90,11 @@ class LossDisplay:
         -------
         LossDisplay
         """
-        if not losses:
+        chosen = unpacked(losses)
+        if not chosen:
             raise ValueError("from_losses needs a loss, such as LossDisplay.from_losses('logistic', 'hinge')")
         margins = np.linspace(*margin_range, n_points)
-        resolved = [get_loss(loss) for loss in losses]
+        resolved = [get_loss(loss) for loss in chosen]
         values = [_curves(loss, margins) for loss in resolved]
         labels = [name_of(loss) for loss in resolved] if names is None else list(names)
         return cls(margins=margins, values=values, names=labels).plot(curves=curves, ax=ax, **line)

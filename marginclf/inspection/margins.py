@@ -18,7 +18,8 @@ from .losses import name_of
 _WIDEST = 0.01
 """Share of the rows at each end that may lie beyond the outermost bars, which count them."""
 
-_LEGEND_COLUMNS = 4
+_LEGEND_COLUMNS, _NARROW = 4, 4.5
+"""Columns of the legend, half as many over axes of less than so many inches, beyond which it would reach."""
 
 
 class MarginDisplay:
@@ -28,7 +29,7 @@ class MarginDisplay:
     one joint margin, and the decision value of the row's own class if each class was fitted against the rest. Only rows
     at which the slope of the loss is not zero determine the fit. The region of these margins is marked: for "hinge",
     margins up to 1, which are the support vectors. Most smooth losses have a slope everywhere. The outermost bars also
-    count the rows beyond them.
+    count the rows beyond them. Up to seven classes have a colour each; more are drawn as one distribution.
 
     Create it with :meth:`from_estimator` or :meth:`from_predictions`.
 
@@ -189,17 +190,16 @@ class MarginDisplay:
         low, high = np.quantile(self.margins, [_WIDEST, 1.0 - _WIDEST])
         low, high = min(low, -1.0), max(high, 1.5)
         edges = np.linspace(low, high, bins + 1)
-        classes = np.unique(self.y_true)
         weights = np.ones(len(self.margins)) if self.sample_weight is None else self.sample_weight
-        groups = [self.y_true == label for label in classes]
+        names, groups = _groups(self.y_true)
         axis.hist(
             [self.margins[group].clip(low, high) for group in groups],
             edges,
             weights=[weights[group] for group in groups],
             stacked=True,
-            color=[COLOURS[k % len(COLOURS)] for k in range(len(classes))],
+            color=COLOURS[: len(groups)],
             alpha=0.6,
-            label=[f"class {label}" for label in classes],
+            label=names,
         )
         m = np.linspace(low, high, 1001)
         value, slope, _ = self.loss.evaluate(m)
@@ -221,10 +221,20 @@ class MarginDisplay:
         right.set_ylabel("loss φ(m)")
         axis.set(xlabel="margin m", ylabel="rows" if self.sample_weight is None else "weight of rows", xlim=(low, high))
         handles = [handle for a in (axis, right) for handle in a.get_legend_handles_labels()[0]]
-        where = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": _LEGEND_COLUMNS}
+        narrow = axis.get_window_extent().width < _NARROW * axis.figure.dpi
+        columns = _LEGEND_COLUMNS // 2 if narrow else _LEGEND_COLUMNS
+        where = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": columns}
         right.legend(handles=handles, fontsize="small", frameon=False, **where)
         self.ax_, self.loss_ax_, self.figure_ = axis, right, axis.figure
         return self
+
+
+def _groups(y: np.ndarray) -> tuple[list[str], list[np.ndarray]]:
+    """What has a colour of its own, and its rows: each class, or all of them where there are more than colours."""
+    classes = np.unique(y)
+    if len(classes) > len(COLOURS):
+        return [f"all {len(classes)} classes"], [np.ones(len(y), dtype=bool)]
+    return [f"class {label}" for label in classes], [y == label for label in classes]
 
 
 def _margins(codes: np.ndarray, z: np.ndarray, joint: bool) -> np.ndarray:

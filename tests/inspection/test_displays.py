@@ -105,6 +105,15 @@ def test_lines_beside_each_other_differ():
     assert len(signs) == len(set(signs)) == 7
 
 
+def test_one_list_is_taken_for_its_items():
+    display = LossDisplay.from_losses(["logistic", SmoothHinge(gamma=0.5)])
+    assert display.names == ["logistic", "smooth_hinge(gamma=0.5)"]
+    with pytest.raises(ValueError, match="needs a loss"):
+        LossDisplay.from_losses([])
+    history = {"suboptimality": np.array([1.0, 1e-9]), "seconds": np.array([0.0, 1.0])}
+    assert len(ConvergenceDisplay.from_history([history, history], names=["a", "b"]).lines_) == 4
+
+
 def test_a_steep_loss_does_not_press_the_others_flat():
     display = LossDisplay.from_losses("logistic", "exponential", margin_range=(-8.0, 3.0), curves=["value"])
     assert display.ax_[0].get_ylim()[1] < 0.5 * np.exp(8.0)
@@ -124,6 +133,24 @@ def test_margins_of_two_classes():
     smooth = MarginDisplay.from_estimator(fitted(), X, Y)
     assert smooth.support_ == 1.0
     assert not any("slope" in text.get_text() for text in smooth.loss_ax_.get_legend().get_texts())
+
+
+@pytest.mark.parametrize("n_classes", [7, 8, 40])
+def test_a_picture_of_many_classes_is_of_bars_and_not_of_a_legend(n_classes):
+    y = np.arange(400) % n_classes
+    display = MarginDisplay.from_predictions(y, np.eye(n_classes)[y], loss="hinge")
+    display.figure_.canvas.draw()
+    assert display.ax_.get_window_extent().height > 0.6 * display.figure_.bbox.height
+    bars = display.ax_.patches
+    assert len({bar.get_facecolor() for bar in bars}) == (7 if n_classes == 7 else 1)
+    assert sum(bar.get_height() for bar in bars) == len(y)
+
+
+def test_a_legend_over_narrow_axes_is_no_wider_than_their_place():
+    figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
+    display = MarginDisplay.from_predictions(Y, X[:, 0], loss="squared_hinge", ax=axes[2])
+    figure.canvas.draw()
+    assert display.loss_ax_.get_legend().get_window_extent().width < figure.bbox.width / 3.0
 
 
 def test_margins_of_many_classes():
