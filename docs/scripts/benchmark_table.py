@@ -44,4 +44,4 @@ def rows(results: Results, threads: int):
         if measured is not None:
             ours, peer, theirs = measured
             n, d = facts["shape"]
-            yield problem, f"{n:,} × {d:,}", duration(ours), duration(theirs), peer, f"{theirs / ours:.1f}"
+            yield problem, f"{n:,}\u00a0×\u00a0{d:,}", duration(ours), duration(theirs), peer, f"{theirs / ours:.1f}"
