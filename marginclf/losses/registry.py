@@ -98,7 +98,7 @@ def catalogue() -> dict[str, type[MarginLoss]]:
     >>> list(catalogue())[:3]
     ['logistic', 'linear', 'hinge']
     >>> [name for name, cls in catalogue().items() if cls.probability is None]  # without ``predict_proba``
-    ['hinge', 'linear', 'sigmoid']
+    ['linear', 'hinge', 'sigmoid']
     """
     return {cls.name: cls for cls in _CLASSES}
 
