@@ -31,7 +31,7 @@ def why_no_probability(estimator: Any) -> str | None:
     # Before a fit it is not known how many classes there will be: what is promised must then hold for any number.
     joint = is_joint(estimator) if hasattr(estimator, "classes_") else estimator.multi_class == "joint"
     if loss.probability is None:
-        which = ""
+        which = "" if loss.smooth else ", as its slope jumps"
     elif joint and loss.joint_probability is None:
         which = " for many classes at once"
     elif not is_own(loss, "probability") and jump_without_prox(loss):

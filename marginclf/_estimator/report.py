@@ -60,14 +60,14 @@ def warn_if_unfinished(estimator: Any, solutions: list[Solution], labels: list) 
     failed = [pair for pair in ended if not pair[0].status.converged and pair[0].status is not Status.STOPPED]
     if not failed:
         return
-    if failed[0][0].status is Status.LONE_CLASS:
-        status, label = failed[0][0].status, failed[0][1]
-        warn(f"{status.value} The class is {label!r}. {status.remedy}", ConvergenceWarning, stacklevel=3)
-        return
     worst, label = max(failed, key=lambda pair: np.nan_to_num(pair[0].point.suboptimality, nan=np.inf))
     search = _search()
     others = "" if search is None else " Other fits of this search may end so too."
     if search is not None and _repeated((search, type(estimator.loss_), worst.status)):
+        return
+    if worst.status is Status.LONE_CLASS:  # the only one then
+        text = f"{worst.status.value} The class is {label!r}. {worst.status.remedy}{others}"
+        warn(text, ConvergenceWarning, stacklevel=3)
         return
     more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
     where = f" Class {label!r}{more}." if len(solutions) > 1 else ""

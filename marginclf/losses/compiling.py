@@ -108,11 +108,11 @@ def unknown_names(loss: Any) -> Iterator[str]:
                 )
             elif written:
                 yield (
-                    f"{method} uses self.{name}, which is no parameter: take it in the constructor, as in "
+                    f"{method} uses self.{name}, which is no parameter; take it in the constructor, as in "
                     f"`def __init__(self, {plain}={value})`"
                 )
             else:
-                yield f"{method} uses self.{name}, which is no parameter: annotate it: `{plain}: float = {value}`"
+                yield f"{method} uses self.{name}, which is no parameter; annotate it: `{plain}: float = {value}`"
 
 
 def _asked(formula: Any) -> Iterator[str]:

@@ -96,6 +96,8 @@ def catalogue() -> dict[str, type[MarginLoss]]:
     >>> from marginclf.losses import catalogue
     >>> list(catalogue())[:3]
     ['logistic', 'linear', 'hinge']
+    >>> [name for name, cls in catalogue().items() if cls.probability is None]  # without ``predict_proba``
+    ['linear', 'hinge', 'sigmoid']
     """
     return {cls.name: cls for cls in _CLASSES}
 

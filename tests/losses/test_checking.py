@@ -193,9 +193,9 @@ class WrongLogarithmOfTheProbability(Logistic):
             r"log_probability is -13.* at -30, and the logarithm of the probability -30",
         ),
         (Divides(), r"types: it raises ZeroDivisionError"),
-        (Unannotated(), r"names: point uses self.tau, which is no parameter: annotate it: `tau: float = 0\.9`\."),
+        (Unannotated(), r"names: point uses self.tau, which is no parameter; annotate it: `tau: float = 0\.9`\."),
         (Method(), r"names: point calls self.h, .* write h as a plain function outside of the class"),
-        (Forgotten(), r"fails 1 check:\n- names: point uses self.tau, which is no parameter: annotate it"),
+        (Forgotten(), r"fails 1 check:\n- names: point uses self.tau, which is no parameter; annotate it"),
     ],
     ids=lambda case: type(case).__name__ if isinstance(case, MarginLoss) else "",
 )

@@ -127,10 +127,10 @@ class Raises(MarginLoss):
         # Numba names one of the two returns that disagree, not always the same one.
         (TwoValuesInABranch, r"cannot be compiled.* Line \d+ of point: `return (0\.0|1\.0 - m, -1\.0), 0\.0`"),
         (CallsAMethod, "point calls self.helper.*no methods: write helper as a plain function outside of the class"),
-        (Unannotated, r"point uses self.tau, which is no parameter: annotate it: `tau: float = 0\.9`"),
-        (UnderlinedInAHelper, r"prox uses self._tau, which is no parameter: annotate it: `tau: float = 0\.9`"),
+        (Unannotated, r"point uses self.tau, which is no parameter; annotate it: `tau: float = 0\.9`"),
+        (UnderlinedInAHelper, r"prox uses self._tau, which is no parameter; annotate it: `tau: float = 0\.9`"),
         (InTheConstructor, r"point uses self.tau.*take it in the constructor, as in `def __init__\(self, tau=0\.9\)`"),
-        (Forgotten, r"point uses self.tau, which is no parameter: annotate it: `tau: float = 1\.0`"),
+        (Forgotten, r"point uses self.tau, which is no parameter; annotate it: `tau: float = 1\.0`"),
         (Text, "must return three numbers|cannot be compiled"),
         (Imports, r"cannot be compiled.* Line \d+ of point: `from math import exp`"),
         (Opens, "cannot be compiled"),
