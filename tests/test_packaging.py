@@ -21,6 +21,11 @@ def test_readme_counts_the_losses():
     assert f"\n| losses of a margin | {count} |" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_the_changelog_begins_with_this_version():
+    heading = re.search(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert heading[1] == (marginclf.__version__ if ".dev" not in marginclf.__version__ else "Unreleased")
+
+
 def test_the_oldest_versions_are_the_floors():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     floors = sorted(project["dependencies"])
