@@ -17,6 +17,7 @@ import numpy as np
 from .cache import inner, kernel
 from .cholesky import factor, solve
 from .storage import call_storage
+from .view import part_of
 
 _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
 
@@ -41,7 +42,7 @@ _LONGEST_WAIT = 6
 @inner(**_SUMS)
 def _sweep(forward, backward, signs, low, high, kink, free, squares, order, alpha, w, b, spring, seed, idle, wait, one):
     """One sweep in random order over the rows that are not asleep; b and the seed after it."""
-    n, unit = signs.size, one[1:2]
+    n, unit = signs.size, part_of(one, 1, 1)
     balance = 0.0
     for i in range(n):
         balance += signs[i] * alpha[i]
@@ -57,7 +58,7 @@ def _sweep(forward, backward, signs, low, high, kink, free, squares, order, alph
             wait[i] -= 1
             continue
         hold = spring if free else 0.0
-        call_storage(forward, i, 1, 1, w, one[:1], b + hold * balance, one, 0)
+        call_storage(forward, i, 1, 1, w, part_of(one, 0, 1), b + hold * balance, one, 0)
         miss = signs[i] * one[0] - kink
         stiffness = squares[i] + hold
         new = min(high[i], max(low[i], alpha[i] - miss / stiffness)) if stiffness > 0.0 else alpha[i]
@@ -115,7 +116,7 @@ def _swept(forward, backward, copy, signs, low, high, kink, intercept, seed, swe
         mean += square / n
         alpha[i] = low[i]
         one[1] = signs[i] * low[i]
-        call_storage(backward, i, 1, 1, one[1:], w, 0.0, one, 0)
+        call_storage(backward, i, 1, 1, part_of(one, 1, 1), w, 0.0, one, 0)
     answer = 0.0
     for i in range(n):
         answer += 1.0 / (squares[i] + 1e-3 * mean) if squares[i] + mean > 0.0 else 0.0
@@ -230,7 +231,7 @@ def _gathered(forward, copy, signs, kink, state, column, centre, one, w, b, rows
                 return -1
             members[n_free] = i
             call_storage(copy, i, 1, 1, centre, column, 0.0, centre, 0)
-            call_storage(forward, i, 1, 1, w, one[:1], b, one, 0)
+            call_storage(forward, i, 1, 1, w, part_of(one, 0, 1), b, one, 0)
             change[n_free] = kink - signs[i] * one[0]
             for j in range(w.size):
                 rows[n_free, j] = signs[i] * column[j, 0]
@@ -248,7 +249,7 @@ def dual_active_set(
     With ``sweeps``, they begin it, and α is set by them. ``room`` is the most rows that may be free. Calls without
     ``begins`` go on where the last one stopped, with the same bits as one call.
     """
-    n, d, w, b = signs.size, theta.size - 1, theta[:-1], theta[-1]
+    n, d, w, b = signs.size, theta.size - 1, part_of(theta, 0, theta.size - 1), theta[-1]
     column, centre, one, r = np.empty((d, 1)), _zeros(d), np.empty(2), np.empty(n)
     if begins:
         if sweeps > 0:
