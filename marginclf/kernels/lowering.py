@@ -12,6 +12,7 @@ Formulas of losses, which users write, are compiled as by Numba alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from llvmlite import ir as llvm
@@ -142,7 +143,8 @@ class KernelLower(Lower):
     def _index(self, array: Any, index: Any) -> list[Any] | None:
         """The whole numbers that index an array; None where it is indexed otherwise, or is not in the order of C."""
         kind = self.typeof(array.name)
-        if type(kind) is not types.Array or kind.layout == "F" or index is None:
+        # NUMBA_BOUNDSCHECK=1 asks for the long way, which looks.
+        if type(kind) is not types.Array or kind.layout == "F" or index is None or self.context.enable_boundscheck:
             return None
         several = isinstance(self.typeof(index.name), types.BaseTuple)
         kinds = tuple(self.typeof(index.name)) if several else (self.typeof(index.name),)
@@ -186,9 +188,16 @@ class KernelLower(Lower):
 
         return load
 
+    @cached_property
+    def _iterators_are_known(self) -> bool:
+        """Whether each step of a loop shows what made its iterator: both must be written in the same way."""
+        steps = [step for block in self.blocks.values() for step in block.find_exprs("iternext")]
+        made = [guard(get_definition, self.func_ir, step.value) for step in steps]
+        return all(getattr(maker, "op", None) == "getiter" for maker in made)
+
     def _is_short(self, expr: Any) -> bool:
         """Whether what makes an iterator makes one of a range of intp whose step is a positive constant."""
-        if getattr(expr, "op", None) != "getiter" or self.typeof(expr.value.name) != types.range_state64_type:
+        if not self._iterators_are_known or self.typeof(expr.value.name) != types.range_state64_type:
             return False
         call = guard(get_definition, self.func_ir, expr.value)
         called = guard(get_definition, self.func_ir, call.func) if getattr(call, "op", None) == "call" else None
@@ -209,13 +218,13 @@ class KernelLower(Lower):
         return self._structure(resty, iter=at, stop=stop, step=step)
 
     def _next(self, resty: Any, expr: Any) -> Any:
-        if not self._is_short(guard(get_definition, self.func_ir, expr.value)):
+        if not self._iterators_are_known or not self._is_short(get_definition(self.func_ir, expr.value)):
             return None
         iterator, model = self.loadvar(expr.value.name), self.context.data_model_manager[self.typeof(expr.value.name)]
         at, stop, step = (model.get(self.builder, iterator, name) for name in ("iter", "stop", "step"))
         value = self.builder.load(at)
         more = self.builder.icmp_signed("<", value, stop)
-        self.builder.store(self.builder.add(value, step), at)
+        self.builder.store(self.builder.add(value, step, flags=["nsw"]), at)
         return self._structure(resty, first=value, second=more)
 
     def _structure(self, of: Any, **fields: Any) -> Any:
