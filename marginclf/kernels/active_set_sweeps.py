@@ -8,6 +8,7 @@ import numpy as np
 
 from .cache import inner
 from .storage import call_storage
+from .view import part_of
 
 _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
 
@@ -18,7 +19,7 @@ _LONGEST_WAIT = 6
 @inner(**_SUMS)
 def _sweep(forward, backward, signs, low, high, kink, free, squares, order, alpha, w, b, spring, seed, idle, wait, one):
     """One sweep in random order over the rows that are not asleep; b and the seed after it."""
-    n, unit = signs.size, one[1:2]
+    n, unit = signs.size, part_of(one, 1, 1)
     balance = 0.0
     for i in range(n):
         balance += signs[i] * alpha[i]
@@ -34,7 +35,7 @@ def _sweep(forward, backward, signs, low, high, kink, free, squares, order, alph
             wait[i] -= 1
             continue
         hold = spring if free else 0.0
-        call_storage(forward, i, 1, 1, w, one[:1], b + hold * balance, one, 0)
+        call_storage(forward, i, 1, 1, w, part_of(one, 0, 1), b + hold * balance, one, 0)
         miss = signs[i] * one[0] - kink
         stiffness = squares[i] + hold
         new = min(high[i], max(low[i], alpha[i] - miss / stiffness)) if stiffness > 0.0 else alpha[i]
@@ -92,7 +93,7 @@ def swept(forward, backward, copy, signs, low, high, kink, intercept, seed, swee
         mean += square / n
         alpha[i] = low[i]
         one[1] = signs[i] * low[i]
-        call_storage(backward, i, 1, 1, one[1:], w, 0.0, one, 0)
+        call_storage(backward, i, 1, 1, part_of(one, 1, 1), w, 0.0, one, 0)
     answer = 0.0
     for i in range(n):
         answer += 1.0 / (squares[i] + 1e-3 * mean) if squares[i] + mean > 0.0 else 0.0

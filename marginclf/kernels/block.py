@@ -23,7 +23,7 @@ from numba.extending import intrinsic
 
 from .cache import TolerantCache, inner
 from .formula import FORMULA_OPTIONS, compiled_formula
-from .pipeline import KernelCompiler
+from .pipeline import CFunctionCompiler
 from .view import c_view
 
 BLOCK_ROWS = 256
@@ -145,7 +145,7 @@ def c_function(
         module, qualified = formula.__module__, f"{owner}.{name}"
     function = python_types.FunctionType(code, namespace, name)
     function.__module__, function.__qualname__ = module, qualified
-    compiled = CFunc(function, normalize_signature(signature), {}, FORMULA_OPTIONS | {"_nrt": False}, KernelCompiler)
+    compiled = CFunc(function, normalize_signature(signature), {}, FORMULA_OPTIONS | {"_nrt": False}, CFunctionCompiler)
     if on_disk:
         compiled._cache = TolerantCache(function, digest)
     compiled.compile()

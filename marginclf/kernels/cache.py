@@ -56,7 +56,7 @@ def inner(**options: Any) -> Callable[[Callable], Any]:
         Further options of :func:`numba.njit`.
     """
     bare = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
-    decorate: Callable[[Callable], Any] = njit(**(bare | options), pipeline_class=PartCompiler)
+    decorate: Callable[[Callable], Any] = njit(**(bare | {"pipeline_class": PartCompiler} | options))
     return decorate
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from .block import BLOCK_ROWS, apply_block
 from .cache import kernel
 from .storage import call_storage, work_rows
+from .view import part_of
 
 
 def classes_scratch(n_classes: int, block_rows: int) -> np.ndarray:
@@ -39,7 +40,7 @@ def evaluate_all(
     Per chunk and problem, the sums of :func:`rows.evaluate` to ``sums`` and gradients to ``gradients``.
     """
     n, n_classes = codes.size, w.shape[0]
-    z, r = work[:n_classes], work[n_classes : 2 * n_classes]
+    z, r = part_of(work, 0, n_classes), part_of(work, n_classes, n_classes)
     v, values, curvatures = work[2 * n_classes], work[2 * n_classes + 1], work[2 * n_classes + 2]
     line = work[2 * n_classes + 3]
     for chunk in range(first, last):

@@ -1,7 +1,7 @@
 """Rows of a compressed sparse row matrix, given as (data, indices, indptr).
 
-The indices are unsigned (the matrix passes such a view): a signed index makes Numba test for negative wrap-around
-at every access. Several columns of coefficients lie side by side, so that a stored entry meets those of all classes.
+The indices are unsigned (the matrix passes such a view), so that a place in memory comes without extending a sign.
+Several columns of coefficients lie side by side, so that a stored entry meets those of all classes.
 """
 
 from __future__ import annotations

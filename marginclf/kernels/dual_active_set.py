@@ -18,6 +18,7 @@ from .active_set_sweeps import balance, combine, swept, zeros
 from .cache import inner, kernel
 from .cholesky import factor, solve
 from .storage import call_storage
+from .view import part_of
 
 _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
 
@@ -142,7 +143,7 @@ def _worst_of(forward, w, b, signs, low, high, kink, state, others, n_others, on
     worst, which = _MISS, -1
     for k in range(n_others):
         i = others[k]
-        call_storage(forward, i, 1, 1, w, one[:1], b, one, 0)
+        call_storage(forward, i, 1, 1, w, part_of(one, 0, 1), b, one, 0)
         miss = _miss(one[0], i, signs, low, high, kink, state)
         if miss > worst:
             worst, which = miss, i
@@ -159,7 +160,7 @@ def _gathered(forward, copy, signs, kink, state, column, centre, one, w, b, rows
                 return -1
             members[n_free] = i
             call_storage(copy, i, 1, 1, centre, column, 0.0, centre, 0)
-            call_storage(forward, i, 1, 1, w, one[:1], b, one, 0)
+            call_storage(forward, i, 1, 1, w, part_of(one, 0, 1), b, one, 0)
             change[n_free] = kink - signs[i] * one[0]
             for j in range(w.size):
                 rows[n_free, j] = signs[i] * column[j, 0]
@@ -177,7 +178,7 @@ def dual_active_set(
     With ``sweeps``, they begin it, and α is set by them. ``room`` is the most rows that may be free. Calls without
     ``begins`` go on where the last one stopped, with the same bits as one call.
     """
-    n, d, w, b = signs.size, theta.size - 1, theta[:-1], theta[-1]
+    n, d, w, b = signs.size, theta.size - 1, part_of(theta, 0, theta.size - 1), theta[-1]
     column, centre, one, r = np.empty((d, 1)), zeros(d), np.empty(2), np.empty(n)
     if begins:
         if sweeps > 0:
@@ -189,7 +190,7 @@ def dual_active_set(
         for i in range(n):
             state[i] = _RIGHT if alpha[i] <= low[i] else _LEFT if alpha[i] >= high[i] else _FREE
     rows, system, change, along = np.empty((room, d)), np.empty((room, room)), np.empty(room), np.empty(room)
-    members, others, how, steps = np.empty(n, np.int64), progress[2:], UNFINISHED, 0
+    members, others, how, steps = np.empty(n, np.int64), part_of(progress, 2, _OTHERS), UNFINISHED, 0
     while steps < most_steps and how == UNFINISHED:
         n_free = _gathered(forward, copy, signs, kink, state, column, centre, one, w, b, rows, members, change)
         if n_free < 0:

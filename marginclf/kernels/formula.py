@@ -8,14 +8,16 @@ from typing import Any
 
 from .cache import inner
 from .fingerprint import outside
+from .pipeline import FormulaCompiler
 
 # Only `contract`: reassociation would fold away the rounding trick of kernels.elementary (see there).
 FORMULA_OPTIONS = {"fastmath": {"contract"}, "error_model": "numpy"}
+_HOW = {"forceinline": True, "_nrt": True, "pipeline_class": FormulaCompiler} | FORMULA_OPTIONS
 
 
 def compiled_formula(formula: Callable) -> Any:
     """A formula compiled, and with it the plain functions that it calls by name, wherever they are defined."""
-    return inner(forceinline=True, _nrt=True, **FORMULA_OPTIONS)(_linked(formula, {}))
+    return inner(**_HOW)(_linked(formula, {}))
 
 
 def helpers(formula: Callable) -> tuple[Callable, ...]:
@@ -46,7 +48,7 @@ def _linked(function: Callable, compiled: dict[int, Any]) -> Callable:
         if id(helper) not in compiled:
             if function is helper or function in helpers(helper):
                 raise TypeError(f"{helper.__name__} calls itself")
-            compiled[id(helper)] = inner(forceinline=True, _nrt=True, **FORMULA_OPTIONS)(_linked(helper, compiled))
+            compiled[id(helper)] = inner(**_HOW)(_linked(helper, compiled))
     here = {name: compiled[id(helper)] for name, helper in called.items()}
     code = function.__code__
     cells = tuple(

@@ -14,6 +14,7 @@ from .cache import inner, kernel
 from .elementary import exp
 from .joint_margins import evaluate_margins
 from .storage import call_storage, work_rows
+from .view import part_of
 
 _VECTORS = 6
 _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
@@ -50,7 +51,7 @@ def evaluate_joint(
     """
     n, n_classes = codes.size, b.size
     v, top, values = work[3 * n_classes], work[3 * n_classes + 1], work[3 * n_classes + 2]
-    r, line = work[:n_classes], work[3 * n_classes + 6]
+    r, line = part_of(work, 0, n_classes), work[3 * n_classes + 6]
     block, step = first * (-(-chunk_rows // block_rows)), int(z.shape[0] > 1)
     for chunk in range(first, last):
         g = gradients[chunk]
@@ -87,7 +88,7 @@ def hessian_product_joint(
     """
     n, n_classes = codes.size, b.size
     m, v, top, values = work[3 * n_classes], work[3 * n_classes + 1], work[3 * n_classes + 2], work[3 * n_classes + 3]
-    u, line = work[:n_classes], work[3 * n_classes + 6]
+    u, line = part_of(work, 0, n_classes), work[3 * n_classes + 6]
     block, step = first * (-(-chunk_rows // block_rows)), int(z.shape[0] > 1)
     for chunk in range(first, last):
         g = gradients[chunk]
@@ -130,7 +131,7 @@ def diagonal_joint(
 ):  # fmt: skip
     """The diagonal of the Hessian in w; per chunk, that in b to ``sums[1:]``."""
     n, n_classes = codes.size, b.size
-    z, q = work[:n_classes], work[n_classes : 2 * n_classes]
+    z, q = part_of(work, 0, n_classes), part_of(work, n_classes, n_classes)
     m, v, top = work[3 * n_classes], work[3 * n_classes + 1], work[3 * n_classes + 2]
     values, slopes, curvatures = work[3 * n_classes + 3], work[3 * n_classes + 4], work[3 * n_classes + 5]
     line = work[3 * n_classes + 6]
@@ -164,7 +165,7 @@ def curvatures_joint(z, codes, weights, shifts, address, parameters, start, n, w
     Returns the sum of C s φ.
     """
     n_classes = z.shape[0]
-    q = work[n_classes : 2 * n_classes]
+    q = part_of(work, n_classes, n_classes)
     m, v, top = work[3 * n_classes], work[3 * n_classes + 1], work[3 * n_classes + 2]
     values, slopes, curvatures = work[3 * n_classes + 3], work[3 * n_classes + 4], work[3 * n_classes + 5]
     value = evaluate_margins(
@@ -192,7 +193,7 @@ def intercepts_joint(
 ):
     """What b alone sees: per chunk, Σ C s φ, the slopes in b and the K × K Hessian in b, one after the other."""
     n, n_classes = codes.size, b.size
-    z, q = work[:n_classes], work[n_classes : 2 * n_classes]
+    z, q = part_of(work, 0, n_classes), part_of(work, n_classes, n_classes)
     m, v, top = work[3 * n_classes], work[3 * n_classes + 1], work[3 * n_classes + 2]
     values, slopes, curvatures = work[3 * n_classes + 3], work[3 * n_classes + 4], work[3 * n_classes + 5]
     line = work[3 * n_classes + 6]
@@ -239,7 +240,7 @@ def decisions_joint(forward, start, n, w, b, work, z):
 def margins_joint(forward, codes, w, b, first, last, chunk_rows, block_rows, work, margins):
     """The margin of every row."""
     n, n_classes = codes.size, b.size
-    z, top, total = work[:n_classes], work[3 * n_classes], work[3 * n_classes + 1]
+    z, top, total = part_of(work, 0, n_classes), work[3 * n_classes], work[3 * n_classes + 1]
     line = work[3 * n_classes + 6]
     for chunk in range(first, last):
         stop = min((chunk + 1) * chunk_rows, n)
@@ -265,7 +266,7 @@ def margins_joint(forward, codes, w, b, first, last, chunk_rows, block_rows, wor
 def combination_joint(backward, alpha, n_classes, first, last, chunk_rows, block_rows, work, gradients):
     """Σ x αᵀ, one partial sum a chunk."""
     n = alpha.shape[0]
-    r, line = work[:n_classes], work[3 * n_classes + 6]
+    r, line = part_of(work, 0, n_classes), work[3 * n_classes + 6]
     for chunk in range(first, last):
         g = gradients[chunk]
         for k in range(g.shape[0]):

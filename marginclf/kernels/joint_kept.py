@@ -11,6 +11,7 @@ from .cache import inner, kernel
 from .elementary import log1p
 from .joint import sum_of
 from .joint_margins import evaluate_margins
+from .view import part_of
 
 _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
 
@@ -49,7 +50,7 @@ def weigh_joint(
 def between_joint(codes, q, slopes, curvatures, first, last, chunk_rows, block_rows, work, sums):
     """The Hessian in b, (K, K): per chunk, the sum over its rows of φ'' (e_y − q)(e_y − q)ᵀ − φ' (diag q − q qᵀ)."""
     n, n_classes = codes.size, q.shape[1]
-    u, v, top = work[:n_classes], work[3 * n_classes], work[3 * n_classes + 1]
+    u, v, top = part_of(work, 0, n_classes), work[3 * n_classes], work[3 * n_classes + 1]
     block = first * (-(-chunk_rows // block_rows))
     for chunk in range(first, last):
         total = sums[chunk]
@@ -84,7 +85,7 @@ def along_joint(
 ):
     """Σ C s φ at z + t·change, its slope and its curvature in t: three sums a chunk."""
     n, n_classes = codes.size, z.shape[1]
-    at, q = work[:n_classes], work[n_classes : 2 * n_classes]
+    at, q = part_of(work, 0, n_classes), part_of(work, n_classes, n_classes)
     m, v, top = work[3 * n_classes], work[3 * n_classes + 1], work[3 * n_classes + 2]
     values, slopes, curvatures = work[3 * n_classes + 3], work[3 * n_classes + 4], work[3 * n_classes + 5]
     block = first * (-(-chunk_rows // block_rows))
@@ -165,7 +166,7 @@ def dual_joint(
     which ought to be 0.
     """
     n, n_classes = codes.size, q.shape[1]
-    u = work[:n_classes]
+    u = part_of(work, 0, n_classes)
     mean, v, mu = work[3 * n_classes], work[3 * n_classes + 1], work[3 * n_classes + 2]
     values, found, curved = work[3 * n_classes + 3], work[3 * n_classes + 4], work[3 * n_classes + 5]
     ratio, entropy = work[n_classes], work[n_classes + 1]

@@ -12,6 +12,7 @@ import numpy as np
 from .cache import inner, kernel
 from .joint import sum_of
 from .storage import call_storage
+from .view import part_of
 
 _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
 
@@ -38,7 +39,8 @@ def _product(
 ):  # fmt: skip
     """The Hessian times (p, p_b) to (h, h_b)."""
     n, n_classes = codes.size, p.shape[0]
-    u, m, mean, line = work[:n_classes], work[3 * n_classes], work[3 * n_classes + 1], work[3 * n_classes + 6]
+    u, line = part_of(work, 0, n_classes), work[3 * n_classes + 6]
+    m, mean = work[3 * n_classes], work[3 * n_classes + 1]
     for k in range(n_classes):
         # A sum by itself, for the reason given at sum_of.
         at_centre = 0.0
@@ -82,7 +84,7 @@ def _precondition(r, r_b, turn, back, back_b, starts, inverses, penalty, free, t
             along[k, j] = turned[k, j] / penalty[j]
     for group in range(starts.size - 1):
         first, last = starts[group], starts[group + 1]
-        np.dot(turned[first:last], inverses[group], along[first:last])
+        np.dot(part_of(turned, first, last - first), inverses[group], part_of(along, first, last - first))
     np.dot(back, along, s)
     for k in range(r_b.size):
         s_b[k] = 0.0

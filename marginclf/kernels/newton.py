@@ -17,6 +17,7 @@ from .gram import GRAM_ROWS, add_gram
 from .line import next_place
 from .rows import apply_loss
 from .storage import call_storage
+from .view import part_of
 
 _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
 
@@ -66,7 +67,8 @@ def _visit(forward, w, weights, z):
     for j in range(w.size):
         penalty += 0.5 * weights[j] * w[j] * w[j]
     for start in range(0, z.size, BLOCK_ROWS):
-        call_storage(forward, start, min(BLOCK_ROWS, z.size - start), 1, w, z[start:], 0.0, z, 0)
+        size = min(BLOCK_ROWS, z.size - start)
+        call_storage(forward, start, size, 1, w, part_of(z, start, size), 0.0, z, 0)
     return penalty
 
 
@@ -118,9 +120,9 @@ def _gradient(backward, w, weights, r, c, free, g, m, state):
         g[j], m[j] = weights[j] * w[j], 0.0
     for start in range(0, r.size, BLOCK_ROWS):
         size = min(BLOCK_ROWS, r.size - start)
-        call_storage(backward, start, size, 1, r[start:], g, 0.0, r, size)
+        call_storage(backward, start, size, 1, part_of(r, start, size), g, 0.0, r, size)
         if free:
-            call_storage(backward, start, size, 1, c[start:], m, 0.0, r, 0)
+            call_storage(backward, start, size, 1, part_of(c, start, size), m, 0.0, r, 0)
     curvature = state[CURVATURE]
     for j in range(w.size):
         m[j] = m[j] / curvature if curvature > 0.0 else 0.0
@@ -211,7 +213,7 @@ def _advanced(
     for turn in range(2):
         for j in range(d):
             trial[j] = theta[j] + t * p[j]
-        penalty = _visit(forward, trial[:-1], weights, after)
+        penalty = _visit(forward, part_of(trial, 0, d), weights, after)
         trial[d] = theta[d] + t * db
         state[PASSES] += 1.0
         if turn == 0:
@@ -242,9 +244,9 @@ def newton_steps(
     Calls go on where the last one stopped, with the same bits as one call. ``rows`` is work space of (6, n),
     ``columns`` of (5, d + 1), whose first row is the gradient in w at the end, and ``grams`` of two Hessians.
     """
-    d, w, trial = theta.size - 1, theta[:-1], columns[3]
+    d, trial = theta.size - 1, columns[3]
     z, after, r, c, change = rows[0], rows[1], rows[2], rows[3], rows[4]
-    g, m, p = columns[0, :-1], columns[1, :-1], columns[2, :-1]
+    w, g, m, p = part_of(theta, 0, d), part_of(columns[0], 0, d), part_of(columns[1], 0, d), part_of(columns[2], 0, d)
     state[SETTLED] = state[ENDED] = state[STEPS] = 0.0
     state[PASSES] = 1.0
     penalty = _visit(forward, w, weights, z)
@@ -260,7 +262,7 @@ def newton_steps(
             in_b = 0.0 if settled else state[SLOPE]
             bound, by_convexity = 0.0, penalty
             for j in range(d):
-                bound += 0.5 * (g[j] - m[j] * in_b) ** 2 / weights[j]
+                bound += 0.5 * (g[j] - m[j] * in_b) * (g[j] - m[j] * in_b) / weights[j]
                 by_convexity -= g[j] * theta[j]
             measure = min(abs(value), max(at_zero - value, by_convexity))
             promising = bound <= _PROMISING * tol * measure or most == 0 or final or not state[CURVATURE] > 0.0

@@ -14,6 +14,7 @@ from __future__ import annotations
 from .block import BLOCK_ROWS, apply_block
 from .cache import inner, kernel
 from .storage import call_storage
+from .view import part_of
 
 _AHEAD_NUMBERS = 1024
 
@@ -30,7 +31,7 @@ def apply_loss(v, start, n, address, parameters, work):
     Returns the sums of C s φ, C s y φ' and C s φ''.
     """
     values, slopes, curvatures = work[1], work[2], work[3]
-    apply_block(address, parameters, work[0], v[start : start + n], values, slopes, curvatures, n)
+    apply_block(address, parameters, work[0], part_of(v, start, n), values, slopes, curvatures, n)
     value = slope = curvature = 0.0
     for k in range(n):
         value += values[k]
@@ -80,7 +81,8 @@ def product(forward, w, first, last, chunk_rows, block_rows, z):
     for chunk in range(first, last):
         stop = min((chunk + 1) * chunk_rows, z.size)
         for start in range(chunk * chunk_rows, stop, block_rows):
-            call_storage(forward, start, min(block_rows, stop - start), 1, w, z[start:], 0.0, z, _ahead(w.size))
+            size = min(block_rows, stop - start)
+            call_storage(forward, start, size, 1, w, part_of(z, start, size), 0.0, z, _ahead(w.size))
 
 
 @kernel()
@@ -93,7 +95,7 @@ def transposed_product(backward, r, first, last, chunk_rows, block_rows, gradien
         stop = min((chunk + 1) * chunk_rows, r.size)
         for start in range(chunk * chunk_rows, stop, block_rows):
             size = min(block_rows, stop - start)
-            call_storage(backward, start, size, 1, r[start:], gradient, 0.0, r, _ahead(gradient.size))
+            call_storage(backward, start, size, 1, part_of(r, start, size), gradient, 0.0, r, _ahead(gradient.size))
 
 
 @kernel(**_SUMS)
@@ -126,7 +128,8 @@ def squared_product(squares, r, first, last, chunk_rows, block_rows, gradients):
             gradient[j] = 0.0
         stop = min((chunk + 1) * chunk_rows, r.size)
         for start in range(chunk * chunk_rows, stop, block_rows):
-            call_storage(squares, start, min(block_rows, stop - start), 1, r[start:], gradient, 0.0, r, 0)
+            size = min(block_rows, stop - start)
+            call_storage(squares, start, size, 1, part_of(r, start, size), gradient, 0.0, r, 0)
 
 
 @kernel(**_SUMS)

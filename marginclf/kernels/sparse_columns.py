@@ -1,6 +1,6 @@
 """Some columns of a sparse matrix by rows: copied, and their Gram matrix from the few entries that a row has there.
 
-Indices are unsigned: of a signed one, each access would test whether it wraps around.
+Indices are unsigned, as in :mod:`csr`.
 """
 
 from __future__ import annotations

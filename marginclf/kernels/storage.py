@@ -40,7 +40,7 @@ from numba.extending import intrinsic
 
 from .block import BLOCK_ROWS
 from .cache import TolerantCache, inner
-from .pipeline import KernelCompiler
+from .pipeline import CFunctionCompiler
 from .view import c_view
 
 LANES = 4
@@ -142,7 +142,7 @@ def _compile(storage: Storage, name: str, kinds: tuple[np.dtype, ...]) -> Any:
     function.__module__ = __name__
     # What a storage does not have is a pointer to nothing, of any type.
     pointers = [types.CPointer(from_dtype(kind)) for kind in (*kinds, *[np.dtype(np.uint32)] * (3 - len(kinds)))]
-    compiled = CFunc(function, normalize_signature(types.void(*pointers, *_ARGUMENTS)), {}, OPTIONS, KernelCompiler)
+    compiled = CFunc(function, normalize_signature(types.void(*pointers, *_ARGUMENTS)), {}, OPTIONS, CFunctionCompiler)
     compiled._cache = TolerantCache(function)
     compiled.compile()
     return compiled
