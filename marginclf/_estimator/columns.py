@@ -57,9 +57,9 @@ def dateless(X: Any) -> None:
         if kind in "mM":
             raise ValueError(f"X must be numbers, and is of type {X.dtype}{_of_dates(str(X.dtype))}")
         return
-    if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        names, kinds = X.columns, X.dtypes
-    else:
+    names: Any = getattr(X, "columns", None)
+    kinds: Any = None if names is None else getattr(X, "dtypes", None)  # once: pandas builds them
+    if kinds is None:
         names, kinds = (getattr(getattr(X, "schema", None), what, ()) for what in ("names", "types"))  # of Arrow
     if not any(_DATES.match(str(kind)) for kind in set(kinds)):
         return

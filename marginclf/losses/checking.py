@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -104,13 +103,17 @@ def require_slopes(loss: MarginLoss) -> None:
     A proof rests on the slopes, and on convexity: for a loss that declares it and does not have it, or whose slope is
     that of something else, ``suboptimality_`` would be a number without meaning.
     """
-    for what, check in (("slope", partial(slope, every=_EVERY)), ("convexity", convexity)):
-        found = _answer(loss, what, check)
-        if found:
-            raise ValueError(
-                f"loss={loss!r} fails a check, {what}: {found}. marginclf.losses.check_margin_loss(loss) names "
-                "all that is wrong with it"
-            )
+    found = _answer(loss, "proofs", _proofs)
+    if found:
+        raise ValueError(
+            f"loss={loss!r} fails a check, {found}. marginclf.losses.check_margin_loss(loss) names all that is wrong "
+            "with it"
+        )
+
+
+def _proofs(loss: MarginLoss) -> Iterator[str]:
+    yield from (f"slope: {found}" for found in slope(loss, every=_EVERY))
+    yield from (f"convexity: {found}" for found in convexity(loss))
 
 
 def jump_without_prox(loss: MarginLoss) -> str | None:
