@@ -12,9 +12,8 @@ import math
 
 from .block import BLOCK_ROWS
 from .cache import inner, kernel
-from .cholesky import factor, solve
-from .gram import GRAM_ROWS, add_gram
 from .line import next_place
+from .newton_direction import direction
 from .rows import apply_loss
 from .storage import call_storage
 from .view import part_of
@@ -128,67 +127,6 @@ def _gradient(backward, w, weights, r, c, free, g, m, state):
         m[j] = m[j] / curvature if curvature > 0.0 else 0.0
 
 
-@inner(forceinline=True)
-def _renewed(c, known, state):
-    """Whether Σ c x xᵀ is better computed anew than from its last value, where most rows are curved as they were."""
-    curved = changed = 0
-    for i in range(c.size):
-        curved += c[i] != 0.0
-        changed += c[i] != known[i]
-    return state[KEPT] == 0.0 or 2 * changed > curved
-
-
-@inner(**_SUMS)
-def _hessian(copy, c, m, known, centre, gram_work, kept, state):
-    """Σ c (x − centre)(x − centre)ᵀ to ``kept``; if it is there, by the rows whose c is not as it was, ``known``."""
-    n, d, width, anew = c.size, m.size, kept.shape[0], _renewed(c, known, state)
-    x, column, weights = gram_work[0], gram_work[1], gram_work[1, width]
-    if anew:
-        for j in range(d):
-            centre[j] = m[j]
-        for i in range(width):
-            for j in range(width):
-                kept[i, j] = 0.0
-    start = 0
-    while start < n:
-        count = min(GRAM_ROWS, n - start)
-        if anew:
-            call_storage(copy, start, count, 1, centre, x, 0.0, centre, 0)
-            for k in range(count):
-                weights[k] = c[start + k]
-            start += count
-        else:
-            count = 0
-            while start < n and count < GRAM_ROWS:
-                if c[start] != known[start]:
-                    call_storage(copy, start, 1, 1, centre, column, 0.0, centre, 0)
-                    for j in range(d):
-                        x[j, count] = column[j, 0]
-                    weights[count] = c[start] - known[start]
-                    count += 1
-                start += 1
-        add_gram(weights, 0, count, d, x, gram_work[1], kept)
-    for i in range(n):
-        known[i] = c[i]
-    state[KEPT] = 1.0
-
-
-@inner(**_SUMS)
-def _direction(copy, c, m, g, in_b, weights, known, centre, gram_work, grams, p, state):
-    """p = −(Σ c (x − m)(x − m)ᵀ + λ)⁻¹ (g − m in_b), by Cholesky; whether there is one."""
-    d, kept, total = g.size, grams[0], grams[1]
-    _hessian(copy, c, m, known, centre, gram_work, kept, state)
-    for i in range(d):
-        for j in range(i + 1):
-            total[i, j] = kept[i, j] - state[CURVATURE] * (m[i] - centre[i]) * (m[j] - centre[j])
-        total[i, i] += weights[i]
-        p[i] = m[i] * in_b - g[i]
-    if not factor(total, d):
-        return False
-    solve(total, d, p)
-    return True
-
-
 @inner(**_SUMS)
 def _model(theta, p, g, m, in_b, weights, state):
     """Of a direction p: its step in b, its decrement, and how the penalty goes along it."""
@@ -276,7 +214,11 @@ def newton_steps(
         final = final or (reached and not to_rounding)
         if final or state[STEPS] == most:
             break
-        if not _direction(copy, c, m, g, in_b, weights, rows[5], columns[4], gram_work, grams, p, state):
+        first = state[KEPT] == 0.0
+        state[KEPT] = 1.0
+        if not direction(
+            copy, c, m, g, in_b, weights, rows[5], columns[4], gram_work, grams, p, state[CURVATURE], first
+        ):
             return
         db, decrement, linear, quadratic = _model(theta, p, g, m, in_b, weights, state)
         if state[MET] > 0.0 and not 0.0 < decrement <= _PROGRESS * state[LAST]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from scipy.special import log_expit
 
 from .._process import quiet
+from .properties import replaceable
 
 _LOG_TINY = float(np.log(np.finfo(float).smallest_subnormal))
 
@@ -140,14 +141,6 @@ _LOGARITHMS = {
     "joint_probability": "joint_log_probability",
 }
 """Methods of a loss, and the logarithms of what they return."""
-
-
-_Method = TypeVar("_Method", bound=Callable[..., Any])
-
-
-def replaceable(method: _Method) -> _Method | Any:
-    """The same method, of which a type checker knows that a class may have None or a property in its place."""
-    return method
 
 
 class Probabilities:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,14 @@ from .infimum import infimum
 
 _increasing: dict[tuple, float | None] = {}
 """Where losses increase, by their compiled code and parameters."""
+
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def replaceable(method: _Method) -> _Method | Any:
+    """The same method, of which a type checker knows that a class may have None or a property in its place."""
+    return method
 
 
 class Properties:
