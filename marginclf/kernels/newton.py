@@ -182,8 +182,8 @@ def newton_steps(
     Calls go on where the last one stopped, with the same bits as one call. ``rows`` is work space of (6, n),
     ``columns`` of (5, d + 1), whose first row is the gradient in w at the end, and ``grams`` of two Hessians.
     """
-    d, trial = theta.size - 1, columns[3]
-    z, after, r, c, change = rows[0], rows[1], rows[2], rows[3], rows[4]
+    d, trial, centre = theta.size - 1, columns[3], columns[4]
+    z, after, r, c, change, known = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
     w, g, m, p = part_of(theta, 0, d), part_of(columns[0], 0, d), part_of(columns[1], 0, d), part_of(columns[2], 0, d)
     state[SETTLED] = state[ENDED] = state[STEPS] = 0.0
     state[PASSES] = 1.0
@@ -214,11 +214,8 @@ def newton_steps(
         final = final or (reached and not to_rounding)
         if final or state[STEPS] == most:
             break
-        first = state[KEPT] == 0.0
-        state[KEPT] = 1.0
-        if not direction(
-            copy, c, m, g, in_b, weights, rows[5], columns[4], gram_work, grams, p, state[CURVATURE], first
-        ):
+        anew, curvature = state[KEPT] == 0.0, state[CURVATURE]
+        if not direction(copy, c, m, g, in_b, weights, known, centre, gram_work, grams, p, curvature, anew):
             return
         db, decrement, linear, quadratic = _model(theta, p, g, m, in_b, weights, state)
         if state[MET] > 0.0 and not 0.0 < decrement <= _PROGRESS * state[LAST]:
@@ -238,7 +235,7 @@ def newton_steps(
             return
         for j in range(d + 1):
             theta[j] = trial[j]
-        state[LAST], state[FIRST] = decrement, 0.0
+        state[LAST], state[FIRST], state[KEPT] = decrement, 0.0, 1.0
         state[STEPS] += 1.0
         z, after = after, z
     state[ENDED] = 1.0 if final else 0.0

@@ -1,7 +1,7 @@
 """The direction of Newton's method for two classes and little data, from a Hessian that follows the rows.
 
-Losses such as the squared hinge are curved alike wherever they are curved: from step to step only the rows that cross an
-edge change Σ c x xᵀ, and soon these are few.
+Losses such as the squared hinge are curved alike wherever they are curved: from step to step only the rows that cross
+an edge change Σ c x xᵀ, and soon these are few.
 """
 
 from __future__ import annotations
