@@ -128,6 +128,16 @@ def _gradient(backward, w, weights, r, c, free, g, m, state):
 
 
 @inner(**_SUMS)
+def _bound(w, penalty, g, m, in_b, weights):
+    """½‖∂F/∂w‖² by the weights of the penalty, and what convexity says of the gain."""
+    bound, by_convexity = 0.0, penalty
+    for j in range(w.size):
+        bound += 0.5 * (g[j] - m[j] * in_b) * (g[j] - m[j] * in_b) / weights[j]
+        by_convexity -= g[j] * w[j]
+    return bound, by_convexity
+
+
+@inner(**_SUMS)
 def _model(theta, p, g, m, in_b, weights, state):
     """Of a direction p: its step in b, its decrement, and how the penalty goes along it."""
     # −m·p keeps the sum of the slopes, the rest of the step in b is what that lacks.
@@ -198,10 +208,7 @@ def newton_steps(
                 return
             _gradient(backward, w, weights, r, c, free, g, m, state)
             in_b = 0.0 if settled else state[SLOPE]
-            bound, by_convexity = 0.0, penalty
-            for j in range(d):
-                bound += 0.5 * (g[j] - m[j] * in_b) * (g[j] - m[j] * in_b) / weights[j]
-                by_convexity -= g[j] * theta[j]
+            bound, by_convexity = _bound(w, penalty, g, m, in_b, weights)
             measure = min(abs(value), max(at_zero - value, by_convexity))
             promising = bound <= _PROMISING * tol * measure or most == 0 or final or not state[CURVATURE] > 0.0
             if settled or not promising:
