@@ -145,7 +145,11 @@ def _system(
         if rho <= enough:
             break
         product = gram_product(scale * p)
-        step = rho / float(p @ (scale * product))
+        curvature = float(p @ (scale * product))
+        if not curvature > 0.0:
+            # Rows that depend on each other and contradict: their multipliers run to a bound, which the caller sees to.
+            break
+        step = rho / curvature
         solution = solution + step * p
         image = image + step * product
         residual = residual - step * held(scale * product)
