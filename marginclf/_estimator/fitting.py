@@ -102,7 +102,7 @@ class LinearFit:
         check_compatible(loss, self.C, self.solver, given=self.loss)
         require_slopes(loss)
         previous = previous_fit(self)
-        # One seed for all classes: each is fitted as it would be alone.
+        # One seed for all classes: each visits its rows in the order in which it would alone.
         seed = _default_seed() if self.random_state is None else _seed(self.random_state)
         data = training_data(self, X, y, sample_weight, self.class_weight, seed)
         classes = data.classes

@@ -12,7 +12,17 @@ import numpy as np
 from ..losses import Logistic, MarginLoss
 from ..matrix import DesignMatrix
 from ..objective import L2, BinaryObjective, signed_weights
-from ..solvers import Solution, dual_suits, newton_suits, solve
+from ..solvers import (
+    AT_ONCE,
+    Begun,
+    Solution,
+    begin_classes,
+    classes_suit,
+    dual_suits,
+    most_sweeps,
+    newton_suits,
+    solve,
+)
 from ..solvers.lockstep import Ask, lockstep
 from ..solvers.one_factor import one_factor, one_factor_suits
 from .progress import Progress
@@ -101,12 +111,42 @@ class OneVsRest:
             for k, start, found in zip(positive, starts, solutions, strict=True):
                 yield (found, seconds) if found else self._timed(self._matrix, k, start)
             return
-        threads = min(self._settings.n_jobs, len(positive))
-        if threads > 1 and self._ascends():
-            yield from self._side_by_side(positive, starts, threads)
+        ascends = self._ascends()
+        threads = min(self._settings.n_jobs, len(positive)) if ascends else 1
+        # In groups whatever the threads: which classes begin together must not depend on them.
+        for first in range(0, len(positive), AT_ONCE):
+            part = slice(first, first + AT_ONCE)
+            began = time.perf_counter()
+            begun = self._begun(positive[part], starts[part], ascends=ascends)
+            spent = (time.perf_counter() - began) / len(positive[part])
+            tasks = list(zip(positive[part], starts[part], begun, strict=True))
+            for solution, seconds in self._each(tasks, threads):
+                yield solution, seconds + spent
+
+    def _begun(
+        self, positive: Sequence[int], starts: Sequence[tuple | None], *, ascends: bool
+    ) -> Sequence[Begun | None]:
+        """The first sweeps of ascent of all problems together, where that is faster; None for each where not."""
+        settings, apart = self._settings, [None] * len(positive)
+        if not ascends or any(start is not None for start in starts):
+            return apart
+        objectives = [self._objective(self._matrix, self._loss, k) for k in positive]
+        if not classes_suit(objectives):
+            return apart
+        for k, objective in zip(positive, objectives, strict=True):
+            self._watch(objective, k, self._matrix)
+        return begin_classes(objectives, tol=settings.tol, max_iter=most_sweeps(settings.max_iter), seed=settings.seed)
+
+    def _each(self, tasks: list[tuple], threads: int) -> Iterator[tuple[Solution, float]]:
+        if threads > 1:
+            yield from self._side_by_side(tasks, threads)
             return
-        for k, start in zip(positive, starts, strict=True):
-            yield self._timed(self._matrix, k, start)
+        for k, start, begun in tasks:
+            yield self._timed(self._matrix, k, start, begun)
+
+    def _watch(self, objective: BinaryObjective, k: int, matrix: DesignMatrix) -> None:
+        if self._settings.progress is not None:
+            objective.monitor = self._settings.progress.monitor(k if self._n_classes > 2 else 0, matrix)
 
     def _ascends(self) -> bool:
         """Whether the problems spend their time in coordinate ascent, which cannot share its passes."""
@@ -115,22 +155,22 @@ class OneVsRest:
         provable = self._loss.convex and np.isfinite(self._settings.C) and not self._loss.affine
         return bool(provable) and (solver == "dual" or (solver == "auto" and suits))
 
-    def _side_by_side(
-        self, positive: Sequence[int], starts: Sequence[tuple | None], threads: int
-    ) -> Iterator[tuple[Solution, float]]:
+    def _side_by_side(self, tasks: list[tuple], threads: int) -> Iterator[tuple[Solution, float]]:
         self._matrix.sweep_rows(self._settings.seed)  # once, for all of them
 
-        def run(k: int, start: tuple | None) -> tuple[Solution, float]:
+        def run(task: tuple) -> tuple[Solution, float]:
             # Each thread has NumPy's error state of its own.
             with np.errstate(all="ignore"):
-                return self._timed(self._matrix.alone(), k, start)
+                return self._timed(self._matrix.alone(), *task)
 
         with ThreadPoolExecutor(threads) as pool:
-            yield from pool.map(run, positive, starts)
+            yield from pool.map(run, tasks)
 
-    def _timed(self, matrix: DesignMatrix, k: int, start: tuple | None) -> tuple[Solution, float]:
+    def _timed(
+        self, matrix: DesignMatrix, k: int, start: tuple | None, begun: Begun | None = None
+    ) -> tuple[Solution, float]:
         began = time.perf_counter()
-        return self._solve(k, start, matrix=matrix), time.perf_counter() - began
+        return self._solve(k, start, matrix=matrix, begun=begun), time.perf_counter() - began
 
     def _pays(self) -> bool:
         """Whether the problems spend their time in evaluations, and one pass for all is faster than one for each."""
@@ -176,6 +216,7 @@ class OneVsRest:
         evaluator: Any = None,
         *,
         matrix: DesignMatrix | None = None,
+        begun: Begun | None = None,
     ) -> Solution:
         matrix = matrix or self._matrix
         how: dict[str, Any] = {key: getattr(self._settings, key) for key in ("solver", "tol", "max_iter", "seed")}
@@ -185,9 +226,8 @@ class OneVsRest:
         if not self._loss.convex and start is None:
             found = solve(self._objective(matrix, COMPANION, k), theta, **how)
             theta, spent = found.point.theta, found.n_iter
-        if self._settings.progress is not None:
-            objective.monitor = self._settings.progress.monitor(k if self._n_classes > 2 else 0, matrix)
-        solution = solve(objective, theta, **how)
+        self._watch(objective, k, matrix)
+        solution = solve(objective, theta, begun=begun, **how)
         solution.point.release()
         return Solution(solution.point, solution.status, spent + solution.n_iter)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from numba import types
 from numba.extending import overload
 
@@ -21,6 +22,11 @@ _OPTIONS = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy", 
 
 _PATIENCE, _LONGEST = 2, 3
 """A row whose step changed nothing so many times in a row is left out for 1, 3, 7 sweeps; at most 2^_LONGEST − 1."""
+
+
+def longest_sleep(idle):
+    """How many sweeps leave out a row after so many visits in succession that changed nothing; arrays of integers."""
+    return (1 << np.maximum(idle.astype(np.int32) - _PATIENCE, 0)) - 1
 
 
 def _dot(rows, i, w):
@@ -74,11 +80,14 @@ def _choose_add(rows, i, t, w):
 
 
 @kernel()
-def sweep(rows, order, run, v, kappa, diagonal, a, u, idle, w, b, balance, spring, address, parameters, out, sums):
+def sweep(
+    rows, order, run, v, kappa, diagonal, a, u, idle, w, b, balance, spring, lines, address, parameters, out, sums
+):  # fmt: skip
     """Visits runs of ``run`` rows in the given order and updates a, u and w.
 
     The intercept is b + ``spring`` · Σ α, and ``balance`` is Σ α. ``diagonal`` is what the row's own a adds to its
     margin beside w; ``idle`` counts, for each row, the steps without a change and the sweeps that it is still left out.
+    ``lines`` is empty but for a loss of two lines: the least a, the largest, and the margin where these meet.
     To ``sums``: the gain of the dual objective, about; the new Σ α; the rows that were visited.
     """
     gain = 0.0
@@ -97,7 +106,11 @@ def sweep(rows, order, run, v, kappa, diagonal, a, u, idle, w, b, balance, sprin
             before = a[i]
             m = (-z if vi < 0.0 else z) + diagonal[i] * before
             stiffness = kappa[i] + abs(vi) * spring
-            apply_prox(address, parameters, out, m - stiffness * before, stiffness, u[i])
+            if lines.size > 0 and stiffness > 0.0:
+                out[1] = min(max(before + (lines[2] - m) / stiffness, lines[0]), lines[1])
+                out[0] = m + stiffness * (out[1] - before)
+            else:
+                apply_prox(address, parameters, out, m - stiffness * before, stiffness, u[i])
             step = out[1] - before
             if step == 0.0:
                 times = min(idle[i, 0] + 1, _PATIENCE + _LONGEST)

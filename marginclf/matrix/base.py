@@ -277,8 +277,8 @@ class DesignMatrix:
         """Y Yᵀ of shape (m, m) for m of the rows less their mean, whose weights are given; None for no mean."""
         raise NotImplementedError
 
-    def packed(self, rows: np.ndarray) -> Any:
-        """Some of the rows, rewritten for many passes over them; of sparse matrices only."""
+    def packed(self, rows: np.ndarray, *, single: bool = True) -> Any:
+        """Some rows, rewritten for many passes over them, in float32 if that will do; of sparse matrices only."""
         raise NotImplementedError
 
     def take(self, rows: np.ndarray) -> DesignMatrix:

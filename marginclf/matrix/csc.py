@@ -60,8 +60,8 @@ class CSCMatrix(DesignMatrix):
     def _make_sweep_rows(self, rng: np.random.RandomState, single: bool) -> SweepRows:
         return self._by_rows()._make_sweep_rows(rng, single)
 
-    def packed(self, rows: np.ndarray) -> PackedRows:
-        return self._by_rows().packed(rows)
+    def packed(self, rows: np.ndarray, *, single: bool = True) -> PackedRows:
+        return self._by_rows().packed(rows, single=single)
 
     row_gram = CSRMatrix.row_gram
 

@@ -55,8 +55,8 @@ class CSRMatrix(DesignMatrix):
         rows = c.values, c.columns, c.starts, c.stops
         return SweepRows(rows, order, _RUN, c.squares, c.diagonal, c.n_kept)
 
-    def packed(self, rows: np.ndarray) -> PackedRows:
-        return PackedRows(self.rows.arrays, self.shape[1], rows)
+    def packed(self, rows: np.ndarray, *, single: bool = True) -> PackedRows:
+        return PackedRows(self.rows.arrays, self.shape[1], rows, single=single)
 
     def row_gram(self, rows: np.ndarray, mean: np.ndarray | None) -> np.ndarray:
         part = self._X[rows].astype(np.float64, copy=False)

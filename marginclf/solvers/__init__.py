@@ -7,6 +7,8 @@ from typing import Any, cast
 import numpy as np
 
 from ..objective import InMemoryObjective, Objective, Point, StopFit, above
+from .ascent import Begun
+from .ascent_classes import AT_ONCE, begin_classes, classes_suit
 from .augmented_lagrangian import augmented_lagrangian
 from .closed_form import closed_form
 from .convergence import LITTLE, proves_coefficients
@@ -16,7 +18,7 @@ from .lbfgs import lbfgs
 from .newton import newton
 from .penalised import solve_penalised
 from .primal_dual import primal_dual, primal_dual_suits
-from .rule import SWEEPS, dual_suits, newton_suits, rows_are_few
+from .rule import dual_suits, most_sweeps, newton_suits, rows_are_few
 from .solution import Solution, Status
 
 SOLVERS = ("lbfgs", "newton", "dual")
@@ -38,7 +40,14 @@ _SWEEPS = 4
 
 
 def solve(
-    objective: Objective, theta: np.ndarray, *, solver: str, tol: float, max_iter: int, seed: int = 0
+    objective: Objective,
+    theta: np.ndarray,
+    *,
+    solver: str,
+    tol: float,
+    max_iter: int,
+    seed: int = 0,
+    begun: Begun | None = None,
 ) -> Solution[Point]:
     """Minimise an objective by the named solver, or by the one that suits it.
 
@@ -60,6 +69,8 @@ def solve(
         Largest number of iterations, of all solvers together.
     seed : int, default=0
         For solvers that draw random numbers.
+    begun : Begun, optional
+        Sweeps in the dual that have been done and reported, where ascent suits.
 
     Raises
     ------
@@ -76,12 +87,14 @@ def solve(
         # Over rows in parts the closed form takes one round, and a loss with a kink is seen by its envelope first.
         looks = objective.in_memory or (objective.loss.smooth and not objective.loss.affine)
         start = _start(objective, theta) if looks else objective.known(theta)
-        if looks and objective.loss.smooth:  # elsewhere nothing is proven of it
+        if looks and objective.loss.smooth and begun is None:  # elsewhere nothing is proven of it
             objective.report(lambda: start)
         if objective.loss.affine:
             solution = closed_form(objective)
         elif objective.in_memory:
-            solution = _in_memory(cast("InMemoryObjective", objective), start, solver=solver, seed=seed, **how)
+            solution = _in_memory(
+                cast("InMemoryObjective", objective), start, solver=solver, seed=seed, begun=begun, **how
+            )
         else:
             solution = _by_parts(objective, start, solver=solver, **how)
         objective.report(lambda: solution.point)
@@ -105,13 +118,20 @@ def _by_parts(objective: Objective, start: Point, *, solver: str, tol: float, ma
 
 
 def _in_memory(
-    objective: InMemoryObjective, start: Point, *, solver: str, tol: float, max_iter: int, seed: int
+    objective: InMemoryObjective,
+    start: Point,
+    *,
+    solver: str,
+    tol: float,
+    max_iter: int,
+    seed: int,
+    begun: Begun | None = None,
 ) -> Solution[Point]:
     (n, d), k, entries = objective.matrix.shape, objective.n_outputs, objective.matrix.entries
     suits = objective.provable and objective.penalty.uniform and dual_suits(n, d, entries, k)
     suits = suits and not (objective.preconditioned and rows_are_few(n, d, entries))
     if solver == "dual" or (solver == "auto" and suits):
-        first = dual(objective, start, tol=tol, max_iter=max(1, int(SWEEPS * max_iter)), seed=seed)
+        first = dual(objective, start, tol=tol, max_iter=most_sweeps(max_iter), seed=seed, begun=begun)
         if first.status.converged and not _worth_sharpening(objective, first, tol):
             return first
         return _finished(objective, start, first, tol=tol, max_iter=max_iter)
@@ -237,4 +257,17 @@ def _start(objective: Objective, theta: np.ndarray) -> Point:
     return start
 
 
-__all__ = ["SOLVERS", "Solution", "Status", "dual_suits", "newton_suits", "solve", "solve_penalised"]
+__all__ = [
+    "AT_ONCE",
+    "SOLVERS",
+    "Begun",
+    "Solution",
+    "Status",
+    "begin_classes",
+    "classes_suit",
+    "dual_suits",
+    "most_sweeps",
+    "newton_suits",
+    "solve",
+    "solve_penalised",
+]

@@ -10,14 +10,16 @@ every sweep b takes over what the spring held. A free intercept then costs no sw
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..kernels.ascent import combine, sweep
+from ..kernels.ascent import combine, longest_sleep, sweep
 from ..kernels.joint_ascent import sweep_joint
 from ..kernels.storage import LANES
 from ..losses import MarginLoss
 from ..objective import BinaryObjective, BinaryPoint, JointObjective, Point, gain
+from .lines import two_lines
 
 _HOLD = 8.0, 64.0
 """How strong the spring is for few rows and for many, of which it is one more direction of large curvature."""
@@ -48,7 +50,7 @@ class Forecast:
         return (gains[-1] * factor / (1.0 - factor) if factor < 1.0 else math.inf), factor
 
 
-def _strength(loss: MarginLoss, weights: np.ndarray, kappa: np.ndarray) -> float:
+def strength(loss: MarginLoss, weights: np.ndarray, kappa: np.ndarray) -> float:
     """The spring, so strong that Σ α answers by many times what pulls at it."""
     _, _, (curvature,) = loss.evaluate([0.0])
     softness = 1.0 / curvature if curvature > 0.0 else 0.0
@@ -56,6 +58,44 @@ def _strength(loss: MarginLoss, weights: np.ndarray, kappa: np.ndarray) -> float
     answer = float((weights / np.where(stiffness > 0.0, stiffness, 1.0)).sum())
     hold = np.clip(0.25 * math.sqrt(len(weights)), *_HOLD)
     return float(hold) / answer if answer > 0.0 else 0.0
+
+
+def multipliers_of_lines(objective: BinaryObjective) -> np.ndarray:
+    """For a loss of two lines the least a, the largest, and the margin where these meet; for another nothing."""
+    lines = two_lines(objective.loss, objective.compiled)
+    return np.empty(0) if lines is None else np.array([-lines.right, -lines.left, lines.kink])
+
+
+class Begun(NamedTuple):
+    """An ascent that another has begun.
+
+    Attributes
+    ----------
+    a, u : ndarray of shape (n,)
+        −φ' of each row in the order of the visits, and the margins that have these slopes.
+    w : ndarray
+        The coefficients, of the columns as the sweeps know them.
+    idle : ndarray of int of shape (n,)
+        Visits in succession that changed nothing.
+    b, balance : float
+        The intercept, and Σ α.
+    forecast : Forecast
+        Of the sweeps so far.
+    random : tuple
+        State of the generator of the order of the visits.
+    sweeps : int
+        How many there were.
+    """
+
+    a: np.ndarray
+    u: np.ndarray
+    w: np.ndarray
+    idle: np.ndarray
+    b: float
+    balance: float
+    forecast: Forecast
+    random: Any
+    sweeps: int
 
 
 class BinaryAscent:
@@ -69,9 +109,11 @@ class BinaryAscent:
         Where its coefficients are not zero, the dual variables start at the slopes there.
     seed : int
         Of the order of the visits.
+    begun : Begun, optional
+        Where to go on instead.
     """
 
-    def __init__(self, objective: BinaryObjective, start: Point, seed: int) -> None:
+    def __init__(self, objective: BinaryObjective, start: Point, seed: int, begun: Begun | None = None) -> None:
         n, _ = objective.matrix.shape
         self._objective, self._rng = objective, np.random.RandomState(seed)
         self._rows = objective.matrix.sweep_rows(seed)
@@ -89,11 +131,20 @@ class BinaryAscent:
             np.divide(alpha, self._v, out=self._a, where=self._v != 0.0)
             combine(self._rows.rows, alpha, self._w)
         self._idle = np.zeros((n, 2), dtype=np.int32)
-        self._loss = objective.loss.compiled_prox()
+        self._loss, self._lines = objective.loss.compiled_prox(), multipliers_of_lines(objective)
         self._out, self._sums = np.empty(2), np.empty(3)
         self.b, self._balance = float(start.b[0]), float(self._v @ self._a)
-        self._spring = _strength(objective.loss, weights, self._kappa) if objective.fit_intercept else 0.0
-        self.forecast = Forecast()
+        self._spring = strength(objective.loss, weights, self._kappa) if objective.fit_intercept else 0.0
+        self.forecast, self.sweeps = Forecast(), 0
+        if begun is not None:
+            self._go_on(begun)
+
+    def _go_on(self, begun: Begun) -> None:
+        self._a, self._u, self._w, idle, self.b, self._balance, self.forecast, state, self.sweeps = begun
+        self._rng.set_state(state)
+        # Rows that rest wake up at different sweeps.
+        self._idle[:, 0] = idle
+        self._idle[:, 1] = longest_sleep(idle) & np.arange(len(idle))
 
     def sweep(self) -> None:
         """Visit every row once."""
@@ -103,7 +154,7 @@ class BinaryAscent:
         address, parameters, _ = self._loss
         sweep(
             rows.rows, order, rows.run, self._v, self._kappa, self._diagonal, self._a, self._u, self._idle, self._w,
-            self.b, self._balance, self._spring, address, parameters, self._out, self._sums,
+            self.b, self._balance, self._spring, self._lines, address, parameters, self._out, self._sums,
         )  # fmt: skip
         gained, balance, _ = self._sums.tolist()
         self.forecast.add(gained)

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..objective import InMemoryObjective, Point
-from .ascent import BinaryAscent, JointAscent
+from .ascent import Begun, BinaryAscent, JointAscent
 from .augmented_lagrangian import certified
 from .dual_newton import DualNewton
+from .free_rows import end_by_free_rows, free_rows_suit
 from .solution import Solution, Status
 
 _PATIENCE = 1000
@@ -26,12 +27,19 @@ by then they have found which rows lie at the kink, and how these depend on each
 Unless few more are enough.
 """
 
+_NEARLY, _SLOW, _TRIES = 1e-7, 12, 2
+"""The same at which the system of the free rows is tried first, where more sweeps than these are left until then; and
+how often in all. Each of its products costs about a sweep."""
+
 _FEW = 40
 """Sweeps worth waiting for then. For many classes, any number: rows beyond the kink are curved too, so that Newton's
 method has all of them to go through, and a step of it costs hundreds of sweeps."""
 
 _EXCESS_JOINT = 25.0
 """The joint bound from the gradient, relative to the gap that the sweeps leave: 20 to 40 on text."""
+
+_EXCESS, _EXCESS_KINKED = 4.0, 0.5
+"""The gap of two classes, relative to what the forecast says: 3 to 12 on text, for hinge 0.1 to 2 times its root."""
 
 _EVERY = 10
 _ROUNDING, _ROUNDING_JOINT = 1e-14, 1e-22
@@ -51,7 +59,9 @@ _LATE = 400
 """Sweeps after which a step is tried all the same."""
 
 
-def dual(objective: InMemoryObjective, start: Point, *, tol: float, max_iter: int, seed: int = 0) -> Solution[Point]:
+def dual(
+    objective: InMemoryObjective, start: Point, *, tol: float, max_iter: int, seed: int = 0, begun: Begun | None = None
+) -> Solution[Point]:
     """Maximise the dual of an objective.
 
     Parameters
@@ -67,6 +77,8 @@ def dual(objective: InMemoryObjective, start: Point, *, tol: float, max_iter: in
         Largest number of sweeps.
     seed : int, default=0
         Of the order of the visits.
+    begun : Begun, optional
+        Sweeps that have been done, for two classes.
 
     Returns
     -------
@@ -77,19 +89,47 @@ def dual(objective: InMemoryObjective, start: Point, *, tol: float, max_iter: in
     if smooth and start.w.any() and start.excess <= tol:
         return Solution(start, Status.PROVEN, 0)
     of_rows: Any = objective
-    ascent: Any = (JointAscent if joint else BinaryAscent)(of_rows, start, seed)
-
-    def certify() -> Point:
-        return ascent.point() if smooth else certified(objective, ascent.theta, ascent.multipliers)
-
-    point, status, n_iter = climb(
-        ascent, certify, abs(start.value), smooth=smooth, tol=tol, max_iter=max_iter, report=objective.report,
-        excess=_EXCESS_JOINT if smooth and joint else 1.0, few=math.inf if joint else _FEW,
-        rounding=_ROUNDING_JOINT if joint else _ROUNDING,
-        newton=DualNewton(ascent).step if joint and objective.loss.invertible else None,
-        settled=_SETTLED if math.isfinite(objective.loss.lipschitz) else math.inf,
-    )  # fmt: skip
+    ascent: Any = JointAscent(of_rows, start, seed) if joint else BinaryAscent(of_rows, start, seed, begun)
+    how: dict[str, Any] = {"smooth": smooth, "tol": tol, "max_iter": max_iter, "report": objective.report}
+    if joint:
+        how |= {"few": math.inf, "rounding": _ROUNDING_JOINT, "excess": _EXCESS_JOINT if smooth else 1.0}
+        how |= {"newton": DualNewton(ascent).step if objective.loss.invertible else None}
+        how |= {"settled": _SETTLED if math.isfinite(objective.loss.lipschitz) else math.inf}
+    else:
+        how |= {"excess": _excess(smooth=smooth), "looks": False, "done": begun.sweeps if begun else 0}
+        how |= {"end": _by_free_rows(objective, ascent, tol) if free_rows_suit(objective) else None}
+    point, status, n_iter = climb(ascent, lambda: certificate(objective, ascent), abs(start.value), **how)
     return Solution(point, status, n_iter, ascent.multipliers)
+
+
+def _by_free_rows(objective: Any, ascent: BinaryAscent, tol: float) -> Callable[[], Point | None]:
+    return lambda: end_by_free_rows(objective, ascent.multipliers, ascent.b, tol)
+
+
+def certificate(objective: InMemoryObjective, ascent: Any) -> Point:
+    """The point that an ascent has come to, with its duality gap."""
+    return ascent.point() if objective.loss.smooth else certified(objective, ascent.theta, ascent.multipliers)
+
+
+def ready_to_end(left: float, factor: float, enough: float, *, first: bool = True) -> bool:
+    """Whether the free rows are to be tried, with so much left to gain relative to F, and a factor of it a sweep."""
+    slow = _sweeps(left, factor, max(enough, _IDENTIFIED)) > _SLOW
+    return left <= _IDENTIFIED or (first and left <= _NEARLY and slow)
+
+
+def ends_here(left: float, factor: float, tol: float, *, smooth: bool) -> bool:
+    """Whether so little is left to gain that tol may be proven, or that another method is to end it."""
+    enough = (tol / _excess(smooth=smooth)) ** (1.0 / _power(smooth=smooth))
+    return left <= enough or (not smooth and ready_to_end(left, factor, enough))
+
+
+def _excess(*, smooth: bool) -> float:
+    return _EXCESS if smooth else _EXCESS_KINKED
+
+
+def _power(*, smooth: bool) -> float:
+    """F falls with the dual's distance to its maximum, or where the loss has a kink with the root of that."""
+    return 1.0 if smooth else 0.5
 
 
 def climb(
@@ -106,6 +146,9 @@ def climb(
     newton: Callable[[], float] | None = None,
     settled: float = math.inf,
     report: Callable[[Callable[[], Any]], None] = lambda iterate: None,
+    end: Callable[[], Any] | None = None,
+    done: int = 0,
+    looks: bool = True,
 ) -> tuple[Any, Status, int]:
     r"""Sweep until what ``certify`` proves is at most tol, or another method is the better choice.
 
@@ -135,11 +178,17 @@ def climb(
         The forecast, relative to F, from which on it is taken.
     report : callable
         Called after each sweep but the last with a function that makes its point.
+    end : callable, optional
+        Returns the point at which another method has ended it, for a loss with a kink, or None.
+    done : int, default=0
+        Sweeps of the ascent so far.
+    looks : bool, default=True
+        Whether to see early how far what is proven is above the forecast.
     """
-    # F falls with the dual's distance to its maximum, or where the loss has a kink with the root of that.
-    power, usual, due, worth = 1.0 if smooth else 0.5, excess, _FIRST, _WORTH
-    for n_iter in range(1, max_iter + 1):
-        ascent.sweep()
+    power, usual, due, worth, tries = _power(smooth=smooth), excess, _FIRST, _WORTH, 0
+    for n_iter in range(max(1, done), max_iter + 1):
+        if n_iter > done:
+            ascent.sweep()
         left, factor = ascent.forecast.rest()
         left /= scale
         enough = (tol / excess) ** (1.0 / power) if excess > 0.0 else math.inf
@@ -155,7 +204,12 @@ def climb(
             hopeless = left <= rounding or (newton is None and n_iter % _EVERY == 0 and rest > _PATIENCE)
         else:
             hopeless = left <= _IDENTIFIED and (left <= rounding or rest > few)
-        if not (left <= enough or hopeless or n_iter in (_EVERY, max_iter)):
+        if end is not None and left > enough and ready_to_end(left, factor, enough, first=tries == 0):
+            tries, point = tries + 1, end()
+            end = end if tries < _TRIES else None
+            if point is not None:
+                return point, Status.PROVEN, n_iter
+        if not (left <= enough or hopeless or n_iter == max_iter or (looks and n_iter == _EVERY)):
             report(certify)
             continue
         point = certify()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 
 from ..kernels import dual_active_set as kernel
-from ..losses import MarginLoss
-from ..losses.base import CompiledLoss
 from ..objective import BinaryObjective, BinaryPoint, Point, answer, few_operations
+from .lines import Lines, two_lines
 from .newton import newton
 from .solution import Solution, Status
 
@@ -25,43 +24,6 @@ _STEPS, _SPARE, _ROOM = 20, 32, 3
 and how many times as many before another method is faster."""
 
 _ULP = 4.0 * float(np.finfo(float).eps)
-
-_FAR, _GRID = 64.0, np.linspace(-8.0, 8.0, 65)
-_SAME = 1e-12
-
-
-class Lines(NamedTuple):
-    """φ(m) = φ_0 + max(left (m − kink), right (m − kink))."""
-
-    left: float
-    right: float
-    kink: float
-    value: float
-
-
-def two_lines(loss: MarginLoss, compiled: CompiledLoss) -> Lines | None:
-    """The two lines of a loss; None for another loss, as far as a grid of margins shows."""
-    _, parameters, code = compiled
-    key = code, *parameters.tolist()
-    if key not in _known:
-        _known[key] = _two_lines(loss)
-    return _known[key]
-
-
-_known: dict[tuple, Lines | None] = {}
-
-
-def _two_lines(loss: MarginLoss) -> Lines | None:
-    values, slopes, _ = loss.evaluate([-_FAR, _FAR])
-    (at_left, at_right), (left, right) = values.tolist(), slopes.tolist()
-    if loss.smooth or not left < right:
-        return None
-    kink = (at_left + _FAR * left - at_right + _FAR * right) / (right - left)
-    value = at_left + left * (kink + _FAR)
-    grid = kink + np.concatenate([_GRID, [-_FAR, _FAR, -1e-6, 1e-6]])
-    found, expected = loss.evaluate(grid)[0], value + np.maximum(left * (grid - kink), right * (grid - kink))
-    same = np.abs(found - expected) <= _SAME * (1.0 + np.abs(expected))
-    return Lines(left, right, kink, value) if same.all() else None
 
 
 def dual_active_set(objective: BinaryObjective, *, tol: float, max_iter: int, seed: int) -> Solution[Point] | None:
@@ -137,15 +99,21 @@ class _Run:
         return found.point.theta
 
     def certified(self) -> Point:
-        """The point with the duality gap as its bound: α is in its bounds, and w is what it combines to."""
-        objective, lines, alpha, theta = self._objective, self._lines, self._alpha, self.theta.copy()
-        theta[-1] = objective.best_intercept(self._z, float(theta[-1]))
-        point = BinaryPoint(objective, theta, intercept_minimised=True, z=self._z.copy())
-        margins, b = objective.signs * (self._z + theta[-1]), abs(float(theta[-1]))
-        # Row by row, what φ is above the line of slope −α.
-        loss, sizes = point.loss_value, np.abs(margins)
-        slack = loss - lines.value * objective.total + float(alpha @ (margins - lines.kink))
-        balance = abs(float(objective.signs @ alpha)) if objective.fit_intercept else 0.0
-        rest = balance * (b + float(sizes.max()))
-        rounding = _ULP * (float(np.abs(alpha) @ (sizes + 2.0 * b)) + abs(loss))
-        return answer(objective, point, alpha, slack=slack, miss=0.0, rest=rest, rounding=rounding).point
+        """The point with the duality gap as its bound."""
+        return certified_by_lines(self._objective, self._lines, self._alpha, self.theta.copy(), self._z.copy())
+
+
+def certified_by_lines(
+    objective: BinaryObjective, lines: Lines, alpha: np.ndarray, theta: np.ndarray, z: np.ndarray
+) -> Point:
+    """The point θ, b put at its minimum, with its duality gap: α in its bounds, w what it combines to, z = X w."""
+    theta[-1] = objective.best_intercept(z, float(theta[-1]))
+    point = BinaryPoint(objective, theta, intercept_minimised=True, z=z)
+    margins, b = objective.signs * (z + theta[-1]), abs(float(theta[-1]))
+    # Row by row, what φ is above the line of slope −α.
+    loss, sizes = point.loss_value, np.abs(margins)
+    slack = loss - lines.value * objective.total + float(alpha @ (margins - lines.kink))
+    balance = abs(float(objective.signs @ alpha)) if objective.fit_intercept else 0.0
+    rest = balance * (b + float(sizes.max()))
+    rounding = _ULP * (float(np.abs(alpha) @ (sizes + 2.0 * b)) + abs(loss))
+    return answer(objective, point, alpha, slack=slack, miss=0.0, rest=rest, rounding=rounding).point

@@ -20,6 +20,11 @@ _SOME_OPERATIONS, _SMALL_DATA = 8e6, 1e5
 and squared hinge at C = 0.01, 1 and 100 took 0.8 to 4 times as long by L-BFGS on 200 × 150."""
 
 
+def most_sweeps(max_iter: int) -> int:
+    """Sweeps of ascent among so many iterations."""
+    return max(1, int(SWEEPS * max_iter))
+
+
 def dual_suits(n: int, d: int, entries: int, k: int = 1) -> bool:
     """Whether coordinate ascent in the dual is likely to be the fastest.
 
