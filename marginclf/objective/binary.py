@@ -101,9 +101,12 @@ class BinaryObjective(InMemoryObjective):
     def row_curvatures(self, point: Point) -> np.ndarray:
         return point.c[None]  # type: ignore[attr-defined]
 
-    def widened(self, point: Point, theta: np.ndarray) -> Point:
-        how = {"intercept_minimised": point.intercept_minimised, "z": point.z}  # type: ignore[attr-defined]
-        return BinaryPoint(self, theta, **how)
+    def carried(self, point: Point, theta: np.ndarray) -> Point:
+        of_rows = point.of_rows()  # type: ignore[attr-defined]
+        return BinaryPoint(self, theta, intercept_minimised=point.intercept_minimised, **of_rows)
+
+    def settled(self, point: Point) -> Point:
+        return self._settled(point.theta, point.z)  # type: ignore[attr-defined]
 
     def origin(self) -> Point:
         """The point w = 0, for a convex loss with b at its minimum; without a pass over X."""
@@ -161,7 +164,10 @@ class BinaryObjective(InMemoryObjective):
         return BinaryPoint(self, theta, intercept_minimised=not self.fit_intercept, z=self.decisions(theta))
 
     def at(self, theta: np.ndarray) -> BinaryPoint:
-        z = self.decisions(theta)
+        return self._settled(theta, self.decisions(theta))
+
+    def _settled(self, theta: np.ndarray, z: np.ndarray) -> BinaryPoint:
+        """The point θ with b moved to its minimum, from its decision values."""
         theta = theta.copy()
         theta[-1] = self.best_intercept(z, float(theta[-1]))
         return BinaryPoint(self, theta, intercept_minimised=True, z=z)
@@ -204,11 +210,8 @@ class BinaryObjective(InMemoryObjective):
 
     def minimum_along(self, point: Point, step: np.ndarray) -> Point:
         assert isinstance(point, BinaryPoint)
-        change = self.matrix.product(self.w(step))
-        t = self._length(point, step, change + step[-1])
-        z, theta = point.z + t * change, point.theta + t * step
-        theta[-1] = self.best_intercept(z, float(theta[-1]))
-        return BinaryPoint(self, theta, intercept_minimised=True, z=z)
+        t = self._length(point, step, (change := self.matrix.product(self.w(step))) + step[-1])
+        return self._settled(point.theta + t * step, point.z + t * change)
 
     def _length(self, point: BinaryPoint, step: np.ndarray, change: np.ndarray, *, beyond: bool = False) -> float:
         w, dw, start = point.w, self.w(step), point.z + point.b
@@ -228,9 +231,7 @@ class BinaryObjective(InMemoryObjective):
 
     def adopted(self, point: Point, margins: np.ndarray, value: float) -> Point:
         assert isinstance(point, BinaryPoint)
-        z, theta = point.plain_z, point.theta.copy()
-        theta[-1] = self.best_intercept(z, float(theta[-1]))
-        return BinaryPoint(self, theta, intercept_minimised=True, z=z)
+        return self._settled(point.theta, point.plain_z)
 
     def margins(self, point: Point) -> np.ndarray:
         assert isinstance(point, BinaryPoint)

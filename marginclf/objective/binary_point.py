@@ -80,6 +80,10 @@ class BinaryPoint(Point):
             gradient[-1] = self.known_slope
         return gradient
 
+    def of_rows(self) -> dict[str, Any]:
+        """What is known of the rows, whatever the columns: decision values, and what the losses make of them."""
+        return {"z": self.z, "_losses": self._losses}
+
     def prepare(self) -> None:
         _ = self.c
 

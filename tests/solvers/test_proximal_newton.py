@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from problems import fit
 
 from marginclf.penalties import ElasticNet, GroupLasso, smallest_C
-from marginclf.solvers import proximal_newton, proximal_step
+from marginclf.solvers import proximal_newton, quadratic_model
 
 RNG = np.random.default_rng(5)
 N, D = 80, 1200
@@ -50,7 +50,8 @@ def test_a_model_by_columns_has_the_same_minimum(monkeypatch, store, y):
     X = WORDS.toarray()[:, :40]
     how = {"penalty": ElasticNet(0.7), "C": 2.0, "bounds": (-0.4, None)}
     written = proven(*fit("logistic", store(X), y, **how))
-    monkeypatch.setattr(proximal_step, "MOST_WRITTEN", 5)
+    monkeypatch.setattr(quadratic_model, "MOST_WRITTEN", 5)
+    monkeypatch.setattr(quadratic_model, "MOST_WRITTEN_SPARSE", 5)
     assert written == pytest.approx(proven(*fit("logistic", store(X), y, **how)), rel=2e-8)
 
 
