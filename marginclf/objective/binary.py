@@ -84,26 +84,25 @@ class BinaryObjective(InMemoryObjective):
     def signs(self) -> np.ndarray:  # 0 for rows without weight
         return np.sign(self.v)
 
-    def _like(self, **changes: Any) -> BinaryObjective:
+    def like(self, **changes: Any) -> BinaryObjective:
         """The same but for some arguments."""
         given = {name: getattr(self, name) for name in ("matrix", "loss", "v", "penalty", "fit_intercept")}
         return BinaryObjective(**{**given, **changes})
 
     def sample(self, rows: np.ndarray, scale: np.ndarray) -> BinaryObjective:
-        return self._like(matrix=self.rows_of_sample(rows), v=self.v[rows] * scale)
+        return self.like(matrix=self.rows_of_sample(rows), v=self.v[rows] * scale)
 
     def replaced(self, loss: MarginLoss, shifts: np.ndarray | None) -> BinaryObjective:
-        return self._like(loss=loss, offset=None if shifts is None else self.signs * shifts)
+        return self.like(loss=loss, offset=None if shifts is None else self.signs * shifts)
 
     def columns(self, which: np.ndarray) -> BinaryObjective:
-        return self._like(matrix=self.matrix.columns(which), offset=self.offset)
+        return self.like(matrix=self.matrix.columns(which), offset=self.offset)
 
     def row_curvatures(self, point: Point) -> np.ndarray:
         return point.c[None]  # type: ignore[attr-defined]
 
     def carried(self, point: Point, theta: np.ndarray) -> Point:
-        of_rows = point.of_rows()  # type: ignore[attr-defined]
-        return BinaryPoint(self, theta, intercept_minimised=point.intercept_minimised, **of_rows)
+        return BinaryPoint(self, theta, **point.of_rows())  # type: ignore[attr-defined]
 
     def settled(self, point: Point) -> Point:
         return self._settled(point.theta, point.z)  # type: ignore[attr-defined]

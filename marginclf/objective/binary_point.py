@@ -81,8 +81,8 @@ class BinaryPoint(Point):
         return gradient
 
     def of_rows(self) -> dict[str, Any]:
-        """What is known of the rows, whatever the columns: decision values, and what the losses make of them."""
-        return {"z": self.z, "_losses": self._losses}
+        """What is known of the rows whatever the columns, and of the intercept."""
+        return {"z": self.z, "_losses": self._losses, "intercept_minimised": self.intercept_minimised}
 
     def prepare(self) -> None:
         _ = self.c

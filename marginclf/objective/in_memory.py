@@ -54,6 +54,10 @@ class InMemoryObjective(Objective):
         )
         return found
 
+    def like(self, **changes: Any) -> Self:
+        """The same but for some arguments."""
+        raise NotImplementedError
+
     def columns(self, which: np.ndarray) -> Self:
         """The same for some of the columns."""
         raise NotImplementedError

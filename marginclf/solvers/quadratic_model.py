@@ -13,7 +13,8 @@ from ..kernels.coordinate_descent import minimise_quadratic
 from ..objective import NonsmoothPenalty, Point
 
 MOST_WRITTEN, MOST_WRITTEN_SPARSE = 2500, 1200
-"""Entries up to which the Hessian is written down, and of two classes on sparse rows, whose columns are cheap beside it."""
+"""Entries up to which the Hessian is written down, and of two classes on sparse rows, where columns are cheap beside
+it."""
 
 _ROUNDS = 1000
 

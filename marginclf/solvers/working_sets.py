@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from ..objective.base import DIRECT_LIMIT
 from .proximal_step import At, ProximalNewton
 from .quadratic_model import written
 
@@ -24,6 +25,10 @@ _NEAR = 0.6
 _FIRST, _GROWTH = 50, 2
 """Columns in a working set at least, and how many times those that are not zero. As many as √d cost no more in a
 Hessian than a look at all d."""
+
+_WEAK, _NEARLY = 1e3, 0.9
+"""How many times its kink the slope of a column is that comes in for certain, and the part of such columns from which
+on there is no path: the fit starts from that with squares."""
 
 _LONG = 20_000
 """Rows up to which columns that fit in a working set are all taken."""
@@ -55,6 +60,19 @@ class WorkingSets:
         sparse = whole.objective.matrix.sparse
         self._shrink, self.steps = (_SHRINK_SPARSE, _STEPS_SPARSE) if sparse else (_SHRINK, _STEPS)
         self._kept: tuple[np.ndarray, ProximalNewton] | None = None
+
+    def nearly_all(self, here: At) -> bool:
+        """Whether kinks are so weak beside the slopes at zero that next to no coefficient will be zero.
+
+        Of two classes on dense rows, where nothing is added to the decision values.
+        """
+        objective, penalty = self._whole.objective, self._whole.penalty
+        if objective.n_outputs > 1 or objective.offset is not None or objective.matrix.sparse:
+            return False
+        if here.u.any() or penalty.shape[1] > DIRECT_LIMIT:
+            return False
+        weak = penalty.pull(here.u, self._whole.slopes(here.point)) >= _WEAK * penalty.kink
+        return bool(np.count_nonzero(weak & (penalty.kink > 0.0)) >= _NEARLY * len(weak) > 0.0)
 
     def part(self, columns: np.ndarray) -> tuple[np.ndarray, ProximalNewton]:
         """The problem of some columns, or of more of them where these are at hand already."""
