@@ -64,12 +64,12 @@ class WorkingSets:
     def nearly_all(self, here: At) -> bool:
         """Whether kinks are so weak beside the slopes at zero that next to no coefficient will be zero.
 
-        Of two classes on dense rows, where nothing is added to the decision values.
+        Of two classes on dense rows, without bounds, where nothing is added to the decision values.
         """
         objective, penalty = self._whole.objective, self._whole.penalty
         if objective.n_outputs > 1 or objective.offset is not None or objective.matrix.sparse:
             return False
-        if here.u.any() or penalty.shape[1] > DIRECT_LIMIT:
+        if here.u.any() or penalty.bounded or penalty.shape[1] > DIRECT_LIMIT:
             return False
         weak = penalty.pull(here.u, self._whole.slopes(here.point)) >= _WEAK * penalty.kink
         return bool(np.count_nonzero(weak & (penalty.kink > 0.0)) >= _NEARLY * len(weak) > 0.0)
