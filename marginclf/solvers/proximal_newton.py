@@ -200,7 +200,7 @@ class _Run:
         """Newton steps on a working set, after which the gradient of all columns is looked at again."""
         whole, penalty = self._whole, self._whole.penalty
         columns, cut = self.sets.columns(here)
-        columns, part = self.sets.part(columns)
+        part = self.sets.part(columns)
         factor = self.sets.factor
         if part is whole:
             inside = whole.weighed(here.point, factor)

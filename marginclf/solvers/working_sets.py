@@ -19,8 +19,8 @@ _SHRINK_SPARSE, _STEPS_SPARSE = 0.25, 1
 """What the kinks are multiplied by from one stage to the next, and Newton steps in a stage; of sparse rows, a look at
 all columns costs less than a Hessian of some."""
 
-_NEAR = 0.6
-"""Columns whose slope is this part of their kink are let in before the last stage."""
+_NEAR, _ASKED = 0.6, 1.0 - 1e-3
+"""Columns whose slope is this part of their kink are let in before the last stage, and in it."""
 
 _FIRST, _GROWTH = 50, 2
 """Columns in a working set at least, and how many times those that are not zero. As many as √d cost no more in a
@@ -74,18 +74,14 @@ class WorkingSets:
         weak = penalty.pull(here.u, self._whole.slopes(here.point)) >= _WEAK * penalty.kink
         return bool(np.count_nonzero(weak & (penalty.kink > 0.0)) >= _NEARLY * len(weak) > 0.0)
 
-    def part(self, columns: np.ndarray) -> tuple[np.ndarray, ProximalNewton]:
-        """The problem of some columns, or of more of them where these are at hand already."""
+    def part(self, columns: np.ndarray) -> ProximalNewton:
+        """The problem of some columns; that of before where they are the same."""
         whole, d = self._whole, self._whole.penalty.shape[1]
         if len(columns) == d:
-            return columns, whole
-        if self._kept is not None:
-            kept, part = self._kept
-            enough = len(columns) == len(kept) or (not part.written and len(kept) <= _WIDER * len(columns))
-            if enough and np.isin(columns, kept, assume_unique=True).all():
-                return self._kept
-        self._kept = columns, ProximalNewton(whole.objective.columns(columns), whole.penalty.restricted(columns))
-        return self._kept
+            return whole
+        if self._kept is None or not np.array_equal(self._kept[0], columns):
+            self._kept = columns, ProximalNewton(whole.objective.columns(columns), whole.penalty.restricted(columns))
+        return self._kept[1]
 
     def columns(self, here: At) -> tuple[np.ndarray, bool]:
         """The columns to work on, and whether that is for less than all that is asked."""
@@ -102,15 +98,26 @@ class WorkingSets:
         if self.at_once or not written(matrix, penalty, k * room):
             # Descent by columns is cheap beside growing to so many step by step.
             self.factor = 1.0
-            return np.flatnonzero(columns >= _NEAR), False
+            return self._wide(columns), False
         # Never stronger than before, or steps that go too far would start anew.
         strongest = self._shrink * float(asked[~in_use].max(initial=0.0))
         self.factor = max(1.0, min(self.factor, strongest))
         cut = self.factor > 1.0
         if k * d <= _FIRST and matrix.shape[0] <= _LONG:
             return np.arange(d), cut
-        wanted = columns >= (_NEAR * self.factor if cut else 1.0 - 1e-3)
+        wanted = columns >= (_NEAR * self.factor if cut else _ASKED)
         if wanted.sum() > room:
             wanted &= columns >= np.partition(columns[wanted], -room)[-room]
             cut = True
         return np.flatnonzero(wanted), cut
+
+    def _wide(self, score: np.ndarray) -> np.ndarray:
+        """All columns that may come in, or those of before where they hold all that do."""
+        wanted = np.flatnonzero(score >= _NEAR)
+        if self._kept is not None:
+            kept, part = self._kept
+            held = np.zeros(len(score), dtype=bool)
+            held[kept] = True
+            if not part.written and len(kept) <= _WIDER * len(wanted) and held[score >= _ASKED].all():
+                return kept
+        return wanted
