@@ -16,7 +16,7 @@ from ..kernels.classes import classes_scratch, evaluate_all
 from ..kernels.gram import GRAM_COLUMNS, gram, gram_scratch, gram_totals
 from ..kernels.storage import StoredRows
 from ..losses.base import CompiledLoss
-from .blas import add_square, mirrored
+from .blas import add_square, bordered, mirrored
 from .chunks import Chunks, cut
 from .packed import SweepRows
 
@@ -240,11 +240,14 @@ class DesignMatrix:
         )
         return totals.sum(axis=0)[:d, :d]
 
+    def gram_with_intercept(self, c: np.ndarray, centre: np.ndarray) -> np.ndarray:
+        """Σ_i c_i (x_i − centre, 1)(x_i − centre, 1)ᵀ, of shape (d + 1, d + 1)."""
+        return bordered(self.gram(c, centre), self.transposed_product(c), float(c.sum()), centre)
+
     def _gram_by_blas(self, c: np.ndarray, centre: np.ndarray) -> np.ndarray:
         n, d = self.shape
         size = min(n, max(64, _GRAM_NUMBERS // d))
-        buffer = np.empty((size, d))
-        total = np.zeros((d, d))
+        buffer, total = np.empty((size, d)), np.zeros((d, d))
         signed = bool((c < 0.0).any())
         root = np.sqrt(np.abs(c))
         for start in range(0, n, size):

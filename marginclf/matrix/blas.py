@@ -27,3 +27,18 @@ def mirrored(total: np.ndarray) -> np.ndarray:
     lower = np.tril(total)
     lower += np.tril(total, -1).T
     return lower
+
+
+def rank_two(total: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
+    """Take left rightᵀ + right leftᵀ off the lower triangle of a total in C order."""
+    blas.dsyr2(-1.0, left, right, lower=False, a=total.T, overwrite_a=True)
+
+
+def bordered(gram: np.ndarray, along: np.ndarray, total: float, centre: np.ndarray) -> np.ndarray:
+    """The Gram matrix of rows less a centre with one of ones beside them, from Xᵀ c and Σ c."""
+    d = len(centre)
+    found = np.empty((d + 1, d + 1))
+    found[:d, :d] = gram
+    found[d, :d] = found[:d, d] = along - total * centre
+    found[d, d] = total
+    return found

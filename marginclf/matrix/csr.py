@@ -13,7 +13,7 @@ from ..kernels.csr import CSR
 from ..kernels.sparse_columns import sparse_gram, take_columns
 from ..kernels.storage import StoredRows
 from .base import DesignMatrix
-from .blas import mirrored
+from .blas import bordered, rank_two
 from .packed import PackedRows, SweepRows, read_only
 
 _BLOCK_ENTRIES = 1 << 15
@@ -72,7 +72,9 @@ class CSRMatrix(DesignMatrix):
         return other
 
     def take(self, rows: np.ndarray) -> DesignMatrix:
-        return CSRMatrix(self._X[rows], 1)
+        X = self._X[rows]
+        X.has_canonical_format = True
+        return CSRMatrix(X, 1)
 
     @property
     def scipy(self) -> Any:
@@ -83,35 +85,46 @@ class CSRMatrix(DesignMatrix):
     def nonnegative(self) -> bool:  # type: ignore[override]
         return bool(self._X.data.min(initial=0.0) >= 0.0)
 
-    @cached_property
-    def _entries_of_columns(self) -> np.ndarray:
-        return np.bincount(self._X.indices, minlength=self.shape[1])
-
     def columns(self, which: np.ndarray) -> DesignMatrix:
         data, indices, indptr = self.rows.arrays
         where = np.full(self.shape[1], -1, dtype=np.int32)
         where[which] = np.arange(len(which), dtype=np.int32)
-        size = int(self._entries_of_columns[which].sum())
-        values, columns = np.empty(size + 1, dtype=data.dtype), np.empty(size + 1, dtype=np.uint32)
+        # Room for all entries: how many there are is dear to count, and what is not written takes no memory.
+        values, columns = np.empty(self.entries + 1, dtype=data.dtype), np.empty(self.entries + 1, dtype=np.uint32)
         starts = np.empty(self.shape[0] + 1, dtype=indptr.dtype)
         take_columns(data, indices, indptr, where, values, columns, starts)
+        size = int(starts[-1])
         kept = values[:size], columns[:size].view(np.int32), starts.view(self._X.indptr.dtype)
         X = sparse.csr_array(kept, shape=(self.shape[0], len(which)))
         X.has_canonical_format = True
         return CSRMatrix(X, 1)
 
-    def gram(self, c: np.ndarray, centre: np.ndarray | None) -> np.ndarray:
+    @property
+    def _few_pairs(self) -> bool:
         (n, d), entries = self.shape, self.entries
-        if not _FEW * entries * entries < n * n * d * d:
+        return _FEW * entries * entries < n * n * d * d
+
+    def gram(self, c: np.ndarray, centre: np.ndarray | None) -> np.ndarray:
+        if not self._few_pairs:
             return super().gram(c, centre)
+        along = None if centre is None or not centre.any() else self.transposed_product(c)
+        return self._gram_of_pairs(c, centre, along)
+
+    def gram_with_intercept(self, c: np.ndarray, centre: np.ndarray) -> np.ndarray:
+        if not self._few_pairs:
+            return super().gram_with_intercept(c, centre)
+        along = self.transposed_product(c)
+        return bordered(self._gram_of_pairs(c, centre, along), along, float(c.sum()), centre)
+
+    def _gram_of_pairs(self, c: np.ndarray, centre: np.ndarray | None, along: np.ndarray | None) -> np.ndarray:
+        d = self.shape[1]
         lower = np.zeros((d, d))
         sparse_gram(*self.rows.arrays, c, lower)
-        found = mirrored(lower)
-        if centre is not None and centre.any():
+        if centre is not None and along is not None:
             # Rows with few entries have small means: little of the digits cancels.
-            along = self.transposed_product(c)
-            outer = np.outer(centre, along - 0.5 * float(c.sum()) * centre)
-            found -= outer + outer.T
+            rank_two(lower, centre, along - 0.5 * float(c.sum()) * centre)
+        found = lower + lower.T
+        found.flat[:: d + 1] *= 0.5
         return found
 
     def copy_rows(self, part: slice, out: np.ndarray) -> None:

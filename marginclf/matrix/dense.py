@@ -17,6 +17,10 @@ _BLOCK_BYTES, _LEAST_ROWS = 1 << 14, 8
 _COLUMN_BLOCK_BYTES, _LEAST_COLUMN_PART = 1 << 17, 64
 """A block of columns has to be a run of rows long enough for the hardware; it stays in the second-level cache."""
 
+_WIDE = 1 << 11
+"""Columns from which on a block of so few rows is in no cache either, and longer runs are read faster: 200 × 20,000 in
+two fifths of the time."""
+
 
 class DenseMatrix(DesignMatrix):
     """A dense design matrix; the array is used as it is unless it is strided or misaligned."""
@@ -27,6 +31,8 @@ class DenseMatrix(DesignMatrix):
         self._X = read_only(X if usable else np.array(X, order="C"))
         by_rows = self._X.flags.c_contiguous
         most, least = (_BLOCK_BYTES, _LEAST_ROWS) if by_rows else (_COLUMN_BLOCK_BYTES, _LEAST_COLUMN_PART)
+        if not by_rows and X.shape[1] >= _WIDE:
+            least = BLOCK_ROWS
         block_rows = max(least, min(most // (X.itemsize * max(1, X.shape[1])), BLOCK_ROWS)) // 4 * 4
         in_c = DENSE_NARROW if X.shape[1] <= NARROW else DENSE_C
         rows = StoredRows(in_c if by_rows else DENSE_F, (self._X,), X.shape)

@@ -87,7 +87,7 @@ class BinaryObjective(InMemoryObjective):
     def signs(self) -> np.ndarray:  # 0 for rows without weight
         return np.sign(self.v)
 
-    def _like(self, **changes: Any) -> BinaryObjective:
+    def like(self, **changes: Any) -> BinaryObjective:
         """The same but for some arguments."""
         given = {name: getattr(self, name) for name in ("matrix", "loss", "v", "penalty", "fit_intercept")}
         return BinaryObjective(**{**given, **changes})
@@ -103,20 +103,22 @@ class BinaryObjective(InMemoryObjective):
         return other
 
     def sample(self, rows: np.ndarray, scale: np.ndarray) -> BinaryObjective:
-        return self._like(matrix=self.rows_of_sample(rows), v=self.v[rows] * scale)
+        return self.like(matrix=self.rows_of_sample(rows), v=self.v[rows] * scale)
 
     def replaced(self, loss: MarginLoss, shifts: np.ndarray | None) -> BinaryObjective:
-        return self._like(loss=loss, offset=None if shifts is None else self.signs * shifts)
+        return self.like(loss=loss, offset=None if shifts is None else self.signs * shifts)
 
     def columns(self, which: np.ndarray) -> BinaryObjective:
-        return self._like(matrix=self.matrix.columns(which), offset=self.offset)
+        return self.like(matrix=self.matrix.columns(which), offset=self.offset)
 
     def row_curvatures(self, point: Point) -> np.ndarray:
         return point.c[None]  # type: ignore[attr-defined]
 
-    def widened(self, point: Point, theta: np.ndarray) -> Point:
-        how = {"intercept_minimised": point.intercept_minimised, "z": point.z}  # type: ignore[attr-defined]
-        return BinaryPoint(self, theta, **how)
+    def carried(self, point: Point, theta: np.ndarray) -> Point:
+        return BinaryPoint(self, theta, **point.of_rows())  # type: ignore[attr-defined]
+
+    def settled(self, point: Point) -> Point:
+        return self._settled(point.theta, point.z)  # type: ignore[attr-defined]
 
     def origin(self) -> Point:
         """The point w = 0, for a convex loss with b at its minimum; without a pass over X."""
@@ -172,7 +174,10 @@ class BinaryObjective(InMemoryObjective):
         return BinaryPoint(self, theta, intercept_minimised=not self.fit_intercept, z=self.decisions(theta))
 
     def at(self, theta: np.ndarray) -> BinaryPoint:
-        z = self.decisions(theta)
+        return self._settled(theta, self.decisions(theta))
+
+    def _settled(self, theta: np.ndarray, z: np.ndarray) -> BinaryPoint:
+        """The point θ with b moved to its minimum, from its decision values."""
         theta = theta.copy()
         theta[-1] = self.best_intercept(z, float(theta[-1]))
         return BinaryPoint(self, theta, intercept_minimised=True, z=z)
@@ -215,11 +220,8 @@ class BinaryObjective(InMemoryObjective):
 
     def minimum_along(self, point: Point, step: np.ndarray) -> Point:
         assert isinstance(point, BinaryPoint)
-        change = self.matrix.product(self.w(step))
-        t = self._length(point, step, change + step[-1])
-        z, theta = point.z + t * change, point.theta + t * step
-        theta[-1] = self.best_intercept(z, float(theta[-1]))
-        return BinaryPoint(self, theta, intercept_minimised=True, z=z)
+        t = self._length(point, step, (change := self.matrix.product(self.w(step))) + step[-1])
+        return self._settled(point.theta + t * step, point.z + t * change)
 
     def _length(self, point: BinaryPoint, step: np.ndarray, change: np.ndarray, *, beyond: bool = False) -> float:
         w, dw, start = point.w, self.w(step), point.z + point.b
@@ -239,9 +241,7 @@ class BinaryObjective(InMemoryObjective):
 
     def adopted(self, point: Point, margins: np.ndarray, value: float) -> Point:
         assert isinstance(point, BinaryPoint)
-        z, theta = point.plain_z, point.theta.copy()
-        theta[-1] = self.best_intercept(z, float(theta[-1]))
-        return BinaryPoint(self, theta, intercept_minimised=True, z=z)
+        return self._settled(point.theta, point.plain_z)
 
     def margins(self, point: Point) -> np.ndarray:
         assert isinstance(point, BinaryPoint)

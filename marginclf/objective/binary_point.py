@@ -80,6 +80,10 @@ class BinaryPoint(Point):
             gradient[-1] = self.known_slope
         return gradient
 
+    def of_rows(self) -> dict[str, Any]:
+        """What is known of the rows whatever the columns, and of the intercept."""
+        return {"z": self.z, "_losses": self._losses, "intercept_minimised": self.intercept_minimised}
+
     def prepare(self) -> None:
         _ = self.c
 

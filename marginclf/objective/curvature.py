@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..matrix.blas import add_product
+from ..matrix.blas import add_product, bordered
 from ..matrix.joint import pairs
 
 _FEW_CURVED = 0.25
@@ -134,16 +134,12 @@ def binary_hessian(
     matrix: Any, c: np.ndarray, centre: np.ndarray, drawn: tuple[np.ndarray, float] | None = None
 ) -> np.ndarray:
     """Σ c (x − centre, 1)(x − centre, 1)ᵀ; where rows are ``drawn``, they stand for all between coefficients."""
-    d, total = len(centre), float(c.sum())
-    hessian = np.empty((d + 1, d + 1))
     if drawn is None:
-        hessian[:d, :d] = matrix.gram(c, centre)
-    else:
-        rows, scale = drawn
-        hessian[:d, :d] = matrix.take(rows).gram(scale * c[rows], centre)
-    hessian[d, d] = total
-    hessian[d, :d] = hessian[:d, d] = matrix.transposed_product(c) - total * centre
-    return hessian
+        found: np.ndarray = matrix.gram_with_intercept(c, centre)
+        return found
+    rows, scale = drawn
+    gram = matrix.take(rows).gram(scale * c[rows], centre)
+    return bordered(gram, matrix.transposed_product(c), float(c.sum()), centre)
 
 
 def binary_diagonal(matrix: Any, c: np.ndarray, centre: np.ndarray) -> np.ndarray:

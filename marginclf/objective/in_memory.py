@@ -54,6 +54,10 @@ class InMemoryObjective(Objective):
         )
         return found
 
+    def like(self, **changes: Any) -> Self:
+        """The same but for some arguments."""
+        raise NotImplementedError
+
     def columns(self, which: np.ndarray) -> Self:
         """The same for some of the columns."""
         raise NotImplementedError
@@ -66,12 +70,16 @@ class InMemoryObjective(Objective):
         """
         raise NotImplementedError
 
-    def widened(self, point: Point, theta: np.ndarray) -> Point:
-        """A point of some of the columns as one of all: θ has zeros in the others."""
+    def carried(self, point: Point, theta: np.ndarray) -> Point:
+        """A point of an objective that has more of the columns, or fewer, as one of this: zeros make the difference."""
         # What rows keep lies in blocks, whose size depends on the columns.
         found = self.evaluate(theta)
         found.intercept_minimised = point.intercept_minimised
         return found
+
+    def settled(self, point: Point) -> Point:
+        """A point with b moved to its minimum."""
+        return self.at(point.theta)
 
     @property
     def row_weights(self) -> np.ndarray:

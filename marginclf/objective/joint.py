@@ -93,7 +93,7 @@ class JointObjective(InMemoryObjective):
         """W as the passes take it, and b."""
         return self.w(theta).reshape(self.passes.shape), self.b(theta)
 
-    def _like(self, **changes: Any) -> JointObjective:
+    def like(self, **changes: Any) -> JointObjective:
         """The same but for some arguments; decision values are kept only if that is one of them."""
         passes = self.passes
         given = {name: getattr(self, name) for name in ("matrix", "loss", "penalty", "fit_intercept")}
@@ -102,16 +102,16 @@ class JointObjective(InMemoryObjective):
         return JointObjective(**{**given, **changes})
 
     def replaced(self, loss: MarginLoss, shifts: np.ndarray) -> JointObjective:
-        return self._like(loss=loss, shifts=shifts)
+        return self.like(loss=loss, shifts=shifts)
 
     def sample(self, rows: np.ndarray, scale: np.ndarray) -> JointObjective:
         passes = self.passes
         weights = passes.weights[rows] * scale if passes.weights.size > 1 else passes.weights[0] * scale
         shifts = passes.shifts[rows] if passes.shifts.size > 1 else None
-        return self._like(matrix=self.rows_of_sample(rows), codes=passes.codes[rows], weights=weights, shifts=shifts)
+        return self.like(matrix=self.rows_of_sample(rows), codes=passes.codes[rows], weights=weights, shifts=shifts)
 
     def columns(self, which: np.ndarray) -> JointObjective:
-        return self._like(matrix=self.matrix.columns(which), keep=self.keep)
+        return self.like(matrix=self.matrix.columns(which), keep=self.keep)
 
     def row_curvatures(self, point: Point) -> np.ndarray:
         found, own = np.empty((self.n_outputs, self.matrix.shape[0])), pairs(self.n_outputs).diagonal()

@@ -70,7 +70,7 @@ def solve_penalised(
         start = objective.by_class(theta)[:, kept]
         few = objective.columns(kept)
         found = solve_penalised(
-            few, penalty.restricted(kept), few.theta(start, objective.b(theta)), provable=provable, **how
+            few, penalty.restricted(kept), few.theta(start, objective.b(theta)), provable=provable, screen=False, **how
         )
         W = np.zeros(penalty.shape)
         W[:, kept] = found.point.coefficients

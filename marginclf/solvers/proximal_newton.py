@@ -14,21 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from ..objective import NonsmoothPenalty, Point, above, gain
+from ..objective import L2, NonsmoothPenalty, Point, above, gain
+from .lbfgs import lbfgs
 from .proximal_step import At, ProximalNewton
 from .solution import Solution, Status
-
-_SHRINK, _STEPS = 0.2, 2
-"""What the kinks are multiplied by from one stage to the next, and Newton steps in a stage."""
-
-_NEAR = 0.6
-"""Columns whose slope is this part of their kink are let in before the last stage."""
-
-_FIRST, _GROWTH = 100, 2
-"""Columns in a working set at least, and how many times those that are not zero."""
+from .working_sets import WorkingSets
 
 _STEPS_LAST = 12
-_INNER = 0.01
+_INNER = 0.1
 """Newton steps on a last working set, and the part of the gap to which it is solved."""
 
 _ROUGH, _MODEL, _ACCURATE = 0.05, 0.03, 1e-12
@@ -39,8 +32,12 @@ _TALL, _PART_DENSE, _PART_SPARSE, _LEAST_SAMPLE = 400, 10, 4, 5000
 """Rows for each column from which on a sample of dense rows comes first, how many rows one of it stands for, and its
 least size: 200k × 50 takes half as long, text a third less."""
 
-_OF_SAMPLE, _ROWS_EACH = 1e-2, 50
-"""Gap to which a sample is solved, and rows for each coefficient that is not zero."""
+_OF_SAMPLE, _ROWS_EACH, _FAR = 1e-2, 50, 2.0
+"""Gap to which a sample is solved, rows for each coefficient that is not zero, and where it has more of them, how many
+times stronger its kinks are than those asked for if many more are to come."""
+
+_OF_SQUARES = 1e-3
+"""Gap to which squares in place of kinks are solved."""
 
 _SHARPER = 0.1
 """What the accuracy of the model is multiplied by after a step that proves no more."""
@@ -82,27 +79,39 @@ def proximal_newton(
         Whether there is a penalty at all.
     """
     how: dict[str, Any] = {"max_iter": max_iter, "provable": provable}
+    at_once = False
     if provable and not objective.by_class(theta).any():
-        theta = _of_sample(objective, penalty, theta, least, **how)
-    return _Run(objective, penalty, theta, least, tol, **how).minimise()
+        theta, at_once = _of_sample(objective, penalty, theta, least, **how)
+    run = _Run(objective, penalty, theta, least, tol, **how)
+    run.sets.at_once = at_once
+    return run.minimise()
 
 
-def _of_sample(objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray, least: float, **how: Any) -> np.ndarray:
-    """About the optimum of a sample of the rows, where these are many; where it starts elsewhere."""
-    (n, d), matrix = objective.matrix.shape, objective.matrix
+def _of_sample(
+    objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray, least: float, **how: Any
+) -> tuple[np.ndarray, bool]:
+    """About the optimum of a sample of the rows, where these are many; where it starts elsewhere.
+
+    And whether so many columns come in that all that is asked for is better asked at once, from the start.
+    """
+    start, (n, d), matrix = (theta, False), objective.matrix.shape, objective.matrix
     size = n // _PART_SPARSE if matrix.sparse else n // _PART_DENSE if n > _TALL * d else 0
     if size < _LEAST_SAMPLE:
-        return theta
+        return start
     rows = np.sort(np.random.RandomState(0).choice(n, size, replace=False))
     sample = objective.sample(rows, np.full(size, n / size))
     if sample.n_outputs == 1 and not ((sample.v > 0.0).any() and (sample.v < 0.0).any()):
-        return theta
+        return start
     run = _Run(sample, penalty, theta, least, _OF_SAMPLE, **how)
+    if run.sets.nearly_all(ProximalNewton(sample, penalty).at(theta)):
+        return start
     run.most = size // _ROWS_EACH
     try:
-        return run.minimise().point.theta
+        found = run.minimise().point.theta
     except OverflowError:
-        return theta
+        return start
+    many = matrix.sparse and not penalty.grouped and run.sets.factor > _FAR and np.count_nonzero(found) > run.most
+    return (theta, True) if many else (found, False)
 
 
 class _Run:
@@ -127,8 +136,8 @@ class _Run:
         self._start = clipped(objective, penalty, theta)
         self._n_iter = self._idle = 0
         self._damping = 0.0
-        self._factor = self._at_zero = math.inf
-        self._promise = math.inf
+        self.sets = WorkingSets(self._whole)
+        self._at_zero = self._promise = math.inf
         self._unheld = bool(penalty.unheld.any())
         if penalty.holds_zero and provable:
             self._at_zero = float(objective.origin().value)
@@ -137,11 +146,13 @@ class _Run:
         whole, objective, tol = self._whole, self._whole.objective, self._tol
         here = whole.at(self._start)
         here.point.require_finite()
+        if self._provable and self.sets.nearly_all(here):
+            here = self._after_squares(here)
         best: Any = None
         while True:
             point = certified(whole, here, self._least, self._at_zero, provable=self._provable)
             best, better = least_of(best, point)
-            self._idle = 0 if better or self._factor > 1.0 else self._idle + 1
+            self._idle = 0 if better or self.sets.factor > 1.0 else self._idle + 1
             objective.report(lambda point=best: point)
             if best.excess <= tol or np.count_nonzero(here.u) > self.most:
                 return Solution(best, Status.PROVEN, self._n_iter)
@@ -153,10 +164,21 @@ class _Run:
             if self._unheld and self._runs_off(moved.point.theta - here.point.theta):
                 last = certified(whole, moved, self._least, self._at_zero, provable=self._provable)
                 return Solution(last, Status.SEPARABLE, self._n_iter)
-            if not self._provable and self._factor == 1.0 and self._promise <= _NOTHING * abs(moved.value):
+            if not self._provable and self.sets.factor == 1.0 and self._promise <= _NOTHING * abs(moved.value):
                 last = certified(whole, moved, self._least, self._at_zero, provable=False)
                 return Solution(last, Status.LIMIT_OF_PRECISION, self._n_iter)
             here = moved
+
+    def _after_squares(self, here: At) -> At:
+        """Where F is least with squares in place of kinks, which costs no Hessian, if it is less there."""
+        whole, objective = self._whole, self._whole.objective
+        smooth = objective.like(penalty=L2())
+        try:
+            found = lbfgs(smooth, smooth.origin(), tol=_OF_SQUARES, max_iter=self._max_iter).point.theta
+        except OverflowError:
+            return here
+        there = whole.at(clipped(objective, whole.penalty, found))
+        return there if there.value < here.value and there.point.finite else here
 
     def _runs_off(self, step: np.ndarray) -> bool:
         """Whether what nothing penalises moves along a direction that lowers F for ever."""
@@ -177,22 +199,22 @@ class _Run:
     def _stage(self, here: At, point: Point) -> At | None:
         """Newton steps on a working set, after which the gradient of all columns is looked at again."""
         whole, penalty = self._whole, self._whole.penalty
-        columns, cut = self._working_set(here)
-        factor = self._factor
-        if len(columns) == penalty.shape[1]:
-            part, inside = whole, whole.weighed(here.point, factor)
+        columns, cut = self.sets.columns(here)
+        part = self.sets.part(columns)
+        factor = self.sets.factor
+        if part is whole:
+            inside = whole.weighed(here.point, factor)
         else:
-            part = ProximalNewton(whole.objective.columns(columns), penalty.restricted(columns))
             by_class = whole.objective.by_class(here.point.theta)[:, columns]
             theta = part.objective.theta(by_class, whole.objective.b(here.point.theta))
             part.damping = self._damping
-            inside = part.at(theta, factor)
+            inside = part.weighed(part.objective.carried(here.point, theta), factor)
         # A slope that is beyond its kink by a part ε leaves about ε of what the losses are above their infimum.
         losses = max(float(here.point.value) - self._least, 1e-300) if self._provable else 1.0
         excess = min(point.bound / losses, 1.0) if self._provable else 0.0
         goal = max(0.3 * self._tol * abs(here.value), _INNER * point.bound) if self._provable else 0.0
         accuracy = _ROUGH if cut else min(_ROUGH, _MODEL * excess) * _SHARPER**self._idle + _ACCURATE
-        steps = 1 if part is whole else _STEPS if cut else _STEPS_LAST
+        steps = 1 if part is whole or not part.written else self.sets.steps if cut else _STEPS_LAST
         done = 0
         while done < steps and self._n_iter < self._max_iter:
             found = part.step(inside, factor, accuracy)
@@ -200,7 +222,7 @@ class _Run:
                 break
             done, self._n_iter = done + 1, self._n_iter + 1
             inside, self._promise = found
-            if not cut and part is not whole and self._provable:
+            if done < steps and not cut and self._provable:
                 left = part.gap(inside, self._least)
                 if left <= goal:
                     break
@@ -214,31 +236,7 @@ class _Run:
             return whole.weighed(inside.point, 1.0)
         W = np.zeros(penalty.shape)
         W[:, columns] = part.objective.by_class(inside.point.theta)
-        return whole.weighed(whole.objective.widened(inside.point, whole.objective.theta(W, inside.point.b)), 1.0)
-
-    def _working_set(self, here: At) -> tuple[np.ndarray, bool]:
-        """The columns to work on, and whether that is for less than all that is asked."""
-        penalty = self._whole.penalty
-        k, d = penalty.shape
-        pull = penalty.pull(here.u, self._whole.slopes(here.point))
-        in_use = penalty.sums((here.u != 0.0).astype(float)) > 0.0
-        asked = np.divide(pull, penalty.kink, out=np.zeros_like(pull), where=penalty.kink > 0.0)
-        # Never stronger than before, or steps that go too far would start anew.
-        strongest = _SHRINK * float(asked[~in_use].max(initial=0.0))
-        factor = self._factor = max(1.0, min(self._factor, strongest))
-        score = np.where(in_use | ((penalty.kink == 0.0) & ~penalty.fixed), np.inf, asked / factor)
-        by_unit = np.zeros(int(penalty.unit.max(initial=-1)) + 1)
-        np.maximum.at(by_unit, penalty.unit, score)
-        columns = by_unit[penalty.unit_of_column]
-        if k * d <= _FIRST:
-            return np.arange(d), factor > 1.0
-        room = max(_FIRST // k, _GROWTH * int(np.isinf(columns).sum()))
-        wanted = columns >= (_NEAR if factor > 1.0 else 1.0 - 1e-3)
-        cut = factor > 1.0
-        if wanted.sum() > room:
-            wanted &= columns >= np.partition(columns[wanted], -room)[-room]
-            cut = True
-        return np.flatnonzero(wanted), cut
+        return whole.weighed(whole.objective.carried(inside.point, whole.objective.theta(W, inside.point.b)), 1.0)
 
 
 def least_of(best: Any, point: Any) -> tuple[Any, bool]:
@@ -267,13 +265,13 @@ def certified(
     whole: ProximalNewton, here: At, least: float, at_zero: float, *, provable: bool, dual: tuple | None = None
 ) -> Point:
     """A point of the losses as one of F, with what is proven of it."""
-    point, value = copy.copy(here.point), here.value
-    bound = math.nan
+    value, bound = here.value, math.nan
     if dual is not None:
         value += dual[0] - float(here.point.value)
     if provable:
         bound = whole.gap(here, least, dual)
         if not here.u.any() and bound <= _NOTHING * abs(value):
             bound = 0.0  # the coefficients gain nothing, of which rounding would be much
+    point = copy.copy(here.point)  # with the gradient, if there is one by now
     point.__dict__.update(value=value, bound=bound, gain=gain(at_zero, value, 0.0))
     return point

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..objective import NonsmoothPenalty, Point, imbalance
-from .quadratic_model import MOST_WRITTEN, ColumnModel, WrittenModel, by_columns
+from .column_model import ColumnModel, Columns
+from .quadratic_model import WrittenModel, written
 
 _SUFFICIENT, _HALF, _HALVINGS = 1e-4, 0.5, 4
 
@@ -47,6 +48,7 @@ class ProximalNewton:
     def __init__(self, objective: Any, penalty: NonsmoothPenalty) -> None:
         self.objective, self.penalty = objective, penalty
         self.damping = 0.0
+        self.written = written(objective.matrix, penalty, len(penalty.order))
         self._columns: Any = None
 
     def at(self, theta: np.ndarray, factor: float = 1.0) -> At:
@@ -73,17 +75,19 @@ class ProximalNewton:
             there = self._shortened(here, target, promise, factor)
             if there is not None:
                 self.damping = self.damping * _LESS if self.damping > least * _LESS else 0.0
-                return self.weighed(self._settled(there.point, model), factor), abs(promise)
+                return self.weighed(self._settled(there.point, model), factor), abs(
+                    promise
+                ) if model.reached else math.inf
             # Where few rows are curved, the model has directions with next to no curvature, and its minimum is far off.
             self.damping = max(_MORE * self.damping, least)
         return None
 
     def _model(self, here: At) -> WrittenModel | ColumnModel:
         objective, penalty = self.objective, self.penalty
-        if len(here.u) <= MOST_WRITTEN or penalty.grouped:
+        if self.written:
             return WrittenModel(objective, penalty, here.point, here.u)
         if self._columns is None:
-            self._columns = by_columns(objective.matrix)
+            self._columns = Columns.of(objective.matrix)
         return ColumnModel(objective, penalty, here.point, here.u, self._columns)
 
     def _shortened(self, here: At, target: np.ndarray, promise: float, factor: float) -> At | None:
@@ -102,7 +106,7 @@ class ProximalNewton:
     def _settled(self, point: Point, model: Any) -> Point:
         """A point with intercepts, and all else that nothing penalises, at their minimum."""
         objective, penalty = self.objective, self.penalty
-        point = objective.at(point.theta)
+        point = objective.settled(point)
         free = np.flatnonzero(penalty.free(penalty.vector(objective.by_class(point.theta))))
         if not (len(free) and isinstance(model, WrittenModel)):
             return point

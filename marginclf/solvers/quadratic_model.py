@@ -1,8 +1,6 @@
 """The quadratic model of the losses at a point, which a proximal Newton step minimises with the penalty as it is.
 
-Two forms: with the Hessian written down, and where that is too large, by columns. The second takes each class by
-itself, with twice the part of the Hessian that is its own: for a softmax that is never less than the whole, and for
-other losses steps are shortened or damped where it is.
+Here with the Hessian written down; where that is too large, see :mod:`.column_model`.
 """
 
 from __future__ import annotations
@@ -10,21 +8,26 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
-from ..kernels.column_descent import curvatures, minimise_by_columns
 from ..kernels.coordinate_descent import minimise_quadratic
 from ..objective import NonsmoothPenalty, Point
 
-MOST_WRITTEN = 2500
-"""Entries up to which the Hessian is written down: 50 MB."""
+MOST_WRITTEN, MOST_WRITTEN_SPARSE = 2500, 1200
+"""Entries up to which the Hessian is written down, and of two classes on sparse rows, where columns are cheap beside
+it."""
 
-_ROUNDS, _ROUNDS_BY_COLUMNS = 1000, 100
+_ROUNDS = 1000
 
 _HELD = 1e-6
 """Curvature, beside the mean one, of what changes no margin and yet is penalised."""
 
-_RIDGE = 1e-13
+RIDGE = 1e-13
+
+
+def written(matrix: Any, penalty: NonsmoothPenalty, entries: int) -> bool:
+    """Whether the Hessian of some entries is written down."""
+    cheap = matrix.sparse and penalty.shape[0] == 1
+    return penalty.grouped or entries <= (MOST_WRITTEN_SPARSE if cheap else MOST_WRITTEN)
 
 
 class WrittenModel:
@@ -59,11 +62,13 @@ class WrittenModel:
         q = np.concatenate([penalty.vector(in_w), slope])
         if not objective.fit_intercept:
             at, q = at[: k * d], q[: k * d]
-        self.h, self.q = np.ascontiguousarray(h[np.ix_(at, at)]), q
+        whole = len(at) == len(h) and (at == np.arange(len(at))).all()
+        self.h, self.q = h if whole else np.ascontiguousarray(h[np.ix_(at, at)]), q
         n = len(u)
         if not np.isfinite(self.h).all():
             raise OverflowError("the Hessian overflows")
         self.curved = bool(self.h.any())
+        self.reached = True
         self.h[np.arange(n), np.arange(n)] += penalty.quadratic
         self.q[:n] += penalty.quadratic * u
 
@@ -75,7 +80,7 @@ class WrittenModel:
             h = h.copy()
             h[np.arange(m), np.arange(m)] += damping
         diagonal = h[np.arange(m), np.arange(m)]
-        ridge = _RIDGE * float(diagonal.max(initial=0.0)) + 1e-300
+        ridge = RIDGE * float(diagonal.max(initial=0.0)) + 1e-300
         scale = np.concatenate([_block_scales(h[:n, :n], penalty), diagonal[n:]]) + ridge
         kink = np.concatenate([factor * penalty.kink, np.zeros(m - n)])
         unit = np.where(kink > 0.0, kink, max(float(kink.max(initial=0.0)), float(np.abs(q).max(initial=0.0)), 1e-300))
@@ -88,59 +93,12 @@ class WrittenModel:
             np.concatenate([penalty.lower, -edge]), np.concatenate([penalty.upper, edge]), unit, accuracy, _ROUNDS,
             np.empty((m, m)), np.empty(m, dtype=np.int64), np.empty((3, m)),
         )  # fmt: skip
-        promise = float(q @ (end - start)) + factor * _change(penalty, self._u, end[:n])
+        promise = float(q @ (end - start)) + factor * change_of_kinks(penalty, self._u, end[:n])
         W = penalty.matrix(end[:n])
         return objective.theta(W, end[n:] - W @ self._centre if m > n else 0.0), promise
 
 
-class ColumnModel:
-    """By columns, for a penalty of single entries; the arguments are those of :class:`WrittenModel`."""
-
-    def __init__(self, objective: Any, penalty: NonsmoothPenalty, point: Point, u: np.ndarray, columns: Any) -> None:
-        self._objective, self._penalty, self._point, self._u = objective, penalty, point, u
-        self._columns = columns
-        self._c = objective.row_curvatures(point)
-        self.q = penalty.vector(objective.by_class(point.gradient)) + penalty.quadratic * u
-        self._own = np.empty(penalty.shape)
-        for k, c in enumerate(self._c):
-            curvatures(columns.data, columns.indices, columns.indptr, c, self._own[k])
-        self.curved = bool(self._own.any())
-
-    def minimised(self, factor: float, accuracy: float, damping: float) -> tuple[np.ndarray, float]:
-        """As of :class:`WrittenModel`."""
-        objective, penalty, point, X = self._objective, self._penalty, self._point, self._columns
-        beside = penalty.matrix(penalty.quadratic) + damping
-        kink, q = penalty.matrix(factor * penalty.kink), penalty.matrix(self.q)
-        lower, upper, W = penalty.matrix(penalty.lower), penalty.matrix(penalty.upper), penalty.matrix(self._u)
-        slope, b = objective.b(point.gradient), objective.b(point.theta).copy()
-        for k, c in enumerate(self._c):
-            scale = self._own[k] + beside[k]
-            scale += _RIDGE * float(scale.max(initial=0.0)) + 1e-300
-            of_b = np.array([slope[k], float(c.sum()) + damping]) * float(objective.fit_intercept)
-            start, change = W[k].copy(), np.zeros(len(c))
-            b[k] += minimise_by_columns(
-                X.data, X.indices, X.indptr, c, q[k], scale, beside[k], of_b, start, W[k], change, kink[k],
-                lower[k], upper[k], accuracy, _ROUNDS_BY_COLUMNS,
-            )  # fmt: skip
-        end = penalty.vector(W)
-        promise = float(self.q @ (end - self._u)) + float(slope @ (b - objective.b(point.theta)))
-        promise += factor * _change(penalty, self._u, end)
-        if len(b) > 1:
-            b -= b.mean()
-        return objective.theta(W, b if objective.fit_intercept else 0.0), promise
-
-
-def by_columns(matrix: Any) -> Any:
-    """X by columns, of float64."""
-    n = matrix.shape[0]
-    if matrix.sparse:
-        return matrix.scipy.tocsc().astype(np.float64)
-    dense = np.empty(matrix.shape)
-    matrix.copy_rows(slice(0, n), dense)
-    return sparse.csc_array(dense)
-
-
-def _change(penalty: NonsmoothPenalty, before: np.ndarray, after: np.ndarray) -> float:
+def change_of_kinks(penalty: NonsmoothPenalty, before: np.ndarray, after: np.ndarray) -> float:
     return float(penalty.kink @ (penalty.norms(after) - penalty.norms(before)))
 
 

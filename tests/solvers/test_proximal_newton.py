@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from problems import fit
 
 from marginclf.penalties import ElasticNet, GroupLasso, smallest_C
-from marginclf.solvers import proximal_newton, proximal_step
+from marginclf.solvers import column_model, proximal_newton, quadratic_model, working_sets
 
 RNG = np.random.default_rng(5)
 N, D = 80, 1200
@@ -50,7 +50,8 @@ def test_a_model_by_columns_has_the_same_minimum(monkeypatch, store, y):
     X = WORDS.toarray()[:, :40]
     how = {"penalty": ElasticNet(0.7), "C": 2.0, "bounds": (-0.4, None)}
     written = proven(*fit("logistic", store(X), y, **how))
-    monkeypatch.setattr(proximal_step, "MOST_WRITTEN", 5)
+    monkeypatch.setattr(quadratic_model, "MOST_WRITTEN", 5)
+    monkeypatch.setattr(quadratic_model, "MOST_WRITTEN_SPARSE", 5)
     assert written == pytest.approx(proven(*fit("logistic", store(X), y, **how)), rel=2e-8)
 
 
@@ -60,3 +61,29 @@ def test_a_sample_first_changes_nothing(monkeypatch):
     monkeypatch.setattr(proximal_newton, "_LEAST_SAMPLE", 10)
     after, others = fit("logistic", X, Y, penalty="l1", C=1.0)
     assert proven(alone, messages) == pytest.approx(proven(after, others), rel=2e-8)
+
+
+def test_next_to_no_penalty_needs_no_path(monkeypatch):
+    rng = np.random.default_rng(6)
+    X = rng.normal(size=(200, 10))
+    y = X @ rng.normal(size=10) + rng.normal(size=200) > 0.0
+    model, messages = fit("logistic", X, y, penalty="l1", C=1e4)
+    assert model.n_iter_[0] <= 6
+    monkeypatch.setattr(working_sets, "_WEAK", np.inf)
+    by_path, others = fit("logistic", X, y, penalty="l1", C=1e4)
+    assert model.n_iter_[0] < by_path.n_iter_[0]
+    assert proven(model, messages) == pytest.approx(proven(by_path, others), rel=2e-8)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_conjugate_gradients_end_what_descent_by_columns_begins(monkeypatch, fit_intercept):
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(150, 40)) + 3.0 * rng.normal(size=(150, 1))
+    y = X[:, :8].sum(axis=1) - X[:, 8:16].sum(axis=1) + rng.normal(size=150) > 0.0
+    monkeypatch.setattr(quadratic_model, "MOST_WRITTEN", 5)
+    how = {"penalty": "l1", "C": 1.0, "fit_intercept": fit_intercept, "max_iter": 300}
+    with_both, messages = fit("logistic", X, y, **how)
+    proven(with_both, messages)
+    monkeypatch.setattr(column_model, "_STANDING", -1.0)
+    descent, _ = fit("logistic", X, y, **how)
+    assert with_both.n_iter_[0] < 0.5 * descent.n_iter_[0]

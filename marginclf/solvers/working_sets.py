@@ -1,0 +1,123 @@
+"""Which columns a proximal Newton step looks at, and how strong the kinks are there.
+
+From zero at once, the first steps bring in columns that leave again: which ones stay is found from strong kinks down to
+those asked for. Where many thousands come in, this costs more than it spares, and steps by columns take them all.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..objective.base import DIRECT_LIMIT
+from .proximal_step import At, ProximalNewton
+from .quadratic_model import written
+
+_SHRINK, _STEPS = 0.1, 2
+_SHRINK_SPARSE, _STEPS_SPARSE = 0.25, 1
+"""What the kinks are multiplied by from one stage to the next, and Newton steps in a stage; of sparse rows, a look at
+all columns costs less than a Hessian of some."""
+
+_NEAR, _ASKED = 0.6, 1.0 - 1e-3
+"""Columns whose slope is this part of their kink are let in before the last stage, and in it."""
+
+_FIRST, _GROWTH = 50, 2
+"""Columns in a working set at least, and how many times those that are not zero. As many as √d cost no more in a
+Hessian than a look at all d."""
+
+_WEAK, _NEARLY = 1e3, 0.9
+"""How many times its kink the slope of a column is that comes in for certain, and the part of such columns from which
+on there is no path: the fit starts from that with squares."""
+
+_LONG = 20_000
+"""Rows up to which columns that fit in a working set are all taken."""
+
+_WIDER = 2.0
+"""How many times more columns than are wanted may be looked at where they are at hand already."""
+
+
+class WorkingSets:
+    """Working sets of one minimisation.
+
+    Parameters
+    ----------
+    whole : ProximalNewton
+        F of all columns.
+
+    Attributes
+    ----------
+    factor : float
+        What the kinks are multiplied by, from strong ones down to 1.
+    steps : int
+        Newton steps on a working set that is a guess.
+    at_once : bool
+        Whether all that is asked for is asked from the start.
+    """
+
+    def __init__(self, whole: ProximalNewton) -> None:
+        self._whole, self.factor, self.at_once = whole, math.inf, False
+        sparse = whole.objective.matrix.sparse
+        self._shrink, self.steps = (_SHRINK_SPARSE, _STEPS_SPARSE) if sparse else (_SHRINK, _STEPS)
+        self._kept: tuple[np.ndarray, ProximalNewton] | None = None
+
+    def nearly_all(self, here: At) -> bool:
+        """Whether kinks are so weak beside the slopes at zero that next to no coefficient will be zero.
+
+        Of two classes on dense rows, without bounds, where nothing is added to the decision values.
+        """
+        objective, penalty = self._whole.objective, self._whole.penalty
+        if objective.n_outputs > 1 or objective.offset is not None or objective.matrix.sparse:
+            return False
+        if here.u.any() or penalty.bounded or penalty.shape[1] > DIRECT_LIMIT:
+            return False
+        weak = penalty.pull(here.u, self._whole.slopes(here.point)) >= _WEAK * penalty.kink
+        return bool(np.count_nonzero(weak & (penalty.kink > 0.0)) >= _NEARLY * len(weak) > 0.0)
+
+    def part(self, columns: np.ndarray) -> ProximalNewton:
+        """The problem of some columns; that of before where they are the same."""
+        whole, d = self._whole, self._whole.penalty.shape[1]
+        if len(columns) == d:
+            return whole
+        if self._kept is None or not np.array_equal(self._kept[0], columns):
+            self._kept = columns, ProximalNewton(whole.objective.columns(columns), whole.penalty.restricted(columns))
+        return self._kept[1]
+
+    def columns(self, here: At) -> tuple[np.ndarray, bool]:
+        """The columns to work on, and whether that is for less than all that is asked."""
+        penalty, matrix = self._whole.penalty, self._whole.objective.matrix
+        k, d = penalty.shape
+        pull = penalty.pull(here.u, self._whole.slopes(here.point))
+        in_use = penalty.sums((here.u != 0.0).astype(float)) > 0.0
+        asked = np.divide(pull, penalty.kink, out=np.zeros_like(pull), where=penalty.kink > 0.0)
+        score = np.where(in_use | ((penalty.kink == 0.0) & ~penalty.fixed), np.inf, asked)
+        by_unit = np.zeros(int(penalty.unit.max(initial=-1)) + 1)
+        np.maximum.at(by_unit, penalty.unit, score)
+        columns = by_unit[penalty.unit_of_column]
+        room = max(_FIRST // k, 0 if matrix.sparse else math.isqrt(d), _GROWTH * int(np.isinf(columns).sum()))
+        if self.at_once or not written(matrix, penalty, k * room):
+            # Descent by columns is cheap beside growing to so many step by step.
+            self.factor = 1.0
+            return self._wide(columns), False
+        # Never stronger than before, or steps that go too far would start anew.
+        strongest = self._shrink * float(asked[~in_use].max(initial=0.0))
+        self.factor = max(1.0, min(self.factor, strongest))
+        cut = self.factor > 1.0
+        if k * d <= _FIRST and matrix.shape[0] <= _LONG:
+            return np.arange(d), cut
+        wanted = columns >= (_NEAR * self.factor if cut else _ASKED)
+        if wanted.sum() > room:
+            wanted &= columns >= np.partition(columns[wanted], -room)[-room]
+            cut = True
+        return np.flatnonzero(wanted), cut
+
+    def _wide(self, score: np.ndarray) -> np.ndarray:
+        """All columns that may come in, or those of before where they hold all that do."""
+        wanted = np.flatnonzero(score >= _NEAR)
+        if self._kept is not None:
+            kept, part = self._kept
+            held = np.zeros(len(score), dtype=bool)
+            held[kept] = True
+            if not part.written and len(kept) <= _WIDER * len(wanted) and held[score >= _ASKED].all():
+                return kept
+        return wanted
