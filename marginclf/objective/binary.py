@@ -95,7 +95,7 @@ class BinaryObjective(InMemoryObjective):
     def relabelled(self, v: np.ndarray) -> BinaryObjective:
         """The same with other labels: ``v`` has the same magnitudes, and what depends on them alone is kept."""
         if self.loss.affine:
-            return self._like(v=v)
+            return self.like(v=v)
         other = copy.copy(self)
         other._v, other.monitor, other._begun = v, None, None
         for known in ("signs", "at_zero"):
