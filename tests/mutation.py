@@ -49,6 +49,7 @@ TESTS = {
 }
 NEAR = {
     "kernels/ascent.py": "tests/solvers/test_sweeps.py tests/solvers/test_dual.py",
+    "kernels/ascent_classes.py": "tests/solvers/test_classes_side_by_side.py",
     "kernels/packed.py": "tests/solvers/test_dual.py",
     "kernels/csr.py": "tests/kernels/test_rows.py tests/kernels/test_joint.py",
     "kernels/dense.py": "tests/kernels/test_rows.py",
@@ -58,6 +59,8 @@ NEAR = {
     "kernels/joint_margins.py": "tests/kernels/test_joint.py tests/test_joint.py",
     "kernels/prox.py": "tests/solvers/test_dual.py",
     "solvers/ascent.py": "tests/solvers/test_sweeps.py tests/solvers/test_dual.py",
+    "solvers/ascent_classes.py": "tests/solvers/test_classes_side_by_side.py",
+    "solvers/free_rows.py": "tests/solvers/test_free_rows.py tests/solvers/test_dual.py",
     "_estimator/callbacks.py": "tests/test_progress.py",
     "_estimator/collections.py": "tests/test_dask.py",
     "_estimator/fitting.py": "tests/test_parameters.py tests/test_progress.py tests/test_refit.py",

@@ -231,13 +231,14 @@ def _finished(
 def _worth_sharpening(objective: InMemoryObjective, first: Solution[Point], tol: float) -> bool:
     """Whether the coefficients that ascent has proven may be far less exact than F, and Newton's step costs little."""
     point = first.point
-    if not objective.loss.smooth or proves_coefficients(point, tol):
+    if not objective.loss.smooth:
         return False
     # Beside so many sweeps a Hessian is cheap; where the penalty is most of it, conjugate gradients are few.
     cheap = objective.n_outputs * min(objective.matrix.shape) <= _SWEEPS * first.n_iter
     if objective.n_outputs > 1:
         cheap = cheap and objective.direct
-    return cheap or point.gain <= LITTLE * abs(point.value)
+    # What the coefficients are proven to be takes a pass, and is asked for last.
+    return (cheap or point.gain <= LITTLE * abs(point.value)) and not proves_coefficients(point, tol)
 
 
 def _can_be_finished(objective: Objective, solution: Solution) -> bool:

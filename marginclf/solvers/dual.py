@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from ..objective import InMemoryObjective, Point
+from ..objective import BinaryObjective, InMemoryObjective, Point
 from .ascent import Begun, BinaryAscent, JointAscent
 from .augmented_lagrangian import certified
 from .dual_newton import DualNewton
-from .free_rows import end_by_free_rows, free_rows_suit
+from .free_rows import certified_multipliers, end_by_free_rows, free_rows_suit
 from .solution import Solution, Status
 
 _PATIENCE = 1000
@@ -27,9 +27,12 @@ by then they have found which rows lie at the kink, and how these depend on each
 Unless few more are enough.
 """
 
-_NEARLY, _SLOW, _TRIES = 1e-7, 12, 2
+_NEARLY, _SLOW, _TRIES = 1e-7, 60, 2
 """The same at which the system of the free rows is tried first, where more sweeps than these are left until then; and
-how often in all. Each of its products costs about a sweep."""
+how often in all. It takes 30 to 150 products, each of which costs about a sweep."""
+
+_SINGLE = 1e-7
+"""A tol that sweeps over values in float32 may not get to for a loss with a kink."""
 
 _FEW = 40
 """Sweeps worth waiting for then. For many classes, any number: rows beyond the kink are curved too, so that Newton's
@@ -108,19 +111,26 @@ def _by_free_rows(objective: Any, ascent: BinaryAscent, tol: float) -> Callable[
 
 def certificate(objective: InMemoryObjective, ascent: Any) -> Point:
     """The point that an ascent has come to, with its duality gap."""
-    return ascent.point() if objective.loss.smooth else certified(objective, ascent.theta, ascent.multipliers)
+    if objective.loss.smooth:
+        found: Point = ascent.point()
+        return found
+    if not objective.fit_intercept and free_rows_suit(objective):
+        # Without the condition Σ α = 0 the multipliers are dual variables as they are: two passes, not three.
+        return certified_multipliers(cast("BinaryObjective", objective), ascent.multipliers)
+    return certified(objective, ascent.theta, ascent.multipliers)
 
 
-def ready_to_end(left: float, factor: float, enough: float, *, first: bool = True) -> bool:
+def ready_to_end(left: float, factor: float, tol: float, enough: float, *, first: bool = True) -> bool:
     """Whether the free rows are to be tried, with so much left to gain relative to F, and a factor of it a sweep."""
-    slow = _sweeps(left, factor, max(enough, _IDENTIFIED)) > _SLOW
-    return left <= _IDENTIFIED or (first and left <= _NEARLY and slow)
+    if left <= _IDENTIFIED:
+        return tol < _SINGLE or _sweeps(left, factor, enough) > _FEW
+    return first and left <= _NEARLY and _sweeps(left, factor, max(enough, _IDENTIFIED)) > _SLOW
 
 
 def ends_here(left: float, factor: float, tol: float, *, smooth: bool) -> bool:
     """Whether so little is left to gain that tol may be proven, or that another method is to end it."""
     enough = (tol / _excess(smooth=smooth)) ** (1.0 / _power(smooth=smooth))
-    return left <= enough or (not smooth and ready_to_end(left, factor, enough))
+    return left <= enough or (not smooth and ready_to_end(left, factor, tol, enough))
 
 
 def _excess(*, smooth: bool) -> float:
@@ -204,7 +214,7 @@ def climb(
             hopeless = left <= rounding or (newton is None and n_iter % _EVERY == 0 and rest > _PATIENCE)
         else:
             hopeless = left <= _IDENTIFIED and (left <= rounding or rest > few)
-        if end is not None and left > enough and ready_to_end(left, factor, enough, first=tries == 0):
+        if end is not None and left > enough and ready_to_end(left, factor, tol, enough, first=tries == 0):
             tries, point = tries + 1, end()
             end = end if tries < _TRIES else None
             if point is not None:

@@ -69,6 +69,13 @@ def end_by_free_rows(objective: BinaryObjective, multipliers: np.ndarray, b: flo
     return point if point.excess <= tol else None
 
 
+def certified_multipliers(objective: BinaryObjective, multipliers: np.ndarray) -> Point:
+    """The point that multipliers make, without an intercept, with its duality gap."""
+    lines = two_lines(objective.loss, objective.compiled)
+    assert lines is not None
+    return _Run(objective, np.clip(multipliers, -lines.right, -lines.left), 0.0).certified(lines)
+
+
 class _Run:
     """The multipliers and what they make."""
 
