@@ -39,9 +39,10 @@ PASSES = {
         "hessian_product",
         "squared_product",
         "gram",
+        "gram_with_intercept",
     ],
     DenseMatrix: ["row_gram"],
-    CSRMatrix: ["gram", "row_gram"],
+    CSRMatrix: ["gram", "gram_with_intercept", "row_gram"],
     PackedRows: ["gram_product"],
     JointPasses: [
         "evaluate",
