@@ -151,7 +151,7 @@ class OneVsRest:
     def _ascends(self) -> bool:
         """Whether the problems spend their time in coordinate ascent, which cannot share its passes."""
         solver = self._settings.solver
-        suits = dual_suits(*self._matrix.shape, self._matrix.entries)
+        suits = dual_suits(*self._matrix.shape, self._matrix.entries, loss=self._loss)
         provable = self._loss.convex and np.isfinite(self._settings.C) and not self._loss.affine
         return bool(provable) and (solver == "dual" or (solver == "auto" and suits))
 

@@ -1,7 +1,7 @@
 """What is minimised: design matrix, loss, penalty and intercept, of two classes or of many with one joint margin."""
 
 from .active_rows import ActiveRows, sides
-from .base import DIRECT_LIMIT, FAR_MARGIN, Objective, Reach
+from .base import DIRECT_LIMIT, FAR_MARGIN, Objective, Reach, is_curved
 from .binary import BinaryObjective
 from .binary_point import BinaryPoint
 from .certificate import above, by_duality, fenchel_young, gain
@@ -50,6 +50,7 @@ __all__ = [
     "gain",
     "imbalance",
     "intercept_step",
+    "is_curved",
     "shortened",
     "sides",
     "signed_weights",

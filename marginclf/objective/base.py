@@ -31,6 +31,11 @@ def _one() -> float:
     return 1.0
 
 
+def is_curved(loss: MarginLoss) -> bool:
+    """Whether a loss is curved on either side, as far as margins usually are: every row then has a say."""
+    return bool((np.diff(loss.evaluate([-4.0, -1.0, 1.0, 4.0])[1]) > 0.0).all())
+
+
 class Reach(NamedTuple):
     """Where a step leads; each answer may cost a pass over the rows.
 
@@ -254,8 +259,8 @@ class Objective(Monitored):
 
     @cached_property
     def curved(self) -> bool:
-        """Whether the loss is curved on either side, as far as margins usually are: every row then has a say."""
-        return bool((np.diff(self.loss.evaluate([-4.0, -1.0, 1.0, 4.0])[1]) > 0.0).all())
+        """As :func:`is_curved` says of the loss."""
+        return is_curved(self.loss)
 
     @property
     def endless(self) -> bool:

@@ -128,7 +128,7 @@ def _in_memory(
     begun: Begun | None = None,
 ) -> Solution[Point]:
     (n, d), k, entries = objective.matrix.shape, objective.n_outputs, objective.matrix.entries
-    suits = objective.provable and objective.penalty.uniform and dual_suits(n, d, entries, k)
+    suits = objective.provable and objective.penalty.uniform and dual_suits(n, d, entries, k, objective.loss)
     suits = suits and not (objective.preconditioned and rows_are_few(n, d, entries))
     if solver == "dual" or (solver == "auto" and suits):
         first = dual(objective, start, tol=tol, max_iter=most_sweeps(max_iter), seed=seed, begun=begun)

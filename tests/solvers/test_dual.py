@@ -11,7 +11,7 @@ from sklearn.svm import LinearSVC
 
 import marginclf.solvers
 from marginclf.kernels.packed import n_buckets
-from marginclf.losses import Exponential, Hinge, Logistic, SquaredHinge
+from marginclf.losses import Exponential, Hinge, Logistic, SquaredHinge, get_loss
 from marginclf.matrix import design_matrix
 from marginclf.matrix.packed import PackedRows
 from marginclf.solvers import dual_suits
@@ -181,6 +181,15 @@ def test_auto_ascends_on_sparse_wide_and_on_few_rows(monkeypatch):
     assert dual_suits(200, 500, 100_000)
     assert not dual_suits(50_000, 50, 2_500_000)
     assert not dual_suits(20, 30, 600)
+    # With few columns, where the loss leaves rows out.
+    kinked, flat, curved = (get_loss(name) for name in ("hinge", "squared_hinge", "logistic"))
+    assert dual_suits(3_000, 300, 36_000, loss=kinked)
+    assert not dual_suits(30_000, 300, 360_000, loss=kinked)
+    assert dual_suits(600, 900, 15_000, loss=flat)
+    assert not dual_suits(3_000, 900, 75_000, loss=flat)
+    assert dual_suits(3_000, 900, 75_000, 10, flat)
+    assert not dual_suits(600, 900, 15_000, loss=curved)
+    assert not dual_suits(3_000, 30, 3_000, loss=kinked)  # which has an exact method
     taken = []
     ours = marginclf.solvers.dual
     monkeypatch.setattr(marginclf.solvers, "dual", lambda *a, **k: taken.append(1) or ours(*a, **k))
