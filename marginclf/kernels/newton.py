@@ -195,13 +195,16 @@ def newton_steps(
     d, trial, centre = theta.size - 1, columns[3], columns[4]
     z, after, r, c, change, known = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
     w, g, m, p = part_of(theta, 0, d), part_of(columns[0], 0, d), part_of(columns[1], 0, d), part_of(columns[2], 0, d)
+    # The b that the last call has moved to its minimum would move again, by its last bit.
+    at_minimum = state[SETTLED] > 0.0
     state[SETTLED] = state[ENDED] = state[STEPS] = 0.0
     state[PASSES] = 1.0
     penalty = _visit(forward, w, weights, z)
     _look(z, theta[d], v, address, parameters, work, r, c, state)
     final = False
     while True:
-        settled = not free or abs(state[SLOPE]) <= _ROUNDING * state[SCALE]
+        settled = not free or at_minimum or abs(state[SLOPE]) <= _ROUNDING * state[SCALE]
+        at_minimum = False
         for _ in range(2):
             state[VALUE] = value = state[LOSS] + penalty
             if not math.isfinite(value):

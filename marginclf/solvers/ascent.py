@@ -177,11 +177,11 @@ class BinaryAscent:
         point = objective.at(objective.theta(w, self.b))
         maximum = value - float(r @ z) - shift * balance - 0.5 * float(w @ w)
         # Decision values of 1e17 come from a way that got lost: then rounding is larger than any gap.
-        pull = np.abs(r)
-        rounding = float(pull @ np.abs(z)) + (
-            abs(shift) + abs(float(point.b[0])) + float(np.abs(point.z).max())
-        ) * float(pull.sum())
-        gap = max(point.value - maximum, 0.0) + _ROUNDING * rounding
+        pull, farthest = np.abs(r), abs(shift) + abs(float(point.b[0])) + float(np.abs(point.z).max())
+        rounding = float(pull @ np.abs(z)) + farthest * float(pull.sum())
+        # With rows of large weight, Σ α is less exact than its terms: no b that is a number makes it zero.
+        rest = abs(balance) * farthest if objective.fit_intercept else 0.0
+        gap = max(point.value - maximum, 0.0) + rest + _ROUNDING * rounding
         return point.certified(gap, gain(objective.at_zero, point.value, objective.penalty.value(w) - gap))
 
     @property

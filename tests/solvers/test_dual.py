@@ -123,6 +123,17 @@ def test_the_gap_is_never_below_the_truth():
             assert -1e-9 <= missing <= early.point.suboptimality + 1e-9
 
 
+def test_the_gap_has_what_a_sum_of_alpha_hides_that_no_intercept_makes_zero():
+    # Of rows whose weight is large, a margin that is another by its last bit has a slope that is another by 1e-11.
+    C = 1e5
+    for seed in range(6):
+        rng = np.random.RandomState(seed)
+        X, y = sp.csr_array(np.where(rng.rand(60, 200) < 0.1, rng.rand(60, 200), 0.0)), np.arange(60) < 3
+        best = fit("squared_hinge", X, y, solver="newton", C=C, tol=1e-14)[0].objective_[0]
+        found = fit("squared_hinge", X, y, solver="dual", C=C, tol=1e-8)[0]
+        assert (found.objective_[0] - best) / found.objective_[0] <= found.suboptimality_[0] + 1e-14
+
+
 def test_a_free_intercept_costs_hardly_a_sweep_more():
     X, y, _ = text(n=3000, d=20_000)
     sweeps = {}

@@ -60,9 +60,11 @@ def test_the_optimum_of_steps_in_python(loss, monkeypatch):
 
 
 def test_one_call_and_many_have_the_same_bits():
-    for loss, C in (("logistic", 100.0), ("squared_hinge", 0.1)):
-        objective = problem(loss, C=C)
-        at_once, one_by_one = (NewtonSteps(objective, objective.origin().theta, 1e-8) for _ in range(2))
+    many = X[:, 1] > X[:, 1].mean() + 0.5  # where b, once it is at its minimum, would move again by its last bit
+    cases = ("logistic", 100.0, 1e-8, Y), ("squared_hinge", 0.1, 1e-8, Y), ("logistic", 10.0, 1e-3, many)
+    for loss, C, tol, y in cases:
+        objective = problem(loss, C=C, y=y)
+        at_once, one_by_one = (NewtonSteps(objective, objective.origin().theta, tol) for _ in range(2))
         point, n_steps, ended = at_once.take(100)
         assert ended
         counts, over = [], False
