@@ -42,10 +42,12 @@ class Forecast:
     def rest(self) -> tuple[float, float]:
         """How far the dual objective is from its maximum, about, and the factor by which a sweep reduces that."""
         gains = self._gains[1:][-_WINDOW:]
-        if len(gains) < 2 or not gains[0] > 0.0:
+        if len(gains) < 2:
             return math.inf, 1.0
         if not gains[-1] > 0.0:
             return 0.0, 0.0
+        if not gains[0] > 0.0:
+            return math.inf, 1.0
         factor = (gains[-1] / gains[0]) ** (1.0 / (len(gains) - 1))
         return (gains[-1] * factor / (1.0 - factor) if factor < 1.0 else math.inf), factor
 

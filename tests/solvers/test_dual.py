@@ -134,6 +134,13 @@ def test_the_gap_has_what_a_sum_of_alpha_hides_that_no_intercept_makes_zero():
         assert (found.objective_[0] - best) / found.objective_[0] <= found.suboptimality_[0] + 1e-14
 
 
+def test_sweeps_end_where_nothing_moves_after_the_first():
+    X, y, _ = text()
+    model, messages = fit("hinge", X, y, C=1e-5, tol=1e-3, fit_intercept=False)
+    assert not messages
+    assert model.n_iter_[0] <= 10
+
+
 def test_a_free_intercept_costs_hardly_a_sweep_more():
     X, y, _ = text(n=3000, d=20_000)
     sweeps = {}
