@@ -203,8 +203,7 @@ def newton_steps(
     _look(z, theta[d], v, address, parameters, work, r, c, state)
     final = False
     while True:
-        settled = not free or at_minimum or abs(state[SLOPE]) <= _ROUNDING * state[SCALE]
-        at_minimum = False
+        settled, at_minimum = not free or at_minimum or abs(state[SLOPE]) <= _ROUNDING * state[SCALE], False
         for _ in range(2):
             state[VALUE] = value = state[LOSS] + penalty
             if not math.isfinite(value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -69,13 +70,12 @@ def solve_penalised(
     if kept is not None:
         start = objective.by_class(theta)[:, kept]
         few = objective.columns(kept)
+        widened = _Widened(objective, few, kept)
+        few.monitor = widened if objective.monitor is not None else None
         found = solve_penalised(
             few, penalty.restricted(kept), few.theta(start, objective.b(theta)), provable=provable, screen=False, **how
         )
-        W = np.zeros(penalty.shape)
-        W[:, kept] = found.point.coefficients
-        known = {name: getattr(found.point, name) for name in ("value", "bound", "gain")}
-        return Solution(objective.known(objective.theta(W, found.point.b), **known), found.status, found.n_iter)
+        return Solution(widened.point(found.point), found.status, found.n_iter)
     least = objective.loss.infimum() * objective.total if not objective.loss.affine else 0.0
     try:
         if objective.loss.affine:
@@ -99,7 +99,7 @@ def _screened(objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray) -> n
     """
     matrix, loss = objective.matrix, objective.loss
     d, slope = matrix.shape[1], -loss.slope_bounds()[0]
-    wanted = objective.n_outputs == 1 and matrix.sparse and d >= _MANY and objective.monitor is None
+    wanted = objective.n_outputs == 1 and matrix.sparse and d >= _MANY
     if not (wanted and np.isfinite(slope) and penalty.holds_zero and loss.increases_at() is None):
         return None
     if not matrix.nonnegative or objective.by_class(theta).any():
@@ -111,6 +111,40 @@ def _screened(objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray) -> n
     np.logical_or.at(unit, penalty.unit, block >= penalty.kink)
     kept = np.flatnonzero(unit[penalty.unit_of_column])
     return kept if len(kept) <= _WORTH * d else None
+
+
+class _Widened:
+    """Points of the columns that are left, as points of all; who watches the fit sees those.
+
+    Parameters
+    ----------
+    objective, few : Objective
+        Of all columns, and of some.
+    kept : ndarray of int
+        Which.
+    """
+
+    def __init__(self, objective: Any, few: Any, kept: np.ndarray) -> None:
+        self._objective, self._few, self._kept = objective, few, kept
+        self._passes, self._last = objective.matrix.passes, (None, None)
+
+    def point(self, point: Any) -> Any:
+        """A point with zeros in the other columns; θ of the same θ is the same."""
+        if point.theta is not self._last[0]:
+            W = np.zeros((len(point.coefficients), self._objective.n_features))
+            W[:, self._kept] = point.coefficients
+            self._last = point.theta, self._objective.theta(W, point.b)
+        known = {name: getattr(point, name) for name in ("value", "bound", "gain")}
+        return self._objective.known(self._last[1], **known)
+
+    @property
+    def n_iter(self) -> int:
+        """As of the one who watches."""
+        return int(getattr(self._objective.monitor, "n_iter", 0))
+
+    def __call__(self, iterate: Callable[[], Any]) -> bool:
+        self._objective.matrix.passes = self._passes + self._few.matrix.passes
+        return bool(self._objective.monitor(lambda: self.point(iterate())))
 
 
 def closed(objective: Any, penalty: NonsmoothPenalty) -> Solution[Point]:
