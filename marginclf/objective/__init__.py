@@ -19,6 +19,7 @@ from .partitioned import PartitionedObjective
 from .partitioned_point import PartitionedPoint
 from .penalty import L2, Penalty
 from .point import Point
+from .rounding import rounding_of_proof
 
 __all__ = [
     "CONSTANT",
@@ -51,6 +52,7 @@ __all__ = [
     "imbalance",
     "intercept_step",
     "is_curved",
+    "rounding_of_proof",
     "shortened",
     "sides",
     "signed_weights",

@@ -22,11 +22,10 @@ import numpy as np
 from .certificate import by_duality, fenchel_young, gain
 from .point import Point
 from .reconciled import reconciled
+from .rounding import rounding_of_proof
 
 _WORTH = 0.1
 """What the multipliers do not combine to, relative to their own gap, from which on they are corrected."""
-
-_ULP = float(np.finfo(float).eps)
 
 
 class Answer(NamedTuple):
@@ -71,6 +70,7 @@ def answer(
     gap = max(slack, 0.0) + rest + rounding
     by_convexity = by_duality(objective.penalty.value(found.w), miss, gap)
     found = found.certified(gap, gain(objective.at_zero, found.value, by_convexity))
+    found.rounding = rounding
     return Answer(found, multipliers, found.relative(max(slack, 0.0)) if rest > slack else np.inf)
 
 
@@ -122,10 +122,8 @@ class Envelope:
                 other_rest = better.miss + imbalance(better.balance, point.b, farthest)
                 if other_rest < rest:
                     after, slack, rest = better.multipliers, slack + better.slack, other_rest
-        # What the kink's slopes make of the rounding of decision values, in which offsets of the columns cancel.
-        offset = float(np.abs(point.b).max())
-        rounding = _ULP * float(np.abs(slopes) @ (np.abs(margins) + 2.0 * offset))
         found = objective.adopted(point, margins, value)
+        rounding = rounding_of_proof(objective, found.theta, margins, slopes, value)
         return answer(objective, found, after, slack=slack, miss=miss, rest=rest, rounding=rounding)
 
     def keep(self, found: Point, multipliers: np.ndarray) -> np.ndarray:

@@ -183,12 +183,15 @@ class InMemoryObjective(Objective):
         """The magnitudes of C s φ' of each row."""
         return np.abs(self.losses(point, self.margins(point))[1])
 
-    def noise(self, point: Point) -> np.ndarray:
-        slopes = self.slopes(point)
+    def magnitudes(self, slopes: np.ndarray) -> np.ndarray:
+        """What Σ |∂m/∂w_j| slopes is at most for each column, of slopes that are not negative."""
         # Of a row, all classes together have twice the slope of its margin at most.
         factor = 1.0 if self.n_outputs == 1 else 2.0
-        noise = self.zeros()
-        self.by_class(noise)[...] = factor * np.sqrt(self.matrix.squared_product(slopes) * slopes.sum())
+        return factor * np.sqrt(self.matrix.squared_product(slopes) * slopes.sum())
+
+    def noise(self, point: Point) -> np.ndarray:
+        slopes, noise = self.slopes(point), self.zeros()
+        self.by_class(noise)[...] = self.magnitudes(slopes)
         self.w(noise)[...] += np.abs(self.penalty.gradient(point.w))
-        self.b(noise)[...] = factor * slopes.sum()
+        self.b(noise)[...] = (1.0 if self.n_outputs == 1 else 2.0) * slopes.sum()
         return noise

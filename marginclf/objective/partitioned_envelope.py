@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .envelope import Answer, answer, imbalance
 from .point import Point
-
-_ULP = float(np.finfo(float).eps)
+from .rounding import rounding_in_parts
 
 
 class PartitionedEnvelope:
@@ -49,8 +46,7 @@ class PartitionedEnvelope:
         """The point as one of F; multipliers that lie with the rows are not corrected."""
         objective = self._objective
         found: Point = objective.known(point.theta, value=point.loss_value, gradient=point.gradient)
-        # Of decision values, in which offsets of the columns cancel against the intercept.
-        rounding = _ULP * float(np.abs(point.b).max()) * objective.loss.lipschitz * objective.total
+        rounding = rounding_in_parts(objective, point.b, point.farthest)
         rest = self.rest(point)
         return answer(objective, found, None, slack=point.slack, miss=point.half_square, rest=rest, rounding=rounding)
 

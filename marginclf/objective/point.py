@@ -95,9 +95,12 @@ class Point(Measured):
         ∂F/∂θ; zero for intercepts that are not free, and zero to rounding for those at their minimum.
     bound, gain : float
         As in :class:`Measured`; by the gradient, the bound is ½‖∂F/∂w‖².
+    rounding : float
+        The part of the bound that stands for rounding, as far as it is known: no step makes that less.
     """
 
     gradient: np.ndarray
+    rounding = 0.0
 
     def __init__(self, objective: Any, theta: np.ndarray, *, intercept_minimised: bool, **known: Any) -> None:
         self._objective, self.theta, self.intercept_minimised = objective, theta, intercept_minimised

@@ -18,13 +18,12 @@ from ..kernels.ascent import combine, longest_sleep, sweep
 from ..kernels.joint_ascent import sweep_joint
 from ..kernels.storage import LANES
 from ..losses import MarginLoss
-from ..objective import BinaryObjective, BinaryPoint, JointObjective, Point, gain
+from ..objective import BinaryObjective, BinaryPoint, JointObjective, Point, gain, rounding_of_proof
 from .lines import two_lines
 
 _HOLD = 8.0, 64.0
 """How strong the spring is for few rows and for many, of which it is one more direction of large curvature."""
 
-_ROUNDING = float(np.finfo(float).eps)
 _WINDOW = 16
 """Sweeps from whose gains the rest is forecast."""
 
@@ -179,11 +178,12 @@ class BinaryAscent:
         point = objective.at(objective.theta(w, self.b))
         maximum = value - float(r @ z) - shift * balance - 0.5 * float(w @ w)
         # Decision values of 1e17 come from a way that got lost: then rounding is larger than any gap.
-        pull, farthest = np.abs(r), abs(shift) + abs(float(point.b[0])) + float(np.abs(point.z).max())
-        rounding = float(pull @ np.abs(z)) + farthest * float(pull.sum())
+        farthest = abs(shift) + abs(float(point.b[0])) + float(np.abs(point.z).max())
+        far = np.abs(z) + farthest
+        rounding = rounding_of_proof(objective, point.theta, far, r, point.value)
         # With rows of large weight, Σ α is less exact than its terms: no b that is a number makes it zero.
         rest = abs(balance) * farthest if objective.fit_intercept else 0.0
-        gap = max(point.value - maximum, 0.0) + rest + _ROUNDING * rounding
+        gap = max(point.value - maximum, 0.0) + rest + rounding
         return point.certified(gap, gain(objective.at_zero, point.value, objective.penalty.value(w) - gap))
 
     @property

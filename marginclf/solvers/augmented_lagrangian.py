@@ -153,7 +153,7 @@ class _Run:
         if self._best is None or not left > self._least:
             self._best, self._least = point, left
         best = self._best
-        gap = max(best.value - self._lower, _ROUNDING * abs(best.value))
+        gap = max(best.value - self._lower, _ROUNDING * abs(best.value)) + best.rounding
         self._best = best = best.certified(min(best.bound, gap))
         self._objective.report(lambda: best)
         return best
@@ -178,11 +178,13 @@ class _Run:
         met = best.excess <= tol
         # A step more is cheap where few were needed; where many were, the end is near.
         enough = not better or not direct or (steps > _FEW and not objective.in_memory)
-        if best.excess <= self._goal or (met and enough):
+        rounding = best.bound <= 2.0 * best.rounding
+        if best.excess <= self._goal or (met and (enough or rounding)):
             return Solution(best, Status.PROVEN, self._n_iter, a)
         stuck = self._idle >= self._patience
         if self._n_iter >= self._max_iter or stuck:
-            return Solution(best, _how(met=met, near=self._least <= tol, stuck=stuck), self._n_iter, a)
+            near = min(self._least, best.relative(best.bound - best.rounding)) <= tol
+            return Solution(best, _how(met=met, near=near, stuck=stuck), self._n_iter, a)
         self._multipliers = this.keep(answer, a)
         if self.near is not None:
             self.moved = self.near.moved(before, self._theta)

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..kernels import dual_active_set as kernel
-from ..objective import BinaryObjective, BinaryPoint, Point, answer, few_operations
+from ..objective import BinaryObjective, BinaryPoint, Point, answer, few_operations, rounding_of_proof
 from .lines import Lines, two_lines
 from .newton import newton
 from .solution import Solution, Status
@@ -22,8 +22,6 @@ its accuracy. The first is mostly enough on digits, one against the rest; narrow
 _STEPS, _SPARE, _ROOM = 20, 32, 3
 """Steps for each coefficient; free rows beside as many as there are coefficients, after which something else is tried;
 and how many times as many before another method is faster."""
-
-_ULP = 4.0 * float(np.finfo(float).eps)
 
 
 def dual_active_set(objective: BinaryObjective, *, tol: float, max_iter: int, seed: int) -> Solution[Point] | None:
@@ -55,7 +53,11 @@ def dual_active_set(objective: BinaryObjective, *, tol: float, max_iter: int, se
     if ended != kernel.DONE:
         return None
     point = run.certified()
-    return Solution(point, Status.PROVEN, max(1, run.n_iter)) if point.excess <= tol else None
+    if point.excess <= tol:
+        return Solution(point, Status.PROVEN, max(1, run.n_iter))
+    # No other method could prove more where the whole of the bound is rounding.
+    exact = point.bound <= 2.0 * point.rounding
+    return Solution(point, Status.LIMIT_OF_PRECISION, max(1, run.n_iter)) if exact else None
 
 
 class _Run:
@@ -109,11 +111,10 @@ def certified_by_lines(
     """The point θ, b put at its minimum, with its duality gap: α in its bounds, w what it combines to, z = X w."""
     theta[-1] = objective.best_intercept(z, float(theta[-1]))
     point = BinaryPoint(objective, theta, intercept_minimised=True, z=z)
-    margins, b = objective.signs * (z + theta[-1]), abs(float(theta[-1]))
+    margins, loss = objective.signs * (z + theta[-1]), point.loss_value
     # Row by row, what φ is above the line of slope −α.
-    loss, sizes = point.loss_value, np.abs(margins)
     slack = loss - lines.value * objective.total + float(alpha @ (margins - lines.kink))
     balance = abs(float(objective.signs @ alpha)) if objective.fit_intercept else 0.0
-    rest = balance * (b + float(sizes.max()))
-    rounding = _ULP * (float(np.abs(alpha) @ (sizes + 2.0 * b)) + abs(loss))
+    rest = balance * (abs(float(theta[-1])) + float(np.abs(margins).max()))
+    rounding = rounding_of_proof(objective, theta, margins, alpha, loss)
     return answer(objective, point, alpha, slack=slack, miss=0.0, rest=rest, rounding=rounding).point

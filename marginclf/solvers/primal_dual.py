@@ -162,7 +162,8 @@ class _Run:
         if self._rough:
             return True
         if self._to_rounding:
-            return point.suboptimality <= _ROUNDING[not self._objective.loss.smooth]
+            exact = point.suboptimality <= _ROUNDING[not self._objective.loss.smooth]
+            return exact or point.bound <= 2.0 * point.rounding
         return not self._objective.loss.smooth or proves_coefficients(point, self._tol)
 
     def _end(self) -> bool:
