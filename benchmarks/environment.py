@@ -21,7 +21,7 @@ _LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_
 _REMOVED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 PACKAGES = (
     *("marginclf", "numpy", "scipy", "scikit-learn", "numba", "threadpoolctl"),
-    *("skglm", "snapml", "glum", "tabmat", "liblinear-multicore"),
+    *("skglm", "celer", "snapml", "glum", "tabmat", "liblinear-multicore"),
 )
 
 

@@ -1,61 +1,71 @@
-"""Penalties with kinks beside the packages that have them: time to a relative suboptimality of 1e-6, one thread.
+"""l1 and elastic net beside the packages that have them: time to a relative suboptimality of 1e-6, one thread.
 
-    python benchmarks/penalties.py [--repeats 3] [--problems tall …] [--shrink 10]
+    python benchmarks/penalties.py [--repeats 3] [--problems tall …] [--shrink 10] [--seed 0] [--order F C] [--limit 30]
 
     tall      200,000 × 50 dense, l1, C = 100 smallest_C
     middling  20,000 × 500 dense, l1, C = 100 smallest_C
     wide      200 × 20,000 correlated, C = 20 smallest_C, l1 and elastic net with l1_ratio = ½
-    text      64,000 × 355,000 TF-IDF, C = 30 and 300 smallest_C, with and without intercept, and elastic net
+    text      64,000 × 355,000 TF-IDF, C = 30 and 300 smallest_C, with and without intercept, elastic net, squared hinge
+    classes   12,000 × 60,000 TF-IDF of 20 classes, C = 30 smallest_C, l1: jointly, and one class against the rest
+    weak      tall and middling with C so large that next to nothing is zero, beside plain l2 with that C
 
-Made data whose signal is in few columns. Each peer runs at the loosest tolerance that gets there, found once: skglm's
-proximal Newton, LIBLINEAR (l1, without intercept) and scikit-learn's saga (up to 2,000 rows × 1000 columns, it is slow
-elsewhere); a peer that is not installed is left out. "gap" is what was reached, by a fit at tol=1e-10 of ours.
+Made data whose signal is in few columns; dense data by columns (F) or by rows (C), of which every package gets what it
+asks for. Each peer runs at the loosest tolerance that gets there, found once: skglm's proximal Newton, celer (no
+intercept), LIBLINEAR (l1, no intercept), scikit-learn's saga, and glmnet if there is an R that has it (Debian:
+r-cran-glmnet). A fit of the last three that takes longer than ``--limit`` seconds ends there, and a package that is not
+installed is left out. "gap" is what was reached, by a fit at tol=1e-10 of ours.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from data import text
 from environment import in_each_setting
+from penalty_peers import PEERS, TOLERANCES, Fit, Found, Peer, TooSlow, glmnet, limited, ours, penalty_of, skglm, suits
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
 from timing import duration, markdown
 
 from marginclf import MarginLinearClassifier
-from marginclf.penalties import ElasticNet, smallest_C
+from marginclf.penalties import smallest_C
 
 GOAL = 1e-6
-TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
-_FEW_ENTRIES = 2_000_000
 
 
 class Race(NamedTuple):
-    """A problem: its data, what C is beside the smallest one, l1_ratio, and whether there is an intercept."""
+    """A problem: its data, what C is beside the smallest one, l1_ratio, whether there is an intercept, and the loss."""
 
     data: str
     factor: float
     ratio: float = 1.0
     intercept: bool = True
+    loss: str = "logistic"
+
+    def __str__(self) -> str:
+        parts = f"{self.data}, {self.factor:g}", f"r = {self.ratio:g}" if self.ratio != 1.0 else ""
+        parts += "" if self.intercept else "no intercept", self.loss if self.loss != "logistic" else ""
+        return ", ".join(part for part in parts if part)
 
 
 RACES = (
     Race("tall", 100.0), Race("middling", 100.0), Race("wide", 20.0), Race("wide", 20.0, 0.5),
     Race("text", 30.0), Race("text", 30.0, 0.5), Race("text", 30.0, 1.0, False), Race("text", 300.0),
+    Race("text", 300.0, 1.0, False), Race("text", 30.0, 1.0, False, "squared_hinge"),
 )  # fmt: skip
+WEAK = Race("tall", 1e6), Race("middling", 1e6)
 
 
-def made(name: str, shrink: int) -> tuple[Any, np.ndarray]:
-    rng = np.random.default_rng(0)
+def made(name: str, shrink: int, seed: int = 0) -> tuple[Any, np.ndarray]:
+    rng = np.random.default_rng(seed)
     if name == "text":
         n, d = 64_000 // shrink, 355_000 // shrink
-        X, _ = text(n, d, per_row=75, seed=1)
+        X, _ = text(n, d, per_row=75, seed=seed + 1)
         often = np.argsort(-np.bincount(X.indices, minlength=d))[50:4050]
         w = np.zeros(d)
         w[rng.permutation(often)[:400]] = 8.0 * rng.normal(size=min(400, len(often)))
@@ -70,110 +80,155 @@ def made(name: str, shrink: int) -> tuple[Any, np.ndarray]:
     return np.asfortranarray(X), y
 
 
-def objective(X: Any, y: np.ndarray, w: np.ndarray, b: float, C: float, ratio: float) -> float:
-    losses = np.logaddexp(0.0, -(2 * y - 1) * (X @ w + b)).sum()
-    return float(C * losses + ratio * np.abs(w).sum() + 0.5 * (1.0 - ratio) * (w @ w))
+def many(shrink: int, seed: int) -> tuple[Any, np.ndarray]:
+    """Text of 20 classes, each with words of its own."""
+    rng, n, d = np.random.default_rng(seed), 12_000 // shrink, 60_000 // shrink
+    X, _ = text(n, d, per_row=75, seed=seed + 1)
+    often = np.argsort(-np.bincount(X.indices, minlength=d))[50 // shrink : 4050]
+    W = np.zeros((d, 20))
+    for k in range(20):
+        W[rng.permutation(often)[:60], k] = 8.0 * rng.normal(size=min(60, len(often)))
+    return X, (X @ W + 0.5 * rng.gumbel(size=(n, 20))).argmax(axis=1)
 
 
-Fit = Callable[[Any, np.ndarray, float, Race, float], tuple[float, np.ndarray, float]]
-"""Seconds, w and b of a fit at a tolerance."""
+def objective(X: Any, y: np.ndarray, w: np.ndarray, b: float, C: float, ratio: float, loss: str = "logistic") -> float:
+    margins = (2 * y - 1) * (X @ w + b)
+    losses = np.logaddexp(0.0, -margins) if loss == "logistic" else np.maximum(1.0 - margins, 0.0) ** 2
+    return float(C * losses.sum() + ratio * np.abs(w).sum() + 0.5 * (1.0 - ratio) * (w @ w))
 
 
-def ours(X: Any, y: np.ndarray, C: float, race: Race, tol: float) -> tuple[float, np.ndarray, float]:
-    penalty = "l1" if race.ratio == 1.0 else ElasticNet(race.ratio)
-    model = MarginLinearClassifier(penalty=penalty, C=C, tol=tol, fit_intercept=race.intercept)
-    began = time.perf_counter()
-    model.fit(X, y)
-    return time.perf_counter() - began, model.coef_[0], float(model.intercept_[0])
+def raced(
+    peers: dict[str, Peer], problem: tuple, gap: Callable[[Found], float], repeats: int, limit: float
+) -> list[list[str]]:
+    """A line of each package, ours first: time, times ours, and what was reached."""
+    suited: dict[str, tuple[Fit, float]] = {}
+    failed: dict[str, bool] = {}
+    for name, (fit, tolerances, _) in peers.items():
+        try:
+            tol = next((tol for tol in tolerances if gap(fit(*problem, tol)) <= GOAL), None)
+        except ImportError:  # a package that is not installed has no line
+            continue
+        except TooSlow:
+            failed[name] = True
+            continue
+        if tol is None:
+            failed[name] = False
+        else:
+            suited[name] = fit, tol
+    found: dict[str, list[Found]] = {name: [] for name in suited}
+    for _ in range(repeats):
+        for name, (fit, tol) in suited.items():
+            try:
+                found[name].append(fit(*problem, tol))
+            except TooSlow:
+                failed[name] = True
+    mine, rows = min(one[0] for one in found[next(iter(peers))]), []
+    for name in peers:
+        if found.get(name):
+            least, reached = min(one[0] for one in found[name]), max(gap(found[name][-1]), 0.0)
+            rows.append([name, duration(least), f"{least / mine:.2f}", f"{reached:.0e}"])
+        elif name in failed:
+            slow = [f"> {limit:g} s", f"> {limit / mine:.0f}", "—"]
+            rows.append([name, *(slow if failed[name] else ["—", "—", "not reached"])])
+    return rows
 
 
-def skglm(X: Any, y: np.ndarray, C: float, race: Race, tol: float) -> tuple[float, np.ndarray, float]:
-    from skglm.datafits import Logistic
-    from skglm.estimators import GeneralizedLinearEstimator
-    from skglm.penalties import L1, L1_plus_L2
-    from skglm.solvers import ProxNewton
+def run(race: Race, order: str, arguments: argparse.Namespace) -> list[list[str]]:
+    X, y = made(race.data, arguments.shrink, arguments.seed)
+    X = X if sparse.issparse(X) else np.asarray(X, order=order)
+    C = race.factor * smallest_C(X, y, loss=race.loss, penalty=penalty_of(race), fit_intercept=race.intercept)
+    peers, limit = {"marginclf": Peer(ours, (GOAL,))}, arguments.limit
+    for name, peer in PEERS.items():
+        if suits(name, race):
+            fit = partial(glmnet, limit=limit) if name == "glmnet" else peer.fit
+            peers[name] = peer._replace(fit=limited(fit, limit) if peer.slow else fit)
+    _, w, b = ours(X, y, C, race, 1e-10)
+    best = objective(X, y, w, b, C, race.ratio, race.loss)
 
-    alpha = 1.0 / (len(y) * C)
-    penalty = L1(alpha) if race.ratio == 1.0 else L1_plus_L2(alpha, race.ratio)
-    model = GeneralizedLinearEstimator(Logistic(), penalty, ProxNewton(tol=tol, fit_intercept=race.intercept))
-    by_columns = X.tocsc() if sparse.issparse(X) else X
-    began = time.perf_counter()
-    model.fit(by_columns, 2.0 * y - 1.0)
-    b = float(np.ravel(model.intercept_)[0]) if race.intercept else 0.0
-    return time.perf_counter() - began, np.ravel(model.coef_), b
+    def gap(found: Found) -> float:
+        return objective(X, y, *found[1:], C, race.ratio, race.loss) / best - 1.0
+
+    rows = raced(peers, (X, y, C, race), gap, arguments.repeats, limit)
+    return [[f"{race}{'' if order == 'F' or sparse.issparse(X) else ', by rows'}", *row] for row in rows]
 
 
-def of_scikit_learn(solver: str) -> Fit:
-    def fit(X: Any, y: np.ndarray, C: float, race: Race, tol: float) -> tuple[float, np.ndarray, float]:
-        model = LogisticRegression(
-            solver=solver, l1_ratio=race.ratio, C=C, tol=tol, max_iter=10_000, fit_intercept=race.intercept
-        )
+def weak(race: Race, order: str, arguments: argparse.Namespace) -> list[list[str]]:
+    """l1 beside l2, both ours, each with its own objective."""
+    X, y = made(race.data, arguments.shrink, arguments.seed)
+    X = np.asarray(X, order=order)
+    C, found = race.factor * smallest_C(X, y, penalty="l1"), {"marginclf, l2": [], "marginclf, l1": []}
+    ours(X, y, C, race, GOAL, "l2")
+    for _ in range(arguments.repeats + 1):
+        for name, times in found.items():
+            times.append(ours(X, y, C, race, GOAL, name[-2:]))
+    plain = min(one[0] for one in found["marginclf, l2"][1:])
+    rows, what = [], f"{race}{'' if order == 'F' else ', by rows'}"
+    for name, fits in found.items():
+        least, zeros = min(one[0] for one in fits[1:]), int((fits[-1][1] == 0.0).sum())
+        rows.append([what, name, duration(least), f"{least / plain:.2f}", f"{zeros} zeros"])
+    return rows
+
+
+def classes(arguments: argparse.Namespace) -> list[list[str]]:
+    """The joint fit and that of one class against the rest, beside skglm's fits of each class; all to the goal."""
+    X, y = many(arguments.shrink, arguments.seed)
+    each, race, smallest = range(20), Race("classes", 30.0), smallest_C(X, y, penalty="l1", multi_class="ovr")
+    C = race.factor * float(np.min(smallest))
+    model = MarginLinearClassifier(penalty="l1", C=C, multi_class="ovr", tol=1e-10).fit(X, y)
+    best = [objective(X, y == k, model.coef_[k], float(model.intercept_[k]), C, 1.0) for k in each]
+
+    def of_skglm(tol: float) -> tuple[float, float]:
+        fits = [skglm(X, (y == k).astype(int), C, race, tol) for k in each]
+        gaps = [objective(X, y == k, *fits[k][1:], C, 1.0) / best[k] - 1.0 for k in each]
+        return sum(fit[0] for fit in fits), max(gaps)
+
+    def of_ours(how: str, tol: float = GOAL) -> tuple[float, float]:
+        model = MarginLinearClassifier(penalty="l1", C=C, multi_class=how, tol=tol)
         began = time.perf_counter()
         model.fit(X, y)
-        return time.perf_counter() - began, model.coef_[0], float(np.ravel(model.intercept_)[0])
+        return time.perf_counter() - began, float(np.max(model.suboptimality_))
 
-    return fit
-
-
-def suits(name: str, X: Any, race: Race) -> bool:
-    """Whether a peer has the objective, and is not known to be slow."""
-    if name == "LIBLINEAR":  # it penalises its intercept, and has no elastic net
-        return not race.intercept and race.ratio == 1.0
-    return name != "saga" or X.shape[0] * X.shape[1] <= _FEW_ENTRIES
-
-
-PEERS: dict[str, Fit] = {"skglm": skglm, "LIBLINEAR": of_scikit_learn("liblinear"), "saga": of_scikit_learn("saga")}
-
-
-def run(race: Race, arguments: argparse.Namespace) -> list[list[str]]:
-    X, y = made(race.data, arguments.shrink)
-    penalty = "l1" if race.ratio == 1.0 else ElasticNet(race.ratio)
-    C = race.factor * smallest_C(X, y, penalty=penalty, fit_intercept=race.intercept)
-    _, w, b = ours(X, y, C, race, 1e-10)
-    best = objective(X, y, w, b, C, race.ratio)
-
-    def gap(found: tuple[float, np.ndarray, float]) -> float:
-        return objective(X, y, *found[1:], C, race.ratio) / best - 1.0
-
-    suited: dict[str, tuple[Fit, float]] = {"marginclf": (ours, GOAL)}
-    for name, fit in PEERS.items():
-        if not suits(name, X, race):
-            continue
-        try:
-            suited[name] = fit, next((tol for tol in TOLERANCES if gap(fit(X, y, C, race, tol)) <= GOAL), math.nan)
-        except ImportError:  # a peer that is not installed has no line
-            continue
-    times: dict[str, list[float]] = {name: [] for name in suited}
-    reached = {}
+    actions: dict[str, Callable[[], tuple[float, float]]] = {
+        "marginclf, joint": partial(of_ours, "joint"), "marginclf, one-vs-rest": partial(of_ours, "ovr"),
+    }  # fmt: skip
+    for action in actions.values():
+        action()
+    try:
+        tol = next((tol for tol in TOLERANCES if of_skglm(tol)[1] <= GOAL), TOLERANCES[-1])
+        actions["skglm, 20 fits"] = partial(of_skglm, tol)
+    except ImportError:
+        pass
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in actions}
     for _ in range(arguments.repeats):
-        for name, (fit, tol) in suited.items():
-            if not math.isnan(tol):
-                found = fit(X, y, C, race, tol)
-                times[name].append(found[0])
-                reached[name] = gap(found)
-    mine = min(times["marginclf"])
-    what = f"{race.data}, {race.factor:g}, r = {race.ratio:g}{'' if race.intercept else ', no intercept'}"
-    rows = []
-    for name, taken in times.items():
-        if taken:
-            row = [duration(min(taken)), f"{min(taken) / mine:.2f}", f"{max(reached[name], 0.0):.0e}"]
-        else:
-            row = ["—", "—", "not reached"]
-        rows.append([what, name, *row])
+        for name, action in actions.items():
+            found[name].append(action())
+    mine, rows = min(found["marginclf, joint"])[0], []
+    for name, times in found.items():
+        least = min(times)
+        rows.append([str(race), name, duration(least[0]), f"{least[0] / mine:.2f}", f"{least[1]:.0e}"])
     return rows
 
 
 def main(arguments: argparse.Namespace) -> None:
     warnings.simplefilter("ignore")
-    races = [race for race in RACES if race.data in arguments.problems]
     header = ["problem", "package", "time", "times ours", "gap"]
-    for race in races:
-        print(markdown(header, run(race, arguments)), flush=True)
+    for race in RACES:
+        for order in arguments.order if race.data != "text" else "F":
+            if race.data in arguments.problems:
+                print(markdown(header, run(race, order, arguments)), flush=True)
+    if "classes" in arguments.problems:
+        print(markdown(header, classes(arguments)), flush=True)
+    for race in WEAK if "weak" in arguments.problems else ():
+        for order in arguments.order:
+            print(markdown([*header[:3], "times l2", "zeros"], weak(race, order, arguments)), flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--problems", nargs="+", default=["tall", "middling", "wide", "text"])
+    parser.add_argument("--problems", nargs="+", default=["tall", "middling", "wide", "text", "classes", "weak"])
     parser.add_argument("--shrink", type=int, default=1, help="divide the large dimension by this")
+    parser.add_argument("--seed", type=int, default=0, help="of the data")
+    parser.add_argument("--order", nargs="+", choices=("F", "C"), default=["F"], help="of dense data")
+    parser.add_argument("--limit", type=float, default=30.0, help="seconds after which a fit that may be slow ends")
     in_each_setting(main, parser)
