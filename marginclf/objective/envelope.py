@@ -123,7 +123,7 @@ class Envelope:
                 if other_rest < rest:
                     after, slack, rest = better.multipliers, slack + better.slack, other_rest
         found = objective.adopted(point, margins, value)
-        rounding = rounding_of_proof(objective, found.theta, margins, slopes, value)
+        rounding = rounding_of_proof(objective, found.theta, margins, slopes, value, max(slack, 0.0) + rest)
         return answer(objective, found, after, slack=slack, miss=miss, rest=rest, rounding=rounding)
 
     def keep(self, found: Point, multipliers: np.ndarray) -> np.ndarray:

@@ -7,7 +7,9 @@ those on both sides: computed, the loss may be zero where the true margin is a h
 
 from __future__ import annotations
 
+import math
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -17,13 +19,18 @@ _MARGIN, _PRODUCTS, _SUM = 1.0, 2.0, 4.0
 """Rounding, in ulps: of a margin, of the sum of the magnitudes of its terms (up to 0.4 measured); of products of dual
 variables and margins; and of a sum over the rows, which is added up by blocks."""
 
-_SPREAD, _FARTHER, _TRIES = 1e4, 16.0, 4
+_MUCH, _LITTLE = 100.0, 0.01
+"""How many times the rounding of sums a gap must be for a rough answer, and what part of it that may be."""
+
+_SPREAD, _FARTHER, _TRIES = 1e4, 16.0, 5
 """Magnitude of a row's terms, as far as it tells which rows are at a kink; how many times those that are found on
 average it must be; and how often it is raised."""
 
 
-def rounding_of_proof(objective: Any, theta: np.ndarray, margins: np.ndarray, alpha: np.ndarray, value: float) -> float:
-    """By how much F − D may be above what its computation says, to which one pass over X is added.
+def rounding_of_proof(
+    objective: Any, theta: np.ndarray, margins: np.ndarray, alpha: np.ndarray, value: float, gap: float
+) -> float:
+    """By how much F − D may be above what its computation says.
 
     Parameters
     ----------
@@ -37,22 +44,39 @@ def rounding_of_proof(objective: Any, theta: np.ndarray, margins: np.ndarray, al
         Dual variables C s a, or their opposites.
     value : float
         The largest of the sums over the rows.
+    gap : float
+        F − D as computed, beside which rounding may be so little that it need not be known well; else it takes a pass.
     """
     size, alpha = np.abs(margins), np.abs(alpha)
-    W = np.abs(objective.by_class(theta)).max(axis=0)
-    spread = _SPREAD
+    W, shared = np.abs(objective.by_class(theta)).max(axis=0), _ULP * _SUM * abs(value)
+    spread, roughly = _SPREAD, gap > _MUCH * shared
     for _ in range(_TRIES):
         pull = _pull(objective, margins, alpha, _ULP * (size + spread))
-        terms = float(W @ objective.magnitudes(pull))
+        terms = float(W @ (_roughly(objective, pull) if roughly else objective.magnitudes(pull)))
         if not np.isfinite(terms):
             terms = 0.0  # squares of entries overflow: what the margins show has to do
+        rounding = shared + _ULP * (_MARGIN * (float(pull @ size) + terms) + _PRODUCTS * float(alpha @ size))
         # Columns may cancel each other: then rows farther from a kink may be beyond it.
         least = _FARTHER * terms / float(pull.sum()) if terms > 0.0 else 0.0
-        if objective.loss.smooth or not spread < least < np.inf:
+        if roughly and rounding > _LITTLE * gap:
+            roughly = False
+        elif objective.loss.smooth or not spread < least < np.inf:
             break
-        spread = least
-    of_margins, of_products = float(pull @ size) + terms, float(alpha @ size)
-    return _ULP * (_MARGIN * of_margins + _PRODUCTS * of_products + _SUM * abs(value))
+        else:
+            spread = least
+    return rounding
+
+
+def _roughly(objective: Any, pull: np.ndarray) -> np.ndarray:
+    """The magnitudes without a pass, by squares of the columns that are computed once: Σ p |x| ≤ ‖p‖ ‖x‖."""
+    matrix = objective.matrix
+    if matrix not in _norms:
+        _norms[matrix] = objective.magnitudes(np.ones(matrix.shape[0])) / math.sqrt(matrix.shape[0])
+    found: np.ndarray = _norms[matrix] * float(np.linalg.norm(pull))
+    return found
+
+
+_norms: WeakKeyDictionary[Any, np.ndarray] = WeakKeyDictionary()
 
 
 def _pull(objective: Any, margins: np.ndarray, alpha: np.ndarray, near: np.ndarray) -> np.ndarray:

@@ -17,12 +17,9 @@ import numpy as np
 from ..kernels.ascent import combine, longest_sleep, sweep
 from ..kernels.joint_ascent import sweep_joint
 from ..kernels.storage import LANES
-from ..losses import MarginLoss
 from ..objective import BinaryObjective, BinaryPoint, JointObjective, Point, gain, rounding_of_proof
 from .lines import two_lines
-
-_HOLD = 8.0, 64.0
-"""How strong the spring is for few rows and for many, of which it is one more direction of large curvature."""
+from .spring import hold, strength
 
 _WINDOW = 16
 """Sweeps from whose gains the rest is forecast."""
@@ -49,16 +46,6 @@ class Forecast:
             return math.inf, 1.0
         factor = (gains[-1] / gains[0]) ** (1.0 / (len(gains) - 1))
         return (gains[-1] * factor / (1.0 - factor) if factor < 1.0 else math.inf), factor
-
-
-def strength(loss: MarginLoss, weights: np.ndarray, kappa: np.ndarray) -> float:
-    """The spring, so strong that Σ α answers by many times what pulls at it."""
-    _, _, (curvature,) = loss.evaluate([0.0])
-    softness = 1.0 / curvature if curvature > 0.0 else 0.0
-    stiffness = kappa + max(softness, float(kappa.mean()) * 1e-3)
-    answer = float((weights / np.where(stiffness > 0.0, stiffness, 1.0)).sum())
-    hold = np.clip(0.25 * math.sqrt(len(weights)), *_HOLD)
-    return float(hold) / answer if answer > 0.0 else 0.0
 
 
 def multipliers_of_lines(objective: BinaryObjective) -> np.ndarray:
@@ -180,10 +167,10 @@ class BinaryAscent:
         # Decision values of 1e17 come from a way that got lost: then rounding is larger than any gap.
         farthest = abs(shift) + abs(float(point.b[0])) + float(np.abs(point.z).max())
         far = np.abs(z) + farthest
-        rounding = rounding_of_proof(objective, point.theta, far, r, point.value)
         # With rows of large weight, Σ α is less exact than its terms: no b that is a number makes it zero.
         rest = abs(balance) * farthest if objective.fit_intercept else 0.0
-        gap = max(point.value - maximum, 0.0) + rest + rounding
+        gap = max(point.value - maximum, 0.0) + rest
+        gap += rounding_of_proof(objective, point.theta, far, r, point.value, gap)
         return point.certified(gap, gain(objective.at_zero, point.value, objective.penalty.value(w) - gap))
 
     @property
@@ -265,8 +252,7 @@ class JointAscent:
             most = np.divide(1.0 - margin, kappa, out=np.full(kappa.shape, np.inf), where=kappa > 0.0)
             alpha = np.minimum(-slope * self.weights[:, None], most) / (k - 1.0)
         answer = float((alpha / (1.0 + kappa * alpha)).sum()) / (k if self._n_sweeps else 1.0)
-        hold = float(np.clip(0.25 * math.sqrt(len(self.weights)), *_HOLD))
-        return hold / answer if answer > 0.0 else 0.0
+        return hold(len(self.weights)) / answer if answer > 0.0 else 0.0
 
     def move(self, change: np.ndarray, dw: np.ndarray) -> None:
         """Change the dual variables, and with them W as it is kept."""

@@ -15,8 +15,9 @@ import numpy as np
 from ..kernels.ascent_classes import sweep_classes
 from ..kernels.storage import LANES
 from ..objective import BinaryObjective, Point, StopFit
-from .ascent import Begun, BinaryAscent, Forecast, multipliers_of_lines, strength
+from .ascent import Begun, BinaryAscent, Forecast, multipliers_of_lines
 from .dual import certificate, ends_here
+from .spring import strength
 
 AT_ONCE = 32
 """Classes in a group: their coefficients of a column are four lines of the cache."""

@@ -116,5 +116,5 @@ def certified_by_lines(
     slack = loss - lines.value * objective.total + float(alpha @ (margins - lines.kink))
     balance = abs(float(objective.signs @ alpha)) if objective.fit_intercept else 0.0
     rest = balance * (abs(float(theta[-1])) + float(np.abs(margins).max()))
-    rounding = rounding_of_proof(objective, theta, margins, alpha, loss)
+    rounding = rounding_of_proof(objective, theta, margins, alpha, loss, max(slack, 0.0) + rest)
     return answer(objective, point, alpha, slack=slack, miss=0.0, rest=rest, rounding=rounding).point

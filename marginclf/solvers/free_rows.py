@@ -23,14 +23,12 @@ _ROUNDS, _INNER, _PRODUCTS = 6, 12, 300
 """Looks at all rows, systems between two, and products for a system. Text with 20 classes takes one or two of the
 first, one to three of the second, and 30 to 60 of the third."""
 
-_LEFT = 1e-10
-"""What margins may be away from the kink, on average."""
+_LEFT, _EXACT = 1e-10, 1e-14
+"""Part of a margin that rows may be away from the kink, on average, or on the wrong side of it; and the least, which is
+rounding."""
 
-_PART = 0.5
-"""Part of the rows that may be free: with more, each product is a pass."""
-
-_MISS = 1e-10
-"""Part of a margin by which a row is on the wrong side."""
+_OF_TOL = 0.3
+"""Part of what is to be proven that these, which F counts with C s, may come to."""
 
 
 def free_rows_suit(objective: Any) -> bool:
@@ -40,7 +38,7 @@ def free_rows_suit(objective: Any) -> bool:
 
 
 def end_by_free_rows(objective: BinaryObjective, multipliers: np.ndarray, b: float, tol: float) -> Point | None:
-    """The optimum with its duality gap; None where that is more than tol, or too many rows are free.
+    """The optimum with its duality gap; None where that is more than tol.
 
     Parameters
     ----------
@@ -57,10 +55,9 @@ def end_by_free_rows(objective: BinaryObjective, multipliers: np.ndarray, b: flo
     assert lines is not None
     low, high = -lines.right, -lines.left
     run = _Run(objective, np.clip(multipliers, low, high), b)
+    run.sharpen(tol)
     for _ in range(_ROUNDS):
         free = run.free(low, high, lines.kink)
-        if not len(free) <= _PART * len(multipliers):
-            return None
         settled = run.solve(free, low, high, lines.kink)
         run.look()
         if settled and not run.wrong(low, high, lines.kink).any():
@@ -82,7 +79,13 @@ class _Run:
     def __init__(self, objective: BinaryObjective, a: np.ndarray, b: float) -> None:
         self._objective, self._a, self._b = objective, a, b
         self._signs, self._weights = objective.signs, objective.row_weights
+        self._left = _LEFT
         self.look()
+
+    def sharpen(self, tol: float) -> None:
+        """Let margins be so near the kink as a proof of tol needs."""
+        enough = _OF_TOL * tol * self._objective.penalty.value(self._w) / self._objective.total
+        self._left = min(max(enough, _EXACT), _LEFT)
 
     def look(self) -> None:
         """The coefficients and decision values of the multipliers: two passes."""
@@ -93,7 +96,7 @@ class _Run:
     def wrong(self, low: float, high: float, kink: float) -> np.ndarray:
         """Which rows are on a line that is not theirs."""
         beyond = self._signs * (self._z + self._b) - kink
-        miss = _MISS * (1.0 + abs(kink))
+        miss = self._left * (1.0 + abs(kink))
         found = ((self._a <= low) & (beyond < -miss)) | ((self._a >= high) & (beyond > miss))
         return found & (self._weights > 0.0)
 
@@ -110,10 +113,12 @@ class _Run:
                 return True
             rows = self._objective.matrix.packed(free, single=False)
             signs, weights = self._signs[free], self._weights[free]
-            scale = 1.0 / np.sqrt(np.maximum(rows.squares, 1e-300))
+            scale = 1.0 / np.sqrt(np.where(rows.squares > 0.0, rows.squares, 1.0))
             missing = signs * kink - self._z[free] - self._b
             surplus = float(self._signs @ (self._weights * self._a)) if fit_intercept else 0.0
-            change, db, image = _system(rows.gram_product, missing, scale, surplus, fit_intercept=fit_intercept)
+            change, db, image = _system(
+                rows.gram_product, missing, scale, surplus, self._left, fit_intercept=fit_intercept
+            )
             if not np.isfinite(change).all():
                 return False
             a = self._a[free] + signs * change / weights
@@ -135,7 +140,7 @@ class _Run:
 
 
 def _system(
-    gram_product: Any, missing: np.ndarray, scale: np.ndarray, surplus: float, *, fit_intercept: bool
+    gram_product: Any, missing: np.ndarray, scale: np.ndarray, surplus: float, left: float, *, fit_intercept: bool
 ) -> tuple[np.ndarray, float, np.ndarray]:
     """q and db with Q q + db = missing and, where b is free, Σ q = −surplus; and Q q."""
     along = scale / np.linalg.norm(scale)
@@ -147,7 +152,7 @@ def _system(
     image = gram_product(start) if surplus else np.zeros(len(missing))
     p = residual = held(scale * (missing - image))
     solution, rho = np.zeros_like(residual), float(residual @ residual)
-    enough = max(_LEFT**2 * len(missing), 1e-26 * rho)
+    enough = max(left**2 * len(missing), 1e-26 * rho)
     for _ in range(_PRODUCTS):
         if rho <= enough:
             break

@@ -39,6 +39,21 @@ def test_from_rough_multipliers_it_ends_at_the_optimum(C, fit_intercept):
         assert abs(point.value - there) <= 1e-7 * there
 
 
+@pytest.mark.parametrize("C", [10.0, 1e4])
+def test_where_nearly_all_rows_are_free(C):
+    """Classes that can be separated, of more words than rows: with a large C, margins have to be more exact."""
+    rng = np.random.default_rng(2)
+    X = sp.random(300, 900, 0.05, "csr", random_state=1)
+    y = (X @ rng.normal(size=900) > 0.0).astype(int)
+    objective = objective_of(Hinge(), X, y, C=C)
+    rough = dual(objective, objective.origin(), tol=1e-3, max_iter=200)
+    a = np.abs(rough.multipliers)
+    assert np.mean((a > 0.0) & (a < 1.0)) > 0.6
+    point = end_by_free_rows(objective, rough.multipliers, float(rough.point.b[0]), 1e-8)
+    assert point is not None
+    assert point.excess <= 1e-8
+
+
 def test_what_it_claims_is_no_more_than_its_gap():
     """From wrong multipliers it may get nowhere, but does not say otherwise."""
     X, y = text()

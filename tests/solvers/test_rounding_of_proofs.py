@@ -54,7 +54,7 @@ def test_a_margin_at_the_kink_counts_by_the_slope_beside_it(storage, fit_interce
     assert above > 1e-14  # else nothing was seen
 
 
-@pytest.mark.parametrize(("loss", "formula"), [(Hinge(), hinge), (SmoothHinge(), smooth_hinge)], ids=repr)
+@pytest.mark.parametrize(("loss", "formula"), [(Hinge(), hinge), (SmoothHinge(), smooth_hinge)], ids=["kink", "smooth"])
 @pytest.mark.parametrize("offset", [0.0, 1e6])
 @pytest.mark.parametrize("C", [1.0, 1e6])
 def test_it_is_no_less_than_the_rounding_of_the_losses(loss, formula, offset, C):
@@ -73,6 +73,6 @@ def test_it_is_no_less_than_the_rounding_of_the_losses(loss, formula, offset, C)
     exact = exact_margins(X, signs, w, 0.0)
     value = sum(Fraction(float(s)) * formula(m) for s, m in zip(weights, exact, strict=True))
     wrong = abs(float(value - Fraction(point.loss_value)))
-    rounding = rounding_of_proof(objective, point.theta, margins, point.r, point.loss_value)
+    rounding = rounding_of_proof(objective, point.theta, margins, point.r, point.loss_value, 0.0)
     assert 0.0 < wrong <= rounding
     assert rounding <= 1e3 * wrong

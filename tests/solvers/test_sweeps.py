@@ -25,6 +25,15 @@ def test_a_warm_start_near_the_optimum_takes_few(loss):
     assert 0 < model.n_iter_[0] <= 0.6 * cold
 
 
+@pytest.mark.parametrize("C", [1e-3, 0.1])
+def test_of_a_loss_that_is_straight_at_zero(C):
+    """About 20: Σ α is held by the curvature that margins have later; by none, it takes over 100 with a small C."""
+    X, y = text_like(2)
+    model = MarginLinearClassifier("smooth_hinge", solver="dual", C=C).fit(X, y)
+    assert 0 < model.n_iter_[0] <= 40
+    assert model.suboptimality_[0] <= 1e-8
+
+
 @pytest.mark.parametrize("loss", ["squared_hinge", "hinge"])
 def test_with_a_joint_margin(loss):
     """About 40: each step follows the margin, which is not linear; by a linear model of it, it takes over 200."""
