@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..matrix import DesignMatrix
 from ..objective import L2 as Quadratic
 from ..objective import BinaryObjective, JointObjective, NonsmoothPenalty, signed_weights
 from ..solvers import Solution, solve_penalised
+from .loose_bounds import is_all, may_be_loose, squares_alone, without_bounds
 from .one_vs_rest import Settings
 
 
@@ -164,19 +166,51 @@ class PenalisedFit:
 
     def solve(self, positive: Sequence[int | None], starts: Sequence[tuple | None]) -> Iterator[tuple[Solution, float]]:
         """The solution of each problem, None for one joint margin of all classes, and the seconds that it took."""
-        settings = self._settings
+        plain = self._without_bounds(positive, starts)
         for number, (k, start) in enumerate(zip(positive, starts, strict=True)):
+            found, spent = next(plain)
+            if found is not None:
+                if is_all(self._penalty(k, number), found):
+                    yield found, spent
+                    continue
+                start = found.point.coefficients.copy(), found.point.b.copy()
+                start = start if k is None else (start[0][0], start[1][0])
             began = time.perf_counter()
-            objective, penalty = self.problem(k, number)
-            if settings.progress is not None:
-                objective.monitor = settings.progress.monitor(number, self._matrix)
-            theta = objective.zeros() if start is None else objective.theta(*start)
-            solution = solve_penalised(
-                objective, penalty, theta, tol=settings.tol, max_iter=settings.max_iter,
-                provable=self._resolved.provable,
-            )  # fmt: skip
-            solution.point.release()
-            yield solution, time.perf_counter() - began
+            solution = self._with_bounds(k, number, start, 0 if found is None else found.n_iter)
+            yield solution, spent + time.perf_counter() - began
+
+    def _without_bounds(
+        self, positive: Sequence[int | None], starts: Sequence[tuple | None]
+    ) -> Iterator[tuple[Solution | None, float]]:
+        """What each problem has without bounds, where that may be all."""
+        if not squares_alone(self._penalty(positive[0], 0)):
+            return repeat((None, 0.0))
+        objective, penalty = self.problem(positive[0], 0)
+        theta = objective.zeros() if starts[0] is None else objective.theta(*starts[0])
+        if not may_be_loose(objective, penalty, theta):
+            return repeat((None, 0.0))
+        rows = self._matrix, self._loss, self._codes, self._weights, self._n_classes
+        squares = self._resolved.terms.quadratic
+        weights = None if (squares == 1.0).all() else squares  # ½‖W‖² itself has more solvers
+        return without_bounds(rows, self._settings, weights, lambda number: self._penalty(positive[0], number))(
+            positive, starts
+        )
+
+    def _with_bounds(self, k: int | None, number: int, start: tuple | None, spent: int) -> Solution:
+        settings = self._settings
+        objective, penalty = self.problem(k, number)
+        if settings.progress is not None:
+            objective.monitor = settings.progress.monitor(number, self._matrix)
+        theta = objective.zeros() if start is None else objective.theta(*start)
+        found = solve_penalised(
+            objective, penalty, theta, tol=settings.tol, max_iter=max(1, settings.max_iter - spent),
+            provable=self._resolved.provable,
+        )  # fmt: skip
+        found.point.release()
+        return Solution(found.point, found.status, spent + found.n_iter)
+
+    def _penalty(self, k: int | None, number: int) -> NonsmoothPenalty:
+        return self._resolved.penalty(self._n_classes) if k is None else self._resolved.penalty(1, [number])
 
     def problem(self, k: int | None, number: int) -> tuple[Any, NonsmoothPenalty]:
         """The losses and the penalty of a class against the rest, or of all classes."""
@@ -187,7 +221,7 @@ class PenalisedFit:
         objective = BinaryObjective(
             self._matrix, self._loss, v, penalty=Quadratic(0.0), fit_intercept=self._settings.fit_intercept
         )
-        return objective, self._resolved.penalty(1, [number])
+        return objective, self._penalty(k, number)
 
     def _joint(self) -> tuple[JointObjective, NonsmoothPenalty]:
         C = self._settings.C if np.isfinite(self._settings.C) else 1.0
@@ -197,4 +231,4 @@ class PenalisedFit:
             self._matrix, self._loss, codes, weights, self._n_classes, penalty=Quadratic(0.0),
             fit_intercept=self._settings.fit_intercept, keep=self._loss.smooth,
         )  # fmt: skip
-        return objective, self._resolved.penalty(self._n_classes)
+        return objective, self._penalty(None, 0)
