@@ -25,7 +25,7 @@ def squares_alone(penalty: NonsmoothPenalty) -> bool:
     At a bound of 0, half of the coefficients would have to be on the right side of it by chance.
     """
     squares = not penalty.kink.any() and bool((penalty.quadratic > 0.0).all())
-    return penalty.bounded and squares and bool((penalty.lower < 0.0).all() and (penalty.upper > 0.0).all())
+    return penalty.bounded and squares and bool((penalty.room > 0.0).all())
 
 
 def may_be_loose(objective: Any, penalty: NonsmoothPenalty, start: np.ndarray) -> bool:
@@ -34,7 +34,7 @@ def may_be_loose(objective: Any, penalty: NonsmoothPenalty, start: np.ndarray) -
     It does where nothing outside is below F at zero, ½ λ w² being more. Else the bounds have to be some times what
     a coefficient would be that is alone, and that of the start.
     """
-    room = np.minimum(-penalty.lower, penalty.upper)
+    room = penalty.room
     origin, least = objective.origin(), objective.loss.infimum() * objective.total
     if (0.5 * penalty.quadratic * room**2 >= origin.value - least).all():
         return True

@@ -169,12 +169,9 @@ class PenalisedFit:
         plain = self._without_bounds(positive, starts)
         for number, (k, start) in enumerate(zip(positive, starts, strict=True)):
             found, spent = next(plain)
-            if found is not None:
-                if is_all(self._penalty(k, number), found):
-                    yield found, spent
-                    continue
-                start = found.point.coefficients.copy(), found.point.b.copy()
-                start = start if k is None else (start[0][0], start[1][0])
+            if found is not None and is_all(self._penalty(k, number), found):
+                yield found, spent
+                continue
             began = time.perf_counter()
             solution = self._with_bounds(k, number, start, 0 if found is None else found.n_iter)
             yield solution, spent + time.perf_counter() - began

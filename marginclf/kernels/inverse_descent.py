@@ -58,7 +58,12 @@ def minimise_by_inverse(m, u, y, starts, kink, scale, lower, upper, accuracy, mo
             first, last = starts[g], starts[g + 1]
             for i in range(first, last):
                 v[i] = u[i] / scale[g] + y[i]
-            _block_step(v, first, last, 1.0 / scale[g], kink[g], lower, upper, new)
+            if last == first + 1:
+                x = v[first]
+                x = x - kink[g] if x > kink[g] else (x + kink[g] if x < -kink[g] else 0.0)
+                new[first] = min(max(scale[g] * x, lower[first]), upper[first])
+            else:
+                _block_step(v, first, last, 1.0 / scale[g], kink[g], lower, upper, new)
             for i in range(first, last):
                 d = v[i] - new[i] / scale[g] - y[i]
                 # What is no more than rounding of the entry itself changes nothing.

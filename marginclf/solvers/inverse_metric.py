@@ -39,9 +39,12 @@ class InverseMetric:
         About the optimum of a sample of the rows, or zero; None where the rows make no metric.
     m : ndarray of shape (d + 1, d + 1)
         M.
+    unsolved : int
+        Models that were not minimised in time: of groups with entries of very different units.
     """
 
     start: BinaryPoint | None = None
+    unsolved = 0
 
     def __init__(self, objective: BinaryObjective, penalty: NonsmoothPenalty) -> None:
         self._objective, self._penalty = objective, penalty
@@ -99,9 +102,10 @@ class InverseMetric:
             block = slice(penalty.starts[g], penalty.starts[g + 1])
             scale[g] = np.linalg.norm(m[block, block], 2) * (1.0 + 1e-12)
         target = np.empty(n + 1)
-        minimise_by_inverse(
+        rounds = minimise_by_inverse(
             m, u, y, penalty.starts, kink, scale, penalty.lower, penalty.upper, _EXACT, _ROUNDS, np.empty(n), target
         )
+        self.unsolved += rounds == _ROUNDS
         target[n] = u[n]
         change = target - x
         return target, y, float(slope @ change) + float(kink @ (penalty.norms(target[:n]) - penalty.norms(x[:n])))

@@ -1,7 +1,7 @@
 """A quasi-Newton method for tall dense data beside kinks so weak that they hold next to no coefficient at zero.
 
 A step costs one pass over the rows, where the Hessian of all of them costs many; it minimises the quadratic model with
-the penalty as it is. One Hessian of all rows comes where it spares more steps than it costs.
+the penalty as it is. A Hessian of all rows comes where it spares more steps than it costs.
 
 Kinks are aimed at a little lower than they are. At the optimum of these every slope is that much below its kink, and
 need not be exact to be one of a dual point: a part ε of all kinks costs the proof ε Σ κ|u|, which is little where kinks
@@ -28,6 +28,9 @@ _WEAK, _NEARLY, _LOOKED_AT = 0.1, 0.75, 1000
 error is three times what the kink moves it by. The part of the coefficients of which that is asked, and the rows that
 are asked first."""
 
+_FAR = 5.0
+"""How many times a coefficient at the start its bounds have to be."""
+
 _SUFFICIENT, _ROUNDING, _HALF, _HALVINGS = 1e-4, 4e-13, 0.5, 4
 
 _AIM, _MOST_AIM = 0.7, 0.05
@@ -36,16 +39,16 @@ _AIM, _MOST_AIM = 0.7, 0.05
 _NEAR = 30.0
 """Gap, relative to tol, from which on the intercept is put at its minimum at the next point, for a proof."""
 
-_ACCURATE, _LATELY, _AFTER = 1e-3, 5, 4
-"""Promise of a step, relative to F, from which on a Hessian stands for those to come; steps by which it is judged how
-many are left; and how many come after it."""
+_ACCURATE, _FEWEST, _LATELY, _AFTER = 1e-3, 2, 5, 4
+"""Promise of a step, relative to F, from which on a Hessian stands for those to come; by how many steps at least,
+and at most, it is judged how many are left; and how many come after it."""
 
 _STEP, _PASS, _HESSIAN, _HESSIAN_WIDE, _INVERSE = 1e5, 0.4, 0.04, 0.012, 0.05
 """Nanoseconds of a step beside its pass, of a pass for each entry, of a Hessian for each product, up to 128 columns and
 beyond, and of an inverse."""
 
-_MOST = 100
-"""Steps after which another method goes on."""
+_MOST, _UNSOLVED = 60, 3
+"""Steps, and models that could not be minimised, after which another method goes on."""
 
 
 def quasi_newton(
@@ -67,6 +70,8 @@ def quasi_newton(
     metric = InverseMetric(objective, penalty)
     if metric.start is None or not _weak(objective, penalty, 1.0 / metric.m.diagonal()[:-1]):
         return None
+    if penalty.bounded and not (_FAR * np.abs(penalty.vector(metric.start.w)) <= penalty.room).all():
+        return None
     return _Run(objective, penalty, metric, least, tol).minimise(min(max_iter, _MOST))
 
 
@@ -77,7 +82,7 @@ def _may_suit(objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray) -> b
     (n, d), entries = objective.matrix.shape, objective.matrix.entries
     if d > DIRECT_LIMIT or sample_rows(n, d, entries) == 0 or penalty.unheld.any() or not penalty.holds_zero:
         return False
-    if not (penalty.lower < penalty.upper).all():
+    if not (penalty.kink > 0.0).any() or (penalty.bounded and not (penalty.room > 0.0).all()):
         return False
     rows = np.arange(0, n, max(1, n // _LOOKED_AT))
     squares = objective.matrix.take(rows).squared_product(np.abs(objective.v[rows]))
@@ -98,7 +103,7 @@ class _Run:
     ) -> None:
         self._objective, self._penalty, self._metric, self._least, self._tol = objective, penalty, metric, least, tol
         self._whole, self._at_zero = ProximalNewton(objective, penalty), float(objective.origin().value)
-        self._factor, self._renewed = 1.0, False
+        self._factor = 1.0
         self._promises: list[float] = []
 
     def minimise(self, max_iter: int) -> Solution[Point]:
@@ -122,12 +127,12 @@ class _Run:
             self._factor = 1.0 - min(aim / kinks, _MOST_AIM) if kinks > 0.0 else 1.0
             target, y, promise = metric.target(x, slope, y, self._factor * penalty.kink)
             there = self._shortened(here, x, target, promise, settles=excess <= _NEAR * tol)
-            if there is None:
+            if there is None or metric.unsolved > _UNSOLVED:
                 break
             n_iter += 1
             here = there
             if self._renews(here, -promise):
-                self._renewed = True
+                self._promises = []
                 metric.renew(here.point)
             else:
                 metric.learn(metric.x(here.point.theta) - x, metric.slope(here.point) - slope)
@@ -173,7 +178,7 @@ class _Run:
         (n, d), measure = self._objective.matrix.shape, self._measure(here.value)
         self._promises = [*self._promises[1 - _LATELY :], promise]
         steps = len(self._promises) - 1
-        if self._renewed or not (steps and 0.0 < promise <= _ACCURATE * measure):
+        if not (steps >= _FEWEST and 0.0 < promise <= _ACCURATE * measure):
             return False
         rate, enough = (promise / self._promises[0]) ** (1.0 / steps), self._enough(measure)
         if not enough < promise:
