@@ -22,8 +22,19 @@ def _shifted(m, u, i, d):
         u[j] -= d * row[j]
 
 
+@inner()
+def _scales(m, starts, scale):
+    """A bound on the largest eigenvalue of each block's part of M: the root of its sum of squares."""
+    for g in range(scale.size):
+        size = 0.0
+        for i in range(starts[g], starts[g + 1]):
+            for j in range(starts[g], starts[g + 1]):
+                size += m[i, j] * m[i, j]
+        scale[g] = math.sqrt(size) * (1.0 + 1e-12)
+
+
 @kernel()
-def minimise_by_inverse(m, u, y, starts, kink, scale, lower, upper, accuracy, most, v, new):
+def minimise_by_inverse(m, u, y, starts, kink, lower, upper, accuracy, most, scale, v, new):
     """Find y and u in place, from a y and the u that belongs to it.
 
     Parameters
@@ -36,15 +47,15 @@ def minimise_by_inverse(m, u, y, starts, kink, scale, lower, upper, accuracy, mo
         Slopes of the penalty.
     starts : ndarray of int of shape (n_blocks + 1,)
         Where each block begins.
-    kink, scale : ndarray of shape (n_blocks,)
-        The weight of the norm of a block, and a bound on the largest eigenvalue of its part of M.
+    kink : ndarray of shape (n_blocks,)
+        The weight of the norm of each block.
     lower, upper : ndarray of shape (m,)
         The bounds, infinite where there are none.
     accuracy : float
         The largest change of a y in a last round, relative to its kink or what else it was.
     most : int
         The largest number of rounds.
-    v, new : ndarray of shape (k,)
+    scale, v, new : ndarray of shape (n_blocks,), (m,) and (k,)
         Work space; ``new`` has at the end the entries as their own blocks have them, exact zeros and bounds among them.
 
     Returns
@@ -52,6 +63,7 @@ def minimise_by_inverse(m, u, y, starts, kink, scale, lower, upper, accuracy, mo
     int
         Rounds.
     """
+    _scales(m, starts, scale)
     for done in range(most):
         worst = 0.0
         for g in range(kink.size):

@@ -97,14 +97,11 @@ class InverseMetric:
         y = np.repeat(kink, penalty.sizes) * np.sign(u[:n]) if y is None and not penalty.grouped else y
         y = np.zeros(n) if y is None else y.copy()
         u -= m[:, :n] @ y
-        scale = m.diagonal()[penalty.starts[:-1]].copy()
-        for g in np.flatnonzero(penalty.sizes > 1):
-            block = slice(penalty.starts[g], penalty.starts[g + 1])
-            scale[g] = np.linalg.norm(m[block, block], 2) * (1.0 + 1e-12)
         target = np.empty(n + 1)
         rounds = minimise_by_inverse(
-            m, u, y, penalty.starts, kink, scale, penalty.lower, penalty.upper, _EXACT, _ROUNDS, np.empty(n), target
-        )
+            m, u, y, penalty.starts, kink, penalty.lower, penalty.upper, _EXACT, _ROUNDS, np.empty(len(kink)),
+            np.empty(n), target,
+        )  # fmt: skip
         self.unsolved += rounds == _ROUNDS
         target[n] = u[n]
         change = target - x
