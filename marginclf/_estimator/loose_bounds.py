@@ -28,15 +28,19 @@ def squares_alone(penalty: NonsmoothPenalty) -> bool:
     return penalty.bounded and squares and bool((penalty.room > 0.0).all())
 
 
+def surely_loose(penalty: NonsmoothPenalty, above: float) -> bool:
+    """Whether ½ λ w² at the bounds is more than F at zero is above its infimum: nothing outside is below that."""
+    return bool((0.5 * penalty.quadratic * penalty.room**2 >= above).all())
+
+
 def may_be_loose(objective: Any, penalty: NonsmoothPenalty, start: np.ndarray) -> bool:
     """Whether the bounds are so wide that the optimum without them lies within, or probably does.
 
-    It does where nothing outside is below F at zero, ½ λ w² being more. Else the bounds have to be some times what
-    a coefficient would be that is alone, and that of the start.
+    The bounds have to be some times what a coefficient would be that is alone, and that of the start.
     """
     room = penalty.room
     origin, least = objective.origin(), objective.loss.infimum() * objective.total
-    if (0.5 * penalty.quadratic * room**2 >= origin.value - least).all():
+    if surely_loose(penalty, float(origin.value) - least):
         return True
     if not (np.abs(penalty.vector(objective.by_class(start))) < room).all():
         return False

@@ -13,9 +13,9 @@ from .._penalties import L2, Penalty, Terms, get_penalty, resolve_bounds
 from ..losses import MarginLoss
 from ..matrix import DesignMatrix
 from ..objective import L2 as Quadratic
-from ..objective import BinaryObjective, JointObjective, NonsmoothPenalty, signed_weights
-from ..solvers import Solution, solve_penalised
-from .loose_bounds import is_all, may_be_loose, squares_alone, without_bounds
+from ..objective import BinaryObjective, JointObjective, NonsmoothPenalty, few_operations, signed_weights
+from ..solvers import MOST_WRITTEN, Solution, solve_penalised
+from .loose_bounds import is_all, may_be_loose, squares_alone, surely_loose, without_bounds
 from .one_vs_rest import Settings
 
 
@@ -163,6 +163,7 @@ class PenalisedFit:
     ) -> None:
         self._matrix, self._loss, self._codes, self._weights = matrix, loss, codes, weights
         self._n_classes, self._settings, self._resolved = n_classes, settings, resolved
+        self._penalties: dict[int, NonsmoothPenalty] = {}  # by the number of the problem
 
     def solve(self, positive: Sequence[int | None], starts: Sequence[tuple | None]) -> Iterator[tuple[Solution, float]]:
         """The solution of each problem, None for one joint margin of all classes, and the seconds that it took."""
@@ -180,11 +181,9 @@ class PenalisedFit:
         self, positive: Sequence[int | None], starts: Sequence[tuple | None]
     ) -> Iterator[tuple[Solution | None, float]]:
         """What each problem has without bounds, where that may be all."""
-        if not squares_alone(self._penalty(positive[0], 0)):
+        if not squares_alone(self._penalty(positive[0], 0)) or (positive[0] is not None and self._by_hessian()):
             return repeat((None, 0.0))
-        objective, penalty = self.problem(positive[0], 0)
-        theta = objective.zeros() if starts[0] is None else objective.theta(*starts[0])
-        if not may_be_loose(objective, penalty, theta):
+        if not (self._surely_loose(positive[0]) or self._probably_loose(positive[0], starts[0])):
             return repeat((None, 0.0))
         rows = self._matrix, self._loss, self._codes, self._weights, self._n_classes
         squares = self._resolved.terms.quadratic
@@ -192,6 +191,24 @@ class PenalisedFit:
         return without_bounds(rows, self._settings, weights, lambda number: self._penalty(positive[0], number))(
             positive, starts
         )
+
+    def _by_hessian(self) -> bool:
+        """Whether sparse rows are so narrow that steps with a Hessian take a half of what plain fits do."""
+        matrix, smooth = self._matrix, self._loss.smooth
+        return matrix.sparse and smooth and matrix.shape[1] <= MOST_WRITTEN and not few_operations(*matrix.shape)
+
+    def _surely_loose(self, k: int | None) -> bool:
+        """By the value of the loss at 0, of two classes, which takes no look at the rows."""
+        if k is None:
+            return False
+        total = self._settings.C * (self._matrix.shape[0] if self._weights is None else float(self._weights.sum()))
+        return surely_loose(
+            self._penalty(k, 0), total * (float(self._loss.evaluate([0.0])[0][0]) - self._loss.infimum())
+        )
+
+    def _probably_loose(self, k: int | None, start: tuple | None) -> bool:
+        objective, penalty = self.problem(k, 0)
+        return may_be_loose(objective, penalty, objective.zeros() if start is None else objective.theta(*start))
 
     def _with_bounds(self, k: int | None, number: int, start: tuple | None, spent: int) -> Solution:
         settings = self._settings
@@ -207,7 +224,10 @@ class PenalisedFit:
         return Solution(found.point, found.status, spent + found.n_iter)
 
     def _penalty(self, k: int | None, number: int) -> NonsmoothPenalty:
-        return self._resolved.penalty(self._n_classes) if k is None else self._resolved.penalty(1, [number])
+        if number not in self._penalties:
+            made = self._resolved.penalty(self._n_classes) if k is None else self._resolved.penalty(1, [number])
+            self._penalties[number] = made
+        return self._penalties[number]
 
     def problem(self, k: int | None, number: int) -> tuple[Any, NonsmoothPenalty]:
         """The losses and the penalty of a class against the rest, or of all classes."""
