@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..objective import NonsmoothPenalty, Point, StopFit, fenchel_young
+from ..objective import NonsmoothPenalty, Point, StopFit, fenchel_young, few_operations
 from .proximal_loop import proximal_loop
 from .proximal_newton import certified, clipped, least_of, proximal_newton
 from .proximal_step import ProximalNewton
@@ -99,7 +99,8 @@ def _smooth(
     """A loss without a kink."""
     spent = 0
     found = proximal_loop(objective, penalty, theta, max_iter=max_iter, **how)
-    found = found or quasi_newton(objective, penalty, theta, max_iter=max_iter, **how)
+    if found is None and not few_operations(*objective.matrix.shape):
+        found = quasi_newton(objective, penalty, theta, max_iter=max_iter, **how)
     if found is not None:
         if found.status is Status.PROVEN or found.n_iter >= max_iter:
             return found if found.status is Status.PROVEN else Solution(found.point, Status.MAX_ITER, found.n_iter)
