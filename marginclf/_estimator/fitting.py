@@ -189,7 +189,7 @@ def _problems(
         fit = PartitionedFit(data.parts, data.sample, loss, data.class_weights, n_classes, data.totals, settings)
         yield lambda positive, starts: fit.solve([None] if joint else positive, starts)
     elif resolved is not None:
-        with one_blas_thread(), design_matrix(data.X, settings.n_jobs) as matrix:
+        with _limit(data.shape, loss, settings, joint=joint), design_matrix(data.X, settings.n_jobs) as matrix:
             penalised = PenalisedFit(matrix, loss, data.codes, data.weights, n_classes, settings, resolved)
             yield lambda positive, starts: penalised.solve([None] if joint else positive, starts)
     elif fits_by_parts(data.X, settings.solver):

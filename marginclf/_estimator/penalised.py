@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -12,8 +13,9 @@ from .._penalties import L2, Penalty, Terms, get_penalty, resolve_bounds
 from ..losses import MarginLoss
 from ..matrix import DesignMatrix
 from ..objective import L2 as Quadratic
-from ..objective import BinaryObjective, JointObjective, NonsmoothPenalty, signed_weights
-from ..solvers import Solution, solve_penalised
+from ..objective import BinaryObjective, JointObjective, NonsmoothPenalty, few_operations, signed_weights
+from ..solvers import MOST_WRITTEN, Solution, solve_penalised
+from .loose_bounds import is_all, may_be_loose, squares_alone, surely_loose, without_bounds
 from .one_vs_rest import Settings
 
 
@@ -161,22 +163,71 @@ class PenalisedFit:
     ) -> None:
         self._matrix, self._loss, self._codes, self._weights = matrix, loss, codes, weights
         self._n_classes, self._settings, self._resolved = n_classes, settings, resolved
+        self._penalties: dict[int, NonsmoothPenalty] = {}  # by the number of the problem
 
     def solve(self, positive: Sequence[int | None], starts: Sequence[tuple | None]) -> Iterator[tuple[Solution, float]]:
         """The solution of each problem, None for one joint margin of all classes, and the seconds that it took."""
-        settings = self._settings
+        plain = self._without_bounds(positive, starts)
         for number, (k, start) in enumerate(zip(positive, starts, strict=True)):
+            found, spent = next(plain)
+            if found is not None and is_all(self._penalty(k, number), found):
+                yield found, spent
+                continue
             began = time.perf_counter()
-            objective, penalty = self.problem(k, number)
-            if settings.progress is not None:
-                objective.monitor = settings.progress.monitor(number, self._matrix)
-            theta = objective.zeros() if start is None else objective.theta(*start)
-            solution = solve_penalised(
-                objective, penalty, theta, tol=settings.tol, max_iter=settings.max_iter,
-                provable=self._resolved.provable,
-            )  # fmt: skip
-            solution.point.release()
-            yield solution, time.perf_counter() - began
+            solution = self._with_bounds(k, number, start, 0 if found is None else found.n_iter)
+            yield solution, spent + time.perf_counter() - began
+
+    def _without_bounds(
+        self, positive: Sequence[int | None], starts: Sequence[tuple | None]
+    ) -> Iterator[tuple[Solution | None, float]]:
+        """What each problem has without bounds, where that may be all."""
+        if not squares_alone(self._penalty(positive[0], 0)) or (positive[0] is not None and self._by_hessian()):
+            return repeat((None, 0.0))
+        if not (self._surely_loose(positive[0]) or self._probably_loose(positive[0], starts[0])):
+            return repeat((None, 0.0))
+        rows = self._matrix, self._loss, self._codes, self._weights, self._n_classes
+        squares = self._resolved.terms.quadratic
+        weights = None if (squares == 1.0).all() else squares  # ½‖W‖² itself has more solvers
+        return without_bounds(rows, self._settings, weights, lambda number: self._penalty(positive[0], number))(
+            positive, starts
+        )
+
+    def _by_hessian(self) -> bool:
+        """Whether sparse rows are so narrow that steps with a Hessian take a half of what plain fits do."""
+        matrix, smooth = self._matrix, self._loss.smooth
+        return matrix.sparse and smooth and matrix.shape[1] <= MOST_WRITTEN and not few_operations(*matrix.shape)
+
+    def _surely_loose(self, k: int | None) -> bool:
+        """By the value of the loss at 0, of two classes, which takes no look at the rows."""
+        if k is None:
+            return False
+        total = self._settings.C * (self._matrix.shape[0] if self._weights is None else float(self._weights.sum()))
+        return surely_loose(
+            self._penalty(k, 0), total * (float(self._loss.evaluate([0.0])[0][0]) - self._loss.infimum())
+        )
+
+    def _probably_loose(self, k: int | None, start: tuple | None) -> bool:
+        objective, penalty = self.problem(k, 0)
+        return may_be_loose(objective, penalty, objective.zeros() if start is None else objective.theta(*start))
+
+    def _with_bounds(self, k: int | None, number: int, start: tuple | None, spent: int) -> Solution:
+        settings = self._settings
+        objective, penalty = self.problem(k, number)
+        if settings.progress is not None:
+            objective.monitor = settings.progress.monitor(number, self._matrix)
+        theta = objective.zeros() if start is None else objective.theta(*start)
+        found = solve_penalised(
+            objective, penalty, theta, tol=settings.tol, max_iter=max(1, settings.max_iter - spent),
+            provable=self._resolved.provable,
+        )  # fmt: skip
+        found.point.release()
+        return Solution(found.point, found.status, spent + found.n_iter)
+
+    def _penalty(self, k: int | None, number: int) -> NonsmoothPenalty:
+        if number not in self._penalties:
+            made = self._resolved.penalty(self._n_classes) if k is None else self._resolved.penalty(1, [number])
+            self._penalties[number] = made
+        return self._penalties[number]
 
     def problem(self, k: int | None, number: int) -> tuple[Any, NonsmoothPenalty]:
         """The losses and the penalty of a class against the rest, or of all classes."""
@@ -187,7 +238,7 @@ class PenalisedFit:
         objective = BinaryObjective(
             self._matrix, self._loss, v, penalty=Quadratic(0.0), fit_intercept=self._settings.fit_intercept
         )
-        return objective, self._resolved.penalty(1, [number])
+        return objective, self._penalty(k, number)
 
     def _joint(self) -> tuple[JointObjective, NonsmoothPenalty]:
         C = self._settings.C if np.isfinite(self._settings.C) else 1.0
@@ -197,4 +248,4 @@ class PenalisedFit:
             self._matrix, self._loss, codes, weights, self._n_classes, penalty=Quadratic(0.0),
             fit_intercept=self._settings.fit_intercept, keep=self._loss.smooth,
         )  # fmt: skip
-        return objective, self._resolved.penalty(self._n_classes)
+        return objective, self._penalty(None, 0)

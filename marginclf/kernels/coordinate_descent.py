@@ -26,7 +26,8 @@ MOST = 2000
 _HALVINGS = 60
 
 
-@inner(**_SUMS)
+# Inlined by force, for the reason given at rows.apply_loss; the others add nothing in another order.
+@inner(forceinline=True, **_SUMS)
 def _move(h, q, i, d):
     """Entry i moves by d, and q with it."""
     row = h[i]
@@ -226,6 +227,34 @@ def _newton_step(h, q, u, starts, kink, lower, upper, ridge, a, members, slope, 
     return True
 
 
+@inner()
+def minimised(h, q, u, starts, kink, scale, lower, upper, unit, accuracy, most, a, members, work):
+    """As :func:`minimise_quadratic`, for other kernels."""
+    m = q.size
+    ridge = 0.0
+    for i in range(m):
+        ridge = max(ridge, h[i, i])
+    ridge = 1e-13 * ridge + 1e-300
+    slope, bend, new = work[0], work[1], work[2]
+    pause = PAUSE + m // 20
+    idle = pause  # where the blocks that are not zero are known already, a Newton step comes at once
+    everything = True
+    for done in range(most):
+        idle += 1
+        worst, changed = _sweep(h, q, u, starts, kink, scale, lower, upper, unit, everything, bend, new)
+        if worst <= accuracy:
+            if everything:
+                return done + 1
+            everything = True
+            continue
+        everything = False
+        if not changed and idle > pause:
+            idle = 0
+            if _newton_step(h, q, u, starts, kink, lower, upper, ridge, a, members, slope, bend):
+                everything = True
+    return most
+
+
 @kernel()
 def minimise_quadratic(h, q, u, starts, kink, scale, lower, upper, unit, accuracy, most, a, members, work):
     """Minimise the model in place: ``u`` becomes the minimum and ``q`` the gradient of its smooth part there.
@@ -255,26 +284,4 @@ def minimise_quadratic(h, q, u, starts, kink, scale, lower, upper, unit, accurac
     int
         Rounds.
     """
-    m = q.size
-    ridge = 0.0
-    for i in range(m):
-        ridge = max(ridge, h[i, i])
-    ridge = 1e-13 * ridge + 1e-300
-    slope, bend, new = work[0], work[1], work[2]
-    pause = PAUSE + m // 20
-    idle = pause  # where the blocks that are not zero are known already, a Newton step comes at once
-    everything = True
-    for done in range(most):
-        idle += 1
-        worst, changed = _sweep(h, q, u, starts, kink, scale, lower, upper, unit, everything, bend, new)
-        if worst <= accuracy:
-            if everything:
-                return done + 1
-            everything = True
-            continue
-        everything = False
-        if not changed and idle > pause:
-            idle = 0
-            if _newton_step(h, q, u, starts, kink, lower, upper, ridge, a, members, slope, bend):
-                everything = True
-    return most
+    return minimised(h, q, u, starts, kink, scale, lower, upper, unit, accuracy, most, a, members, work)

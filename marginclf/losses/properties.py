@@ -13,6 +13,9 @@ from .infimum import infimum
 _increasing: dict[tuple, float | None] = {}
 """Where losses increase, by their compiled code and parameters."""
 
+_infima: dict[tuple, float] = {}
+"""Their least values, by what else the search for one asks as well: it takes as long as a small fit."""
+
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -26,6 +29,7 @@ class Properties:
     """Methods of a loss that say what kind of function it is."""
 
     convex: ClassVar[bool]
+    bounded_below: ClassVar[bool]
     prox: ClassVar[Any]
     compiled: Callable[[], Any]
     evaluate: Callable[[Any], tuple[np.ndarray, np.ndarray, np.ndarray]]
@@ -102,7 +106,11 @@ class Properties:
         >>> Squared().infimum(), Linear().infimum()
         (0.0, -inf)
         """
-        return infimum(self)
+        _, parameters, code = self.compiled()
+        key = code, *parameters.tolist(), self.convex, self.bounded_below
+        if key not in _infima:
+            _infima[key] = infimum(self)
+        return _infima[key]
 
     @property
     def affine(self) -> bool:

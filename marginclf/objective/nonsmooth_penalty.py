@@ -132,6 +132,11 @@ class NonsmoothPenalty:
         """With the kinks multiplied by a factor."""
         return factor * float(self.kink @ self.norms(u)) + 0.5 * float(u @ (self.quadratic * u))
 
+    @cached_property
+    def room(self) -> np.ndarray:
+        """How far each entry may be from 0 to either side; infinite without bounds."""
+        return np.minimum(-self.lower, self.upper)
+
     def clipped(self, u: np.ndarray) -> np.ndarray:
         """The nearest entries within the bounds."""
         return np.clip(u, self.lower, self.upper) if self.bounded else u

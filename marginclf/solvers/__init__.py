@@ -18,6 +18,7 @@ from .lbfgs import lbfgs
 from .newton import newton
 from .penalised import solve_penalised
 from .primal_dual import primal_dual, primal_dual_suits
+from .quadratic_model import MOST_WRITTEN
 from .rule import dual_suits, most_sweeps, newton_suits, rows_are_few
 from .solution import Solution, Status
 
@@ -260,6 +261,7 @@ def _start(objective: Objective, theta: np.ndarray) -> Point:
 
 __all__ = [
     "AT_ONCE",
+    "MOST_WRITTEN",
     "SOLVERS",
     "Begun",
     "Solution",

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.linalg import blas
+from scipy.linalg import blas, lapack
 
 from ..objective import Objective, Point
 
@@ -61,6 +61,16 @@ class Coordinates:
         length = float(np.linalg.norm(start))
         self._unit = length if 0.0 < length < math.inf else 1.0
         self.size = start.size
+
+    def metric(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The inverse of the model's Hessian in (w, b + x̄·w), of two classes, and x̄; None where it is diagonal."""
+        if self._k > 1 or self._factor.ndim == 1:
+            return None
+        d, found = self._d, np.zeros((self._d + 1, self._d + 1))
+        inverse, _ = lapack.dpotri(self._factor, lower=True)
+        found[:d, :d] = np.tril(inverse) + np.tril(inverse, -1).T
+        found[d, d] = 1.0 / float(self._root) ** 2 if self._objective.fit_intercept else 0.0
+        return found, self._mean
 
     def theta(self, u: np.ndarray) -> np.ndarray:
         """θ at u."""

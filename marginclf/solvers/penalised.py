@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..objective import NonsmoothPenalty, Point, StopFit, fenchel_young
+from ..objective import NonsmoothPenalty, Point, StopFit, fenchel_young, few_operations
+from .proximal_loop import proximal_loop
 from .proximal_newton import certified, clipped, least_of, proximal_newton
 from .proximal_step import ProximalNewton
+from .quasi_newton import quasi_newton
 from .solution import Solution, Status
 
 _WIDEST, _NARROWEST, _NARROWER = 1.0, 1e-7, 0.125
@@ -81,7 +83,7 @@ def solve_penalised(
         if objective.loss.affine:
             return closed(objective, penalty)
         if objective.loss.smooth:
-            solution = proximal_newton(objective, penalty, theta, least=least, provable=provable, **how)
+            solution = _smooth(objective, penalty, theta, least=least, provable=provable, **how)
         else:
             solution = _multipliers(objective, penalty, theta, least, **how)
     except StopFit as stop:
@@ -89,6 +91,22 @@ def solve_penalised(
     if not (np.isfinite(solution.point.value) and np.isfinite(solution.point.theta).all()):
         raise OverflowError("the solution overflows")
     return solution
+
+
+def _smooth(
+    objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray, *, max_iter: int, **how: Any
+) -> Solution[Point]:
+    """A loss without a kink."""
+    spent = 0
+    found = proximal_loop(objective, penalty, theta, max_iter=max_iter, **how)
+    if found is None and not few_operations(*objective.matrix.shape):
+        found = quasi_newton(objective, penalty, theta, max_iter=max_iter, **how)
+    if found is not None:
+        if found.status is Status.PROVEN or found.n_iter >= max_iter:
+            return found if found.status is Status.PROVEN else Solution(found.point, Status.MAX_ITER, found.n_iter)
+        theta, spent = found.point.theta, found.n_iter
+    last = proximal_newton(objective, penalty, theta, max_iter=max_iter - spent, **how)
+    return Solution(last.point, last.status, spent + last.n_iter)
 
 
 def _screened(objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray) -> np.ndarray | None:

@@ -77,7 +77,7 @@ class OfTwo:
         c = np.abs(BinaryPoint(sample, start.theta, intercept_minimised=False).c) if start.w.any() else np.zeros(m)
         if c.sum() ** 2 <= _CURVED * d * (c @ c) or not np.isfinite(c).all():
             # Too few rows are curved here: all alike, then, by their weights.
-            c = c + _mean_curvature(objective.loss) * np.abs(sample.v)
+            c = c + mean_curvature(objective.loss) * np.abs(sample.v)
         total = float(c.sum())
         mean = sample.matrix.transposed_product(c) / total if objective.fit_intercept else np.zeros(d)
         hessian = sample.matrix.gram(c, mean)
@@ -100,7 +100,7 @@ class OfTwo:
     def _spread(self) -> tuple[float, np.ndarray, np.ndarray]:
         """Σ c, the mean and the centred squares of each column over all rows, whose curvatures are taken as alike."""
         objective = self._objective
-        c = _mean_curvature(objective.loss) * objective.row_weights
+        c = mean_curvature(objective.loss) * objective.row_weights
         total = float(c.sum())
         squares = objective.matrix.squared_product(c)
         if not objective.fit_intercept:
@@ -238,7 +238,7 @@ def _sample(objective: BinaryObjective, size: int) -> BinaryObjective | None:
     return objective.sample(candidates[rows], scale * (n / looked))
 
 
-def _mean_curvature(loss: MarginLoss) -> float:
+def mean_curvature(loss: MarginLoss) -> float:
     """Mean of φ'' over the margins from −1 to 1."""
     slopes = loss.evaluate([-1.0, 1.0])[1]
     return 0.5 * abs(float(slopes[1] - slopes[0])) or 1.0
