@@ -99,6 +99,9 @@ class Point(Measured):
 
     gradient: np.ndarray
 
+    moved = False
+    """Whether decision values were carried on from another point, and not computed anew."""
+
     def __init__(self, objective: Any, theta: np.ndarray, *, intercept_minimised: bool, **known: Any) -> None:
         self._objective, self.theta, self.intercept_minimised = objective, theta, intercept_minimised
         self.__dict__.update(known)
