@@ -6,7 +6,6 @@
     middling  20,000 × 500 dense, l1, C = 100 smallest_C
     wide      200 × 20,000 correlated, C = 20 smallest_C, l1 and elastic net with l1_ratio = ½
     text      64,000 × 355,000 TF-IDF, C = 30 and 300 smallest_C, with and without intercept, elastic net, squared hinge
-    classes   12,000 × 60,000 TF-IDF of 20 classes, C = 30 smallest_C, l1: jointly, and one class against the rest
     weak      tall and middling with C so large that next to nothing is zero, beside plain l2 with that C
 
 Made data whose signal is in few columns; dense data by columns (F) or by rows (C), of which every package gets what it
@@ -19,7 +18,6 @@ installed is left out. "gap" is what was reached, by a fit at tol=1e-10 of ours.
 from __future__ import annotations
 
 import argparse
-import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -28,11 +26,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from data import text
 from environment import in_each_setting
-from penalty_peers import PEERS, TOLERANCES, Fit, Found, Peer, TooSlow, glmnet, limited, ours, penalty_of, skglm, suits
+from penalty_peers import PEERS, Fit, Found, Peer, TooSlow, glmnet, limited, ours, penalty_of, suits
 from scipy import sparse
 from timing import duration, markdown
 
-from marginclf import MarginLinearClassifier
 from marginclf.penalties import smallest_C
 
 GOAL = 1e-6
@@ -78,17 +75,6 @@ def made(name: str, shrink: int, seed: int = 0) -> tuple[Any, np.ndarray]:
     w[: max(10, d // 10) if n > d else 20] = rng.normal(size=max(10, d // 10) if n > d else 20)
     y = (0.5 * X @ w + rng.normal(size=n) > 0.0).astype(int)
     return np.asfortranarray(X), y
-
-
-def many(shrink: int, seed: int) -> tuple[Any, np.ndarray]:
-    """Text of 20 classes, each with words of its own."""
-    rng, n, d = np.random.default_rng(seed), 12_000 // shrink, 60_000 // shrink
-    X, _ = text(n, d, per_row=75, seed=seed + 1)
-    often = np.argsort(-np.bincount(X.indices, minlength=d))[50 // shrink : 4050]
-    W = np.zeros((d, 20))
-    for k in range(20):
-        W[rng.permutation(often)[:60], k] = 8.0 * rng.normal(size=min(60, len(often)))
-    return X, (X @ W + 0.5 * rng.gumbel(size=(n, 20))).argmax(axis=1)
 
 
 def objective(X: Any, y: np.ndarray, w: np.ndarray, b: float, C: float, ratio: float, loss: str = "logistic") -> float:
@@ -169,46 +155,6 @@ def weak(race: Race, order: str, arguments: argparse.Namespace) -> list[list[str
     return rows
 
 
-def classes(arguments: argparse.Namespace) -> list[list[str]]:
-    """The joint fit and that of one class against the rest, beside skglm's fits of each class; all to the goal."""
-    X, y = many(arguments.shrink, arguments.seed)
-    each, race, smallest = range(20), Race("classes", 30.0), smallest_C(X, y, penalty="l1", multi_class="ovr")
-    C = race.factor * float(np.min(smallest))
-    model = MarginLinearClassifier(penalty="l1", C=C, multi_class="ovr", tol=1e-10).fit(X, y)
-    best = [objective(X, y == k, model.coef_[k], float(model.intercept_[k]), C, 1.0) for k in each]
-
-    def of_skglm(tol: float) -> tuple[float, float]:
-        fits = [skglm(X, (y == k).astype(int), C, race, tol) for k in each]
-        gaps = [objective(X, y == k, *fits[k][1:], C, 1.0) / best[k] - 1.0 for k in each]
-        return sum(fit[0] for fit in fits), max(gaps)
-
-    def of_ours(how: str, tol: float = GOAL) -> tuple[float, float]:
-        model = MarginLinearClassifier(penalty="l1", C=C, multi_class=how, tol=tol)
-        began = time.perf_counter()
-        model.fit(X, y)
-        return time.perf_counter() - began, float(np.max(model.suboptimality_))
-
-    actions: dict[str, Callable[[], tuple[float, float]]] = {
-        "marginclf, joint": partial(of_ours, "joint"), "marginclf, one-vs-rest": partial(of_ours, "ovr"),
-    }  # fmt: skip
-    for action in actions.values():
-        action()
-    try:
-        tol = next((tol for tol in TOLERANCES if of_skglm(tol)[1] <= GOAL), TOLERANCES[-1])
-        actions["skglm, 20 fits"] = partial(of_skglm, tol)
-    except ImportError:
-        pass
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in actions}
-    for _ in range(arguments.repeats):
-        for name, action in actions.items():
-            found[name].append(action())
-    mine, rows = min(found["marginclf, joint"])[0], []
-    for name, times in found.items():
-        least = min(times)
-        rows.append([str(race), name, duration(least[0]), f"{least[0] / mine:.2f}", f"{least[1]:.0e}"])
-    return rows
-
-
 def main(arguments: argparse.Namespace) -> None:
     warnings.simplefilter("ignore")
     header = ["problem", "package", "time", "times ours", "gap"]
@@ -216,8 +162,6 @@ def main(arguments: argparse.Namespace) -> None:
         for order in arguments.order if race.data != "text" else "F":
             if race.data in arguments.problems:
                 print(markdown(header, run(race, order, arguments)), flush=True)
-    if "classes" in arguments.problems:
-        print(markdown(header, classes(arguments)), flush=True)
     for race in WEAK if "weak" in arguments.problems else ():
         for order in arguments.order:
             print(markdown([*header[:3], "times l2", "zeros"], weak(race, order, arguments)), flush=True)
@@ -226,7 +170,7 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--problems", nargs="+", default=["tall", "middling", "wide", "text", "classes", "weak"])
+    parser.add_argument("--problems", nargs="+", default=["tall", "middling", "wide", "text", "weak"])
     parser.add_argument("--shrink", type=int, default=1, help="divide the large dimension by this")
     parser.add_argument("--seed", type=int, default=0, help="of the data")
     parser.add_argument("--order", nargs="+", choices=("F", "C"), default=["F"], help="of dense data")

@@ -246,6 +246,6 @@ class PenalisedFit:
         codes = self._codes if self._weights is None else np.minimum(self._codes, self._n_classes - 1)
         objective = JointObjective(
             self._matrix, self._loss, codes, weights, self._n_classes, penalty=Quadratic(0.0),
-            fit_intercept=self._settings.fit_intercept, keep=self._loss.smooth,
+            fit_intercept=self._settings.fit_intercept, always=True,
         )  # fmt: skip
         return objective, self._penalty(None, 0)

@@ -45,6 +45,18 @@ def by_row(blocks: np.ndarray, n: int, chunk_rows: int) -> np.ndarray:
     return np.concatenate(parts)[:n]
 
 
+def by_block(values: np.ndarray, chunk_rows: int, block_rows: int) -> np.ndarray:
+    """(K, n) as it is kept in blocks, (blocks, K, B), with zeros where a block has fewer rows."""
+    (k, n), parts = values.shape, []
+    for start in range(0, n, chunk_rows):
+        part = values[:, start : start + chunk_rows]
+        blocks = -(-part.shape[1] // block_rows)
+        padded = np.zeros((k, blocks * block_rows))
+        padded[:, : part.shape[1]] = part
+        parts.append(padded.reshape(k, blocks, block_rows).transpose(1, 0, 2))
+    return np.ascontiguousarray(np.concatenate(parts))
+
+
 def between_classes(codes: np.ndarray, q: np.ndarray, slopes: np.ndarray, curvatures: np.ndarray) -> np.ndarray:
     """Σ φ'' (e_y − q)(e_y − q)ᵀ − φ' (diag q − q qᵀ), of shape (K, K), by products of BLAS.
 

@@ -10,6 +10,7 @@ from .envelope import Answer, answer, imbalance
 from .in_memory import CONSTANT, InMemoryObjective
 from .intercepts import intercept_step, shortened
 from .joint import JointObjective
+from .joint_moves import Move, softmax
 from .labels import signed_weights
 from .monitored import Monitored, StopFit
 from .newton_steps import few_operations
@@ -34,6 +35,7 @@ __all__ = [
     "InMemoryObjective",
     "JointObjective",
     "Monitored",
+    "Move",
     "NonsmoothPenalty",
     "Objective",
     "PartitionedObjective",
@@ -56,4 +58,5 @@ __all__ = [
     "shortened",
     "sides",
     "signed_weights",
+    "softmax",
 ]

@@ -210,7 +210,7 @@ class Objective(Monitored):
         return self
 
     def class_sums(self) -> tuple[np.ndarray, np.ndarray]:
-        """Σ C s and Σ C s x of the rows with y = 1 and with y = −1, of two classes: of shape (2,) and (2, d)."""
+        """Σ C s and Σ C s x of each class, of shape (K,) and (K, d); of two, those with y = 1 first."""
         raise NotImplementedError
 
     def length_to_minimum(

@@ -63,11 +63,7 @@ class InMemoryObjective(Objective):
         raise NotImplementedError
 
     def row_curvatures(self, point: Point) -> np.ndarray:
-        """Weights of the rows, of shape (K, n), in Hessians of each class by itself that stand for the whole one.
-
-        Jointly twice their own: for a softmax, whose Hessian in the decision values has rows that add up to zero and
-        nothing positive beside the diagonal, together they are no less than the whole. Of other losses they may be.
-        """
+        """Second derivatives of the rows, C s φ'', of shape (1, n), of two classes."""
         raise NotImplementedError
 
     def carried(self, point: Point, theta: np.ndarray) -> Point:

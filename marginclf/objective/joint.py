@@ -16,7 +16,7 @@ import numpy as np
 
 from ..losses import MarginLoss
 from ..matrix import DesignMatrix
-from ..matrix.joint import JointPasses, pairs
+from ..matrix.joint import JointPasses
 from ..matrix.joint_kept import Kept
 from .base import Reach
 from .curvature import JointCurvature, joint_hessian
@@ -63,8 +63,8 @@ class JointObjective(InMemoryObjective):
         Whether b is free; otherwise it is 0.
     shifts : ndarray of shape (n,), optional
         Added to the margins.
-    keep : bool, default=False
-        Whether points keep decision values, for a loss that is curved and if there is room.
+    keep, always : bool, default=False
+        Whether points keep decision values if there is room: for a loss that is curved, or whatever loss and shape.
     """
 
     def __init__(
@@ -79,24 +79,26 @@ class JointObjective(InMemoryObjective):
         fit_intercept: bool,
         shifts: np.ndarray | None = None,
         keep: bool = False,
+        always: bool = False,
     ) -> None:
         self.passes = passes = JointPasses(matrix, codes, weights, n_classes, shifts)
         super().__init__(
             matrix, loss, n_classes,
             penalty=penalty, fit_intercept=fit_intercept, shape=passes.shape, by_column=passes.by_column,
         )  # fmt: skip
-        self.keep = keep
+        self.keep, self.always = keep, always
         (n, d), room = matrix.shape, n_classes * matrix.shape[0] <= _KEPT
-        self.keeps_decisions = keep and self.curved and room and not (d < n < _FEW * d and n * d > _SMALL)
+        tells = self.curved and not (d < n < _FEW * d and n * d > _SMALL)
+        self.keeps_decisions = room and (always or (keep and tells))
 
     def split(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """W as the passes take it, and b."""
         return self.w(theta).reshape(self.passes.shape), self.b(theta)
 
     def like(self, **changes: Any) -> JointObjective:
-        """The same but for some arguments; decision values are kept only if that is one of them."""
+        """The same but for some arguments; decision values are kept only if that is one of them, or always."""
         passes = self.passes
-        given = {name: getattr(self, name) for name in ("matrix", "loss", "penalty", "fit_intercept")}
+        given = {name: getattr(self, name) for name in ("matrix", "loss", "penalty", "fit_intercept", "always")}
         given |= {"codes": passes.codes, "weights": passes.weights, "n_classes": self.n_outputs}
         given |= {"shifts": passes.shifts if passes.shifts.size > 1 else None}
         return JointObjective(**{**given, **changes})
@@ -113,12 +115,6 @@ class JointObjective(InMemoryObjective):
     def columns(self, which: np.ndarray) -> JointObjective:
         return self.like(matrix=self.matrix.columns(which), keep=self.keep)
 
-    def row_curvatures(self, point: Point) -> np.ndarray:
-        found, own = np.empty((self.n_outputs, self.matrix.shape[0])), pairs(self.n_outputs).diagonal()
-        for rows, z in self.decisions_in_parts(point.theta):
-            found[:, rows] = 2.0 * self.passes.second_derivatives(self.compiled, z, rows.start)[2][own]
-        return found
-
     @property
     def row_weights(self) -> np.ndarray:
         return np.array(np.broadcast_to(self.passes.weights, self.matrix.shape[0]), dtype=float)
@@ -129,6 +125,10 @@ class JointObjective(InMemoryObjective):
         if weights.size == 1:
             return weights[0] * np.bincount(codes, minlength=self.n_outputs)
         return np.bincount(codes, weights, minlength=self.n_outputs)
+
+    def class_sums(self) -> tuple[np.ndarray, np.ndarray]:
+        own = np.eye(self.n_outputs)[self.passes.codes] * self.row_weights[:, None]
+        return self.class_weights(), self.by_class(self.passes.combination(own))
 
     @cached_property
     def total(self) -> float:
@@ -181,18 +181,19 @@ class JointObjective(InMemoryObjective):
         return point
 
     def minimise_intercept(self, point: Point, enough: float, mean: float) -> JointPoint:
-        """By Newton steps of b on decision values that are kept, and half a pass for the gradient."""
-        assert isinstance(point, JointPoint)
         if not self.keeps_decisions or not (self.fit_intercept and self.loss.convex):
             return self.at(point.theta)
-        passes, z, before, rows = self.passes, point.rows.z, point.b, self.passes.room()
+        return self.at_decisions(point.theta, point.rows.z)  # type: ignore[attr-defined]
+
+    def at_decisions(self, theta: np.ndarray, z: np.ndarray) -> JointPoint:
+        """The point θ by its decision values, with b at its minimum by Newton steps on these: half a pass over X."""
+        passes, before, rows, theta, reached = self.passes, self.b(theta), self.passes.room(), theta.copy(), True
 
         def see(b: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-            value, slope = passes.weighed(self.compiled, z, b - before, rows)
-            return value, slope, passes.between(rows)
+            return *passes.weighed(self.compiled, z, b - before, rows), passes.between(rows)
 
-        theta = point.theta.copy()
-        self.b(theta)[...], reached = minimised(see, before)
+        if self.fit_intercept:
+            self.b(theta)[...], reached = minimised(see, before)
         value, _ = passes.weighed(self.compiled, z, self.b(theta) - before, rows)
         gradient = passes.gradient(self.compiled, *self.split(theta), rows)
         return self._point(theta, value, gradient, rows, intercept_minimised=reached)

@@ -102,6 +102,9 @@ class Point(Measured):
     gradient: np.ndarray
     rounding = 0.0
 
+    moved = False
+    """Whether decision values were carried on from another point, and not computed anew."""
+
     def __init__(self, objective: Any, theta: np.ndarray, *, intercept_minimised: bool, **known: Any) -> None:
         self._objective, self.theta, self.intercept_minimised = objective, theta, intercept_minimised
         self.__dict__.update(known)

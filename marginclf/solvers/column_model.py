@@ -1,7 +1,6 @@
-"""The quadratic model of the losses by columns, where its Hessian is too large to be written down.
+"""The quadratic model of the losses of two classes by columns, where its Hessian is too large to be written down.
 
-Each class is taken by itself, with twice the part of the Hessian that is its own: for a softmax that is never less than
-the whole, and for other losses steps are shortened or damped where it is.
+That of many classes is :mod:`.joint_column_model`.
 """
 
 from __future__ import annotations

@@ -113,18 +113,18 @@ def _screened(objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray) -> n
     """The columns that may have coefficients at the optimum, where a look at all slopes rules most of the others out.
 
     The slopes of a row are within those of the loss, from 0 where it never increases: of entries that are not negative,
-    a column has at most the sum over one of two classes. Elsewhere it takes too long to tell.
+    a column has at most the sum over one class, or over all the others. Elsewhere it takes too long to tell.
     """
     matrix, loss = objective.matrix, objective.loss
     d, slope = matrix.shape[1], -loss.slope_bounds()[0]
-    wanted = objective.n_outputs == 1 and matrix.sparse and d >= _MANY
+    wanted = matrix.sparse and d >= _MANY
     if not (wanted and np.isfinite(slope) and penalty.holds_zero and loss.increases_at() is None):
         return None
     if not matrix.nonnegative or objective.by_class(theta).any():
         return None
     _, sums = objective.class_sums()
-    most = slope * (1.0 + _SLACK) * sums.max(axis=0)
-    block = penalty.norms(most[penalty.columns])
+    apart = sums.max(axis=0) if objective.n_outputs == 1 else np.maximum(sums, sums.sum(axis=0) - sums)
+    block = penalty.norms(penalty.vector(slope * (1.0 + _SLACK) * apart))
     unit = np.zeros(int(penalty.unit.max()) + 1, dtype=bool)
     np.logical_or.at(unit, penalty.unit, block >= penalty.kink)
     kept = np.flatnonzero(unit[penalty.unit_of_column])

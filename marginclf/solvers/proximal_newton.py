@@ -143,6 +143,19 @@ class _Run:
             self._at_zero = float(objective.origin().value)
 
     def minimise(self) -> Solution[Point]:
+        found = self._steps()
+        if not found.point.moved:
+            return found
+        here = self._anew(found.point)
+        point = certified(self._whole, here, self._least, self._at_zero, provable=self._provable)
+        return Solution(point, found.status, found.n_iter)
+
+    def _anew(self, point: Point) -> At:
+        """A point with decision values that steps have not carried on, but that are computed from its coefficients."""
+        objective = self._whole.objective
+        return self._whole.weighed(objective.carried(point, point.theta), 1.0)
+
+    def _steps(self) -> Solution[Point]:
         whole, objective, tol = self._whole, self._whole.objective, self._tol
         here = whole.at(self._start)
         here.point.require_finite()
@@ -152,6 +165,10 @@ class _Run:
         while True:
             point = certified(whole, here, self._least, self._at_zero, provable=self._provable)
             best, better = least_of(best, point)
+            if best.excess <= tol and best.moved:
+                # What carried decision values say is no claim, neither here nor of points before.
+                here = self._anew(best)
+                best = certified(whole, here, self._least, self._at_zero, provable=self._provable)
             self._idle = 0 if better or self.sets.factor > 1.0 else self._idle + 1
             objective.report(lambda point=best: point)
             if best.excess <= tol or np.count_nonzero(here.u) > self.most:

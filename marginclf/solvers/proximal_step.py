@@ -7,11 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..objective import NonsmoothPenalty, Point, imbalance
+from ..objective import Move, NonsmoothPenalty, Point, imbalance
 from .column_model import ColumnModel, Columns
+from .joint_column_model import JointColumnModel
 from .quadratic_model import WrittenModel, written
 
 _SUFFICIENT, _HALF, _HALVINGS = 1e-4, 0.5, 4
+
+_OVERSHOT, _LOOKS, _LEAST, _MOST = 0.5, 6, 0.1, 0.7
+"""Where decision values are at hand: the slope at the end of a step, as a part of that at its start, above which it is
+shortened; lengths that are looked at; and by what one is multiplied, at least and at most."""
 
 _TRIALS, _DAMPED, _MORE, _LESS = 12, 1e-3, 10.0, 0.1
 """Models of one step, what the first that is damped adds to the diagonal as a part of slope and coefficients, and by
@@ -72,23 +77,27 @@ class ProximalNewton:
             self.damping = max(self.damping, least)
         for _ in range(_TRIALS):
             target, promise = model.minimised(factor, accuracy, self.damping)
-            there = self._shortened(here, target, promise, factor)
+            if isinstance(model, JointColumnModel) and self.objective.keeps_decisions:
+                there = self._moved(here, model, target, promise, factor)
+            else:
+                there = self._shortened(here, target, promise, factor)
+                if there is not None:
+                    there = self.weighed(self._settled(there.point, model), factor)
             if there is not None:
                 self.damping = self.damping * _LESS if self.damping > least * _LESS else 0.0
-                return self.weighed(self._settled(there.point, model), factor), abs(
-                    promise
-                ) if model.reached else math.inf
+                return there, abs(promise) if model.reached else math.inf
             # Where few rows are curved, the model has directions with next to no curvature, and its minimum is far off.
             self.damping = max(_MORE * self.damping, least)
         return None
 
-    def _model(self, here: At) -> WrittenModel | ColumnModel:
+    def _model(self, here: At) -> WrittenModel | ColumnModel | JointColumnModel:
         objective, penalty = self.objective, self.penalty
         if self.written:
             return WrittenModel(objective, penalty, here.point, here.u)
         if self._columns is None:
             self._columns = Columns.of(objective.matrix)
-        return ColumnModel(objective, penalty, here.point, here.u, self._columns)
+        model = ColumnModel if objective.n_outputs == 1 else JointColumnModel
+        return model(objective, penalty, here.point, here.u, self._columns)
 
     def _shortened(self, here: At, target: np.ndarray, promise: float, factor: float) -> At | None:
         """The first point on the way that lowers F enough; None where that is no use."""
@@ -101,6 +110,38 @@ class ProximalNewton:
             if there.value <= here.value + _SUFFICIENT * t * promise + _ROUNDING * abs(here.value):
                 return there
             t *= _HALF
+        return None
+
+    def _moved(self, here: At, model: JointColumnModel, target: np.ndarray, promise: float, factor: float) -> At | None:
+        """As :meth:`_shortened`, not far beyond the minimum, and with b at its own.
+
+        By what the step changes of the decision values, a length costs no pass over X.
+        """
+        objective, penalty = self.objective, self.penalty
+        if not (np.isfinite(target).all() and np.isfinite(model.change).all()):
+            return None
+        move, end = Move(objective, here.point, model.change), penalty.vector(objective.by_class(target))
+        which = np.flatnonzero((here.u != 0.0) | (end != 0.0))
+        start, change = here.u[which], end[which] - here.u[which]
+        kink, quadratic = factor * penalty.kink[which], penalty.quadratic[which]
+
+        def look(t: float) -> tuple[float, float]:
+            """F and its slope in t, from below."""
+            value, slope = move.along(t)
+            u = start + t * change
+            side = np.where(u == 0.0, -np.sign(change), np.sign(u))
+            value += float(kink @ np.abs(u) + 0.5 * (quadratic * u) @ u)
+            return value, slope + float((quadratic * u + kink * side) @ change)
+
+        t = 1.0
+        for _ in range(_LOOKS):
+            value, slope = look(t)
+            falls = value <= here.value + _SUFFICIENT * t * promise + _ROUNDING * abs(here.value)
+            if falls and slope <= _OVERSHOT * abs(promise):
+                theta = target if t == 1.0 else here.point.theta + t * (target - here.point.theta)
+                return self.weighed(move.end(theta, t), factor)
+            # F is convex along the way: its minimum is before, about where the slopes say.
+            t *= min(max(promise / (promise - slope), _LEAST), _MOST) if slope > 0.0 else _HALF
         return None
 
     def _settled(self, point: Point, model: Any) -> Point:

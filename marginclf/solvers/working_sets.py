@@ -90,6 +90,11 @@ class WorkingSets:
         pull = penalty.pull(here.u, self._whole.slopes(here.point))
         in_use = penalty.sums((here.u != 0.0).astype(float)) > 0.0
         asked = np.divide(pull, penalty.kink, out=np.zeros_like(pull), where=penalty.kink > 0.0)
+        if k > 1 and not written(matrix, penalty, k * d):
+            # Steps by columns choose their entries, of each class its own. Not all at once: at zero a softmax is curved
+            # but a little, and steps would go too far.
+            self._lower(asked[~in_use])
+            return np.arange(d), self.factor > 1.0
         score = np.where(in_use | ((penalty.kink == 0.0) & ~penalty.fixed), np.inf, asked)
         by_unit = np.zeros(int(penalty.unit.max(initial=-1)) + 1)
         np.maximum.at(by_unit, penalty.unit, score)
@@ -99,9 +104,7 @@ class WorkingSets:
             # Descent by columns is cheap beside growing to so many step by step.
             self.factor = 1.0
             return self._wide(columns), False
-        # Never stronger than before, or steps that go too far would start anew.
-        strongest = self._shrink * float(asked[~in_use].max(initial=0.0))
-        self.factor = max(1.0, min(self.factor, strongest))
+        self._lower(asked[~in_use])
         cut = self.factor > 1.0
         if k * d <= _FIRST and matrix.shape[0] <= _LONG:
             return np.arange(d), cut
@@ -110,6 +113,11 @@ class WorkingSets:
             wanted &= columns >= np.partition(columns[wanted], -room)[-room]
             cut = True
         return np.flatnonzero(wanted), cut
+
+    def _lower(self, asked: np.ndarray) -> None:
+        """Kinks for the next stage, from what is asked of those of blocks that are zero."""
+        # Never stronger than before, or steps that go too far would start anew.
+        self.factor = max(1.0, min(self.factor, self._shrink * float(asked.max(initial=0.0))))
 
     def _wide(self, score: np.ndarray) -> np.ndarray:
         """All columns that may come in, or those of before where they hold all that do."""

@@ -64,8 +64,8 @@ def test_a_model_by_columns_has_the_same_minimum(monkeypatch, store, y):
     X = WORDS.toarray()[:, :40]
     how = {"penalty": ElasticNet(0.7), "C": 2.0, "bounds": (-0.4, None)}
     written = proven(*fit("logistic", store(X), y, **how))
-    monkeypatch.setattr(quadratic_model, "MOST_WRITTEN", 5)
-    monkeypatch.setattr(quadratic_model, "MOST_WRITTEN_SPARSE", 5)
+    for kind in ("", "_SPARSE", "_JOINT", "_JOINT_SPARSE"):
+        monkeypatch.setattr(quadratic_model, f"MOST_WRITTEN{kind}", 5)
     assert written == pytest.approx(proven(*fit("logistic", store(X), y, **how)), rel=2e-8)
 
 
