@@ -4,9 +4,10 @@
                                          [--factors 30 100]
 
 ``easy`` and ``contradictory`` are those of ``joint_text.py``; ``long`` and ``wide`` have longer texts, of 18,800 and
-60,000 words; with ``own words``, each class has words of its own. C is so many times the smallest one with a joint margin. Seconds are the least, of the processor; skglm
-runs at the loosest tolerance at which all its fits are within 1e-6 of the optimum, or at the strictest with the gap
-beside it, and its conversion of X is not counted. The last column is one against the rest by this package, to 1e-6.
+60,000 words; with ``own words``, each class has words of its own. C is so many times the smallest one with a joint
+margin. Seconds are the least, of the processor; skglm runs at the loosest tolerance at which all its fits are within
+1e-6 of the optimum, or at the strictest with the gap beside it, and its conversion of X is not counted. The last
+column is one against the rest by this package, to 1e-6.
 """
 
 from __future__ import annotations
