@@ -88,6 +88,13 @@ def _copy(X, start, n, centre, out):
             out[j, k] = X[start + k, j] - centre[j]
 
 
+def _copy_f(X, start, n, centre, out):
+    for j in range(centre.size):
+        x, shift = X[start : start + n, j], centre[j]
+        for k in range(n):
+            out[j, k] = x[k] - shift
+
+
 def _by_rows(data, indices, indptr, n, d):
     return c_view(data, (n, d))
 
@@ -114,5 +121,5 @@ DENSE_NARROW = DENSE_C._replace(
     functions=DENSE_C.functions | {"forward_all": forward_narrow, "backward_all": backward_narrow},
 )
 DENSE_F = Storage(
-    "dense_F", _by_columns, {"forward": _forward_f, "backward": _backward_f, "squares": _squares, "copy": _copy}
+    "dense_F", _by_columns, {"forward": _forward_f, "backward": _backward_f, "squares": _squares, "copy": _copy_f}
 )
