@@ -57,6 +57,8 @@ def _forward_f(X, start, n, w, b, z, ahead):
     for j in range(X.shape[1]):
         x = X[start : start + n, j]
         wj = w[j]
+        if wj == 0.0:  # of many columns, most may be zero
+            continue
         if ahead > 0:
             prefetch(X, j * X.shape[0] + start + n, n)
         for k in range(n):
