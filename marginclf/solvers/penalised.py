@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..objective import NonsmoothPenalty, Point, StopFit, fenchel_young
+from .dense_columns import minimise_dense
 from .proximal_newton import certified, clipped, least_of, proximal_newton
 from .proximal_step import ProximalNewton
 from .solution import Solution, Status
@@ -81,7 +82,7 @@ def solve_penalised(
         if objective.loss.affine:
             return closed(objective, penalty)
         if objective.loss.smooth:
-            solution = proximal_newton(objective, penalty, theta, least=least, provable=provable, **how)
+            solution = minimise_dense(objective, penalty, theta, least=least, provable=provable, **how)
         else:
             solution = _multipliers(objective, penalty, theta, least, **how)
     except StopFit as stop:
