@@ -57,6 +57,8 @@ def _forward_f(X, start, n, w, b, z, ahead):
     for j in range(X.shape[1]):
         x = X[start : start + n, j]
         wj = w[j]
+        if wj == 0.0:  # of many columns, most may be zero
+            continue
         if ahead > 0:
             prefetch(X, j * X.shape[0] + start + n, n)
         for k in range(n):
@@ -88,6 +90,13 @@ def _copy(X, start, n, centre, out):
             out[j, k] = X[start + k, j] - centre[j]
 
 
+def _copy_f(X, start, n, centre, out):
+    for j in range(centre.size):
+        x, shift = X[start : start + n, j], centre[j]
+        for k in range(n):
+            out[j, k] = x[k] - shift
+
+
 def _by_rows(data, indices, indptr, n, d):
     return c_view(data, (n, d))
 
@@ -114,5 +123,5 @@ DENSE_NARROW = DENSE_C._replace(
     functions=DENSE_C.functions | {"forward_all": forward_narrow, "backward_all": backward_narrow},
 )
 DENSE_F = Storage(
-    "dense_F", _by_columns, {"forward": _forward_f, "backward": _backward_f, "squares": _squares, "copy": _copy}
+    "dense_F", _by_columns, {"forward": _forward_f, "backward": _backward_f, "squares": _squares, "copy": _copy_f}
 )

@@ -84,10 +84,14 @@ def add_gram(c, start, size, d, x, cx, total):
         curved[count] = k
         count += c[start + k] != 0.0
     for i in range(d):
-        for k in range(count):
-            row = int(curved[k])
-            x[i, k] = x[i, row]
-            cx[i, k] = c[start + row] * x[i, k]
+        if count == size:  # of most losses all are, and nothing has to be moved
+            for k in range(size):
+                cx[i, k] = c[start + k] * x[i, k]
+        else:
+            for k in range(count):
+                row = int(curved[k])
+                x[i, k] = x[i, row]
+                cx[i, k] = c[start + row] * x[i, k]
     for i in range(0, total.shape[0], _TILE):
         for j in range(0, i + 1, _TILE):
             _add_tile(cx, i, x, j, count, total)

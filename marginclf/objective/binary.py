@@ -109,7 +109,9 @@ class BinaryObjective(InMemoryObjective):
         return self.like(loss=loss, offset=None if shifts is None else self.signs * shifts)
 
     def columns(self, which: np.ndarray) -> BinaryObjective:
-        return self.like(matrix=self.matrix.columns(which), offset=self.offset)
+        other = super().columns(which)
+        other.evaluator = other._begun = other.first_hessian = None
+        return other
 
     def row_curvatures(self, point: Point) -> np.ndarray:
         return point.c[None]  # type: ignore[attr-defined]
@@ -280,8 +282,7 @@ class BinaryObjective(InMemoryObjective):
     def reach(self, point: Point, step: np.ndarray) -> Reach:
         assert isinstance(point, BinaryPoint)
         point.release(keep_z=True)
-        change = self.matrix.product(self.w(step))
-        change += step[-1]
+        change = self.matrix.product(self.w(step)) + step[-1]
 
         def relative_change() -> float:
             # Relative to decision values that are large: far rows move with every step.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import cached_property
 from typing import Any, Self
 
@@ -59,8 +60,14 @@ class InMemoryObjective(Objective):
         raise NotImplementedError
 
     def columns(self, which: np.ndarray) -> Self:
-        """The same for some of the columns."""
-        raise NotImplementedError
+        """The same for some of the columns: what depends on the loss and the rows alone is not made anew."""
+        assert self.penalty.uniform
+        other = copy.copy(self)
+        other.matrix, other.n_features = self.matrix.columns(which), len(which)
+        other._shape, other._size, other.monitor = (1, len(which)), len(which), None
+        for known in ("centre", "constant_columns"):
+            other.__dict__.pop(known, None)
+        return other
 
     def row_curvatures(self, point: Point) -> np.ndarray:
         """Second derivatives of the rows, C s φ'', of shape (1, n), of two classes."""

@@ -88,13 +88,26 @@ class NonsmoothPenalty:
 
     def vector(self, W: np.ndarray) -> np.ndarray:
         """The entries of a matrix (K, d), block after block."""
-        return np.asarray(W).reshape(-1)[self.order]
+        entries = np.asarray(W).reshape(-1)
+        return entries.copy() if self.in_order else entries[self.order]
 
     def matrix(self, u: np.ndarray) -> np.ndarray:
         """The matrix (K, d) of entries."""
+        if self.in_order:
+            return np.array(u, dtype=float).reshape(self.shape)
         found = np.empty(self.shape[0] * self.shape[1])
         found[self.order] = u
         return found.reshape(self.shape)
+
+    @cached_property
+    def smooth_conjugate(self) -> bool:
+        """Whether each entry has squares and no bounds: its conjugate is (|g| − kink)₊² / (2 quadratic)."""
+        return not (self.grouped or self.bounded) and bool((self.quadratic > 0.0).all())
+
+    @cached_property
+    def in_order(self) -> bool:
+        """Whether the entries are the coefficients of one class, as they lie, each a block."""
+        return self.shape[0] == 1 and not self.grouped and bool((np.diff(self.order) == 1).all())
 
     @cached_property
     def columns(self) -> np.ndarray:
@@ -109,6 +122,8 @@ class NonsmoothPenalty:
 
     def restricted(self, columns: np.ndarray) -> NonsmoothPenalty:
         """For some of the columns, in rising order, which hold whole blocks."""
+        if self.in_order:
+            return self.of_entries(columns)
         where = np.full(self.shape[1], -1)
         where[columns] = np.arange(len(columns))
         inside = where[self.columns] >= 0
@@ -119,6 +134,13 @@ class NonsmoothPenalty:
         _, unit = np.unique(self.unit[blocks], return_inverse=True)
         quadratic, lower, upper = self.quadratic[inside], self.lower[inside], self.upper[inside]
         return NonsmoothPenalty((k, len(columns)), order, starts, self.kink[blocks], quadratic, lower, upper, unit)
+
+    def of_entries(self, which: np.ndarray) -> NonsmoothPenalty:
+        """For some of the entries, which are blocks, as those of one class."""
+        m = len(which)
+        quadratic, lower, upper = self.quadratic[which], self.lower[which], self.upper[which]
+        starts = np.arange(m + 1)
+        return NonsmoothPenalty((1, m), starts[:-1], starts, self.kink[which], quadratic, lower, upper, starts[:-1])
 
     def norms(self, u: np.ndarray) -> np.ndarray:
         """‖u_g‖ of each block."""
@@ -193,6 +215,11 @@ class NonsmoothPenalty:
             L − inf L: what a t below 1 costs. Where a slope above its kink can be left to a bound that is far from u, a
             smaller t may be the cheaper one.
         """
+        if not self.grouped:
+            # An entry that is zero, and whose slope its kink holds, adds nothing and limits nothing.
+            telling = np.flatnonzero((u != 0.0) | (np.abs(g) > self.kink) | (self.kink == 0.0))
+            if 2 * len(telling) < len(u):
+                return self.of_entries(telling).proof(u[telling], g[telling], noise[telling], above)
         found = self._proof(u, g, noise, far=True)
         if self.bounded and math.isfinite(above):
             other = self._proof(u, g, noise, far=False)
@@ -200,6 +227,10 @@ class NonsmoothPenalty:
         return found
 
     def _proof(self, u: np.ndarray, g: np.ndarray, noise: np.ndarray, *, far: bool) -> tuple[float, float]:
+        if self.smooth_conjugate:
+            over = np.maximum(np.abs(g) - self.kink, 0.0)
+            each = self.kink * np.abs(u) + (0.5 * self.quadratic * u - g) * u + 0.5 * over * over / self.quadratic
+            return 1.0, float(np.maximum(each, 0.0).sum())
         outside, on_bound = self._split(u, g, far=far)
         inner = g - outside
         # What has to be zero is, up to rounding; what is left there is counted by whoever asks.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..objective import NonsmoothPenalty, Point, StopFit, fenchel_young, few_operations
+from .dense_columns import minimise_dense
 from .proximal_loop import proximal_loop
 from .proximal_newton import certified, clipped, least_of, proximal_newton
 from .proximal_step import ProximalNewton
@@ -105,7 +106,7 @@ def _smooth(
         if found.status is Status.PROVEN or found.n_iter >= max_iter:
             return found if found.status is Status.PROVEN else Solution(found.point, Status.MAX_ITER, found.n_iter)
         theta, spent = found.point.theta, found.n_iter
-    last = proximal_newton(objective, penalty, theta, max_iter=max_iter - spent, **how)
+    last = minimise_dense(objective, penalty, theta, max_iter=max_iter - spent, **how)
     return Solution(last.point, last.status, spent + last.n_iter)
 
 

@@ -130,6 +130,7 @@ class _Run:
         max_iter: int,
         *,
         provable: bool,
+        at_zero: float | None = None,
     ) -> None:
         self._whole = ProximalNewton(objective, penalty)
         self._least, self._tol, self._max_iter, self._provable = least, tol, max_iter, provable
@@ -139,7 +140,9 @@ class _Run:
         self.sets = WorkingSets(self._whole)
         self._at_zero = self._promise = math.inf
         self._unheld = bool(penalty.unheld.any())
-        if penalty.holds_zero and provable:
+        if at_zero is not None:
+            self._at_zero = at_zero
+        elif penalty.holds_zero and provable:
             self._at_zero = float(objective.origin().value)
 
     def minimise(self) -> Solution[Point]:
@@ -157,7 +160,7 @@ class _Run:
 
     def _steps(self) -> Solution[Point]:
         whole, objective, tol = self._whole, self._whole.objective, self._tol
-        here = whole.at(self._start)
+        here = self._first()
         here.point.require_finite()
         if self._provable and self.sets.nearly_all(here):
             here = self._after_squares(here)
@@ -185,6 +188,10 @@ class _Run:
                 last = certified(whole, moved, self._least, self._at_zero, provable=False)
                 return Solution(last, Status.LIMIT_OF_PRECISION, self._n_iter)
             here = moved
+
+    def _first(self) -> At:
+        """Where it starts."""
+        return self._whole.at(self._start)
 
     def _after_squares(self, here: At) -> At:
         """Where F is least with squares in place of kinks, which costs no Hessian, if it is less there."""

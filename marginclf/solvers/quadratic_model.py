@@ -51,7 +51,7 @@ class WrittenModel:
     """
 
     def __init__(self, objective: Any, penalty: NonsmoothPenalty, point: Point, u: np.ndarray) -> None:
-        self._objective, self._penalty, self._point, self._u = objective, penalty, point, u
+        self._objective, self._penalty = objective, penalty
         k, d = penalty.shape
         self._centre = centre = objective.centre
         h = objective.hessian(point, centre).reshape(k, d + 1, k, d + 1)
@@ -64,20 +64,26 @@ class WrittenModel:
             h = h + together[None, :, None, :] / k
         h = h.reshape(k * (d + 1), k * (d + 1))
         at = np.concatenate([penalty.order // d * (d + 1) + penalty.order % d, np.arange(k) * (d + 1) + d])
-        slope = objective.b(point.gradient)
-        in_w = objective.by_class(point.gradient) - slope[:, None] * centre
-        q = np.concatenate([penalty.vector(in_w), slope])
         if not objective.fit_intercept:
-            at, q = at[: k * d], q[: k * d]
+            at = at[: k * d]
         whole = len(at) == len(h) and (at == np.arange(len(at))).all()
-        self.h, self.q = h if whole else np.ascontiguousarray(h[np.ix_(at, at)]), q
+        self.h = h if whole else np.ascontiguousarray(h[np.ix_(at, at)])
         n = len(u)
         if not np.isfinite(self.h).all():
             raise OverflowError("the Hessian overflows")
         self.curved = bool(self.h.any())
         self.reached = True
         self.h[np.arange(n), np.arange(n)] += penalty.quadratic
-        self.q[:n] += penalty.quadratic * u
+        self.move(point, u)
+
+    def move(self, point: Point, u: np.ndarray) -> None:
+        """Take the gradient of a point, and leave the Hessian as it is."""
+        objective, penalty = self._objective, self._penalty
+        slope = objective.b(point.gradient)
+        in_w = penalty.vector(objective.by_class(point.gradient) - slope[:, None] * self._centre)
+        in_w += penalty.quadratic * u
+        self.q = np.concatenate([in_w, slope]) if objective.fit_intercept else in_w
+        self._point, self._u = point, u
 
     def minimised(self, factor: float, accuracy: float, damping: float) -> tuple[np.ndarray, float]:
         """θ where the model is least, with its kinks multiplied by a factor, and by how much it falls there."""

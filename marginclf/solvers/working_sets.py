@@ -55,6 +55,8 @@ class WorkingSets:
         Whether all that is asked for is asked from the start.
     """
 
+    long, first, asked = _LONG, _FIRST, _ASKED
+
     def __init__(self, whole: ProximalNewton) -> None:
         self._whole, self.factor, self.at_once = whole, math.inf, False
         sparse = whole.objective.matrix.sparse
@@ -99,19 +101,19 @@ class WorkingSets:
         by_unit = np.zeros(int(penalty.unit.max(initial=-1)) + 1)
         np.maximum.at(by_unit, penalty.unit, score)
         columns = by_unit[penalty.unit_of_column]
-        room = max(_FIRST // k, 0 if matrix.sparse else math.isqrt(d), _GROWTH * int(np.isinf(columns).sum()))
+        room = max(self.first // k, 0 if matrix.sparse else math.isqrt(d), _GROWTH * int(np.isinf(columns).sum()))
         if self.at_once or not written(matrix, penalty, k * room):
             # Descent by columns is cheap beside growing to so many step by step.
             self.factor = 1.0
             return self._wide(columns), False
         self._lower(asked[~in_use])
         cut = self.factor > 1.0
-        if k * d <= _FIRST and matrix.shape[0] <= _LONG:
+        if k * d <= _FIRST and matrix.shape[0] <= self.long:
             return np.arange(d), cut
-        wanted = columns >= (_NEAR * self.factor if cut else _ASKED)
+        wanted = columns >= (_NEAR * self.factor if cut else self.asked)
         if wanted.sum() > room:
+            cut = cut or int((columns >= _ASKED).sum()) > room
             wanted &= columns >= np.partition(columns[wanted], -room)[-room]
-            cut = True
         return np.flatnonzero(wanted), cut
 
     def _lower(self, asked: np.ndarray) -> None:
