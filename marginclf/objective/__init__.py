@@ -12,6 +12,7 @@ from .intercepts import intercept_step, shortened
 from .joint import JointObjective
 from .labels import signed_weights
 from .monitored import Monitored, StopFit
+from .newton_dual import newton_dual
 from .newton_steps import few_operations
 from .nonsmooth_penalty import NonsmoothPenalty
 from .partial_sums import Problem
@@ -51,6 +52,7 @@ __all__ = [
     "imbalance",
     "intercept_step",
     "is_curved",
+    "newton_dual",
     "shortened",
     "sides",
     "signed_weights",

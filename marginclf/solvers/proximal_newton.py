@@ -24,9 +24,9 @@ _STEPS_LAST = 12
 _INNER = 0.1
 """Newton steps on a last working set, and the part of the gap to which it is solved."""
 
-_ROUGH, _MODEL, _ACCURATE = 0.05, 0.03, 1e-12
+_ROUGH, _MODEL, _LAST, _ACCURATE = 0.05, 0.03, 0.1, 1e-12
 """The last move of coordinate descent, relative to the kink: where the working set is a guess, beside the
-gap, and at least."""
+gap, beside the gap asked for where the model's own dual variables prove it, and at least."""
 
 _TALL, _PART_DENSE, _PART_SPARSE, _LEAST_SAMPLE = 400, 10, 4, 5000
 """Rows for each column from which on a sample of dense rows comes first, how many rows one of it stands for, and its
@@ -214,8 +214,12 @@ class _Run:
         excess = min(point.bound / losses, 1.0) if self._provable else 0.0
         goal = max(0.3 * self._tol * abs(here.value), _INNER * point.bound) if self._provable else 0.0
         accuracy = _ROUGH if cut else min(_ROUGH, _MODEL * excess) * _SHARPER**self._idle + _ACCURATE
+        if whole.has_dual and self._provable and not cut:
+            # The dual variables of the model prove no less than its minimum is missed by.
+            scale = min(abs(here.value), max(point.gain, 0.0))
+            accuracy = min(accuracy, max(_LAST * self._tol * scale / losses, _ACCURATE))
         steps = 1 if part is whole or not part.written else self.sets.steps if cut else _STEPS_LAST
-        done = 0
+        done, seen, dual = 0, None, None
         while done < steps and self._n_iter < self._max_iter:
             found = part.step(inside, factor, accuracy)
             if found is None:
@@ -223,7 +227,8 @@ class _Run:
             done, self._n_iter = done + 1, self._n_iter + 1
             inside, self._promise = found
             if done < steps and not cut and self._provable:
-                left = part.gap(inside, self._least)
+                seen, dual = inside, part.dual(inside)
+                left = part.gap(inside, self._least) if dual is None else part.proven_by(inside, dual, self._least)
                 if left <= goal:
                     break
                 accuracy = min(accuracy, _MODEL * left / losses + _ACCURATE)
@@ -232,11 +237,15 @@ class _Run:
             self._promise = math.inf
         if not done:
             return None
+        dual = None if cut or not self._provable else part.dual(inside) if seen is not inside else dual
         if part is whole:
-            return whole.weighed(inside.point, 1.0)
+            return whole.weighed(inside.point, 1.0)._replace(dual=dual)
         W = np.zeros(penalty.shape)
         W[:, columns] = part.objective.by_class(inside.point.theta)
-        return whole.weighed(whole.objective.carried(inside.point, whole.objective.theta(W, inside.point.b)), 1.0)
+        carried, theta = whole.objective.carried, whole.objective.theta
+        if dual is not None:
+            dual = dual._replace(point=carried(dual.point, theta(W, dual.point.b)))
+        return whole.weighed(carried(inside.point, theta(W, inside.point.b)), 1.0)._replace(dual=dual)
 
 
 def least_of(best: Any, point: Any) -> tuple[Any, bool]:
@@ -268,7 +277,9 @@ def certified(
     value, bound = here.value, math.nan
     if dual is not None:
         value += dual[0] - float(here.point.value)
-    if provable:
+    if here.dual is not None:
+        bound = whole.proven_by(here, here.dual, least)
+    elif provable:
         bound = whole.gap(here, least, dual)
         if not here.u.any() and bound <= _NOTHING * abs(value):
             bound = 0.0  # the coefficients gain nothing, of which rounding would be much

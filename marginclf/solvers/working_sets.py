@@ -19,7 +19,7 @@ _SHRINK_SPARSE, _STEPS_SPARSE = 0.25, 1
 """What the kinks are multiplied by from one stage to the next, and Newton steps in a stage; of sparse rows, a look at
 all columns costs less than a Hessian of some."""
 
-_NEAR, _ASKED = 0.6, 1.0 - 1e-3
+_NEAR, _ASKED = 0.6, 0.93
 """Columns whose slope is this part of their kink are let in before the last stage, and in it."""
 
 _FIRST, _GROWTH = 50, 2
@@ -87,7 +87,8 @@ class WorkingSets:
         """The columns to work on, and whether that is for less than all that is asked."""
         penalty, matrix = self._whole.penalty, self._whole.objective.matrix
         k, d = penalty.shape
-        pull = penalty.pull(here.u, self._whole.slopes(here.point))
+        # Dual variables are nearer to those of the optimum than slopes are, and have been passed over already.
+        pull = penalty.pull(here.u, self._whole.slopes(here.point if here.dual is None else here.dual.point))
         in_use = penalty.sums((here.u != 0.0).astype(float)) > 0.0
         asked = np.divide(pull, penalty.kink, out=np.zeros_like(pull), where=penalty.kink > 0.0)
         score = np.where(in_use | ((penalty.kink == 0.0) & ~penalty.fixed), np.inf, asked)

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from problems import fit
 
 from marginclf.penalties import ElasticNet, GroupLasso, smallest_C
-from marginclf.solvers import column_model, penalised, proximal_newton, quadratic_model, working_sets
+from marginclf.solvers import column_model, penalised, proximal_newton, proximal_step, quadratic_model, working_sets
 
 RNG = np.random.default_rng(5)
 N, D = 80, 1200
@@ -94,3 +94,26 @@ def test_conjugate_gradients_end_what_descent_by_columns_begins(monkeypatch, fit
     monkeypatch.setattr(column_model, "_STANDING", -1.0)
     descent, _ = fit("logistic", X, y, **how)
     assert with_both.n_iter_[0] < 0.5 * descent.n_iter_[0]
+
+
+@pytest.mark.parametrize("entries", [5, 2000], ids=["columns", "written"])
+@pytest.mark.parametrize("loss", ["logistic", "squared_hinge", "hinge"])
+@pytest.mark.parametrize(
+    "how", [{}, {"fit_intercept": False}, {"bounds": (-0.1, 0.3)}], ids=["free", "fixed", "bounds"]
+)
+def test_dual_variables_of_a_model_never_prove_too_much(loss, how, entries, monkeypatch):
+    X = WORDS[:, :60]
+    given = {"penalty": "l1" if how else ElasticNet(0.5), "C": 4.0 * smallest_C(X, Y, loss=loss), **how}
+    best = proven(*fit(loss, X, Y, tol=1e-10, **given))[0]
+    plain = fit(loss, X, Y, tol=1e-3, **given)[0].n_iter_[0]
+    monkeypatch.setattr(quadratic_model, "MOST_WRITTEN_SPARSE", entries)
+    monkeypatch.setattr(proximal_step, "_ROWS_DUAL", 0)
+    steps = []
+    for tol in (1e-1, 1e-2, 1e-3, 1e-5, 1e-7):
+        model, messages = fit(loss, X, Y, tol=tol, **given)
+        assert not messages
+        least = model.objective_[0] * (1.0 - model.suboptimality_[0])
+        assert least * (1.0 - 1e-10) <= best <= model.objective_[0] * (1.0 + 1e-10)
+        steps.append(model.n_iter_[0])
+    if loss == "logistic" and entries > 60:
+        assert steps[2] <= plain
