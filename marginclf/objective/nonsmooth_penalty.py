@@ -88,13 +88,26 @@ class NonsmoothPenalty:
 
     def vector(self, W: np.ndarray) -> np.ndarray:
         """The entries of a matrix (K, d), block after block."""
+        if self._plain:
+            return np.array(W, dtype=float).reshape(-1)
         return np.asarray(W).reshape(-1)[self.order]
 
     def matrix(self, u: np.ndarray) -> np.ndarray:
         """The matrix (K, d) of entries."""
+        if self._plain:
+            return u.reshape(self.shape).copy()
         found = np.empty(self.shape[0] * self.shape[1])
         found[self.order] = u
         return found.reshape(self.shape)
+
+    @cached_property
+    def _plain(self) -> bool:
+        """Whether each entry is a column, in their order."""
+        d, k = self.shape[1], self.shape[0]
+        if k > 1 or self.grouped:
+            return False
+        each = np.arange(d)
+        return bool((self.order == each).all() and (self.unit == each).all())
 
     @cached_property
     def columns(self) -> np.ndarray:
@@ -109,6 +122,13 @@ class NonsmoothPenalty:
 
     def restricted(self, columns: np.ndarray) -> NonsmoothPenalty:
         """For some of the columns, in rising order, which hold whole blocks."""
+        if self._plain:
+            each = np.arange(len(columns) + 1)
+            kink, quadratic, lower, upper = (
+                part[columns] for part in (self.kink, self.quadratic, self.lower, self.upper)
+            )
+            shape = 1, len(columns)
+            return NonsmoothPenalty(shape, each[:-1], each, kink, quadratic, lower, upper, each[:-1])
         where = np.full(self.shape[1], -1)
         where[columns] = np.arange(len(columns))
         inside = where[self.columns] >= 0

@@ -23,9 +23,8 @@ _FEW = 8
 _ENOUGH, _LEAST = 0.03, 1e-13
 """Part of the gap, and of what it was before, to which a smooth problem is solved, and the least relative one."""
 
-_MANY, _WORTH, _SLACK = 1000, 0.8, 1e-9
-"""Columns from which on it is asked which can have coefficients, and the part of them that is worth a copy; what
-rounding may take off a sum."""
+_MANY, _WORTH = 1000, 0.8
+"""Columns from which on it is asked which can have coefficients, and the part of them that is worth a copy."""
 
 _HALF, _IDLE = 0.5, 6
 """Part of the gap that a round has to leave to be progress, and rounds without."""
@@ -94,21 +93,21 @@ def solve_penalised(
 def _screened(objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray) -> np.ndarray | None:
     """The columns that may have coefficients at the optimum, where a look at all slopes rules most of the others out.
 
-    The slopes of a row are within those of the loss, from 0 where it never increases: of entries that are not negative,
-    a column has at most the sum over one of two classes. Elsewhere it takes too long to tell.
+    The slopes of a row are within those of the loss, from 0 where it never increases: that of a column is at most what
+    its rows add to it of one sign.
     """
     matrix, loss = objective.matrix, objective.loss
     d, slope = matrix.shape[1], -loss.slope_bounds()[0]
     wanted = objective.n_outputs == 1 and matrix.sparse and d >= _MANY
     if not (wanted and np.isfinite(slope) and penalty.holds_zero and loss.increases_at() is None):
         return None
-    if not matrix.nonnegative or objective.by_class(theta).any():
+    if objective.by_class(theta).any():  # a warm start, which knows better
         return None
-    _, sums = objective.class_sums()
-    most = slope * (1.0 + _SLACK) * sums.max(axis=0)
+    with np.errstate(over="ignore"):
+        most = slope * matrix.largest_products(objective.v)
     block = penalty.norms(most[penalty.columns])
     unit = np.zeros(int(penalty.unit.max()) + 1, dtype=bool)
-    np.logical_or.at(unit, penalty.unit, block >= penalty.kink)
+    np.logical_or.at(unit, penalty.unit, ~(block < penalty.kink))
     kept = np.flatnonzero(unit[penalty.unit_of_column])
     return kept if len(kept) <= _WORTH * d else None
 

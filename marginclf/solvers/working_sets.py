@@ -20,7 +20,11 @@ _SHRINK_SPARSE, _STEPS_SPARSE = 0.25, 1
 all columns costs less than a Hessian of some."""
 
 _NEAR, _ASKED = 0.6, 0.93
-"""Columns whose slope is this part of their kink are let in before the last stage, and in it."""
+"""Columns whose slope is this part of their kink are let in before the last stage, and in it: what is nearly at its
+kink may come in by the next step, and a proof then needs one more."""
+
+_SLIGHTLY = 1.2
+"""How many times more columns there may be in a working set of before, which is kept."""
 
 _FIRST, _GROWTH = 50, 2
 """Columns in a working set at least, and how many times those that are not zero. As many as √d cost no more in a
@@ -110,7 +114,12 @@ class WorkingSets:
         if wanted.sum() > room:
             wanted &= columns >= np.partition(columns[wanted], -room)[-room]
             cut = True
-        return np.flatnonzero(wanted), cut
+        found = np.flatnonzero(wanted)
+        if not cut and self._kept is not None and len(found) <= len(self._kept[0]) <= _SLIGHTLY * len(found):
+            # A few columns more cost less than another copy.
+            wanted[self._kept[0]] = False
+            found = found if wanted.any() else self._kept[0]
+        return found, cut
 
     def _wide(self, score: np.ndarray) -> np.ndarray:
         """All columns that may come in, or those of before where they hold all that do."""

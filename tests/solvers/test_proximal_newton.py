@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 from problems import fit
 
+from marginclf.matrix import design_matrix
 from marginclf.penalties import ElasticNet, GroupLasso, smallest_C
 from marginclf.solvers import column_model, penalised, proximal_newton, proximal_step, quadratic_model, working_sets
 
@@ -36,9 +37,27 @@ def test_columns_of_words_that_cannot_have_coefficients_are_left_out(penalty, mo
     assert watched.history_[0]["objective"][-1] == few[0]
     assert (np.diff(watched.history_[0]["passes"]) >= 0).all()
     assert watched.history_[0]["passes"][-1] > 0
-    # Of either sign, all columns stay.
+    # Of the other sign, it is the other side of each column.
     assert few == pytest.approx(proven(*fit("logistic", -WORDS, 1 - Y, penalty=penalty, C=1.1 * C)), rel=2e-8)
     assert 0 < (watched.coef_ != 0.0).sum() < D // 2
+
+
+@pytest.mark.parametrize("store", [sp.csr_array, sp.csc_array])
+@pytest.mark.parametrize("signs", [False, True])
+def test_the_largest_slope_of_a_column_is_no_less_than_any(store, signs):
+    rng = np.random.default_rng(8)
+    X = WORDS.toarray() * np.where(rng.random(WORDS.shape) < 0.5, -1.0 if signs else 1.0, 1.0)
+    v = np.where(Y == 1, 1.0, -1.0) * rng.uniform(0.0, 1e3, N)
+    found = design_matrix(store(X), 1).largest_products(v)
+    parts = v[:, None] * X
+    exact = np.maximum(np.maximum(parts, 0.0).sum(axis=0), np.maximum(-parts, 0.0).sum(axis=0))
+    assert (found >= exact).all()
+    if store is sp.csr_array or not signs:
+        np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-30)
+        mixed = WORDS.toarray() * np.where(np.arange(D) % 2, 1.0, -1.0)
+        C = 1.1 * smallest_C(mixed, Y)
+        few = proven(*fit("logistic", store(mixed), Y, penalty="l1", C=C))
+        assert few == pytest.approx(proven(*fit("logistic", mixed, Y, penalty="l1", C=C)), rel=2e-8)
 
 
 @pytest.mark.parametrize("loss", ["logistic", "squared_hinge"])
