@@ -47,3 +47,30 @@ def sparse_gram(data, indices, indptr, c, gram):
             row = gram[indices[p]]
             for q in range(first, p + np.uint64(1)):
                 row[indices[q]] += x * data[q]
+
+
+@kernel()
+def column_sides(data, indices, indptr, v, sides):
+    """Add up the parts of Xᵀv of each column above and below zero, as magnitudes.
+
+    Rows with v > 0 come first: where no entry is negative, only one of the two sums of a column is in the cache.
+
+    Parameters
+    ----------
+    data, indices, indptr : ndarray
+        A matrix by rows.
+    v : ndarray of shape (n,)
+        Weights, with the label in the sign.
+    sides : ndarray of float32 of shape (2, d)
+        Where they are added.
+    """
+    above, below = sides[0], sides[1]
+    for side in (1.0, -1.0):
+        for i in range(indptr.size - 1):
+            if v[i] * side > 0.0:
+                for p in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+                    x = np.float32(v[i] * data[p])
+                    if x > np.float32(0.0):
+                        above[indices[p]] += x
+                    else:
+                        below[indices[p]] -= x

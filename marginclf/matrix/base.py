@@ -42,7 +42,6 @@ class DesignMatrix:
     """
 
     sparse = False
-    nonnegative = False  # as far as that is cheap to see
 
     def __init__(self, rows: StoredRows, entries: int, block_rows: int, n_jobs: int) -> None:
         self.rows = rows

@@ -22,6 +22,9 @@ _CHUNK_COLUMNS = _PART // 4
 
 _MOST_ROWS = 1 << 20
 
+_SLACK = 1e-9
+"""What rounding may take off a sum, as a part of it."""
+
 _WORK_NUMBERS = 1 << 20
 """Work space of a pass with many columns of coefficients, unless these are more numbers."""
 
@@ -66,7 +69,13 @@ class CSCMatrix(DesignMatrix):
     row_gram = CSRMatrix.row_gram
 
     scipy = CSRMatrix.scipy
-    nonnegative = CSRMatrix.nonnegative
+
+    def largest_products(self, v: np.ndarray) -> np.ndarray:
+        """As of rows; infinite where there are entries of either sign."""
+        if self._X.data.min(initial=0.0) < 0.0:
+            return np.full(self.shape[1], np.inf)
+        sums = [self.transposed_product(np.maximum(sign * v, 0.0)) for sign in (1.0, -1.0)]
+        return (1.0 + _SLACK) * np.maximum(*sums)
 
     def alone(self) -> DesignMatrix:
         other = CSCMatrix(self._X, 1)

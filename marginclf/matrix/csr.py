@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from scipy import sparse
 
 from ..kernels.block import BLOCK_ROWS
 from ..kernels.csr import CSR
-from ..kernels.sparse_columns import sparse_gram, take_columns
+from ..kernels.sparse_columns import column_sides, sparse_gram, take_columns
 from ..kernels.storage import StoredRows
 from .base import DesignMatrix
 from .blas import bordered, rank_two
@@ -81,9 +80,14 @@ class CSRMatrix(DesignMatrix):
         """The matrix of SciPy."""
         return self._X
 
-    @cached_property
-    def nonnegative(self) -> bool:  # type: ignore[override]
-        return bool(self._X.data.min(initial=0.0) >= 0.0)
+    def largest_products(self, v: np.ndarray) -> np.ndarray:
+        """A bound on |Σ_i t_i v_i x_i| of each column over all t_i from 0 to 1."""
+        # Sums in single precision, of as many terms as a column has entries, fit the cache.
+        sides = np.zeros((2, self.shape[1]), dtype=np.float32)
+        column_sides(*self.rows.arrays, v, sides)
+        single = np.finfo(np.float32)
+        terms = self.shape[0] + 2
+        return (1.0 + 2.0 * float(single.eps) * terms) * sides.max(axis=0).astype(float) + terms * float(single.tiny)
 
     def columns(self, which: np.ndarray) -> DesignMatrix:
         data, indices, indptr = self.rows.arrays
@@ -94,7 +98,10 @@ class CSRMatrix(DesignMatrix):
         starts = np.empty(self.shape[0] + 1, dtype=indptr.dtype)
         take_columns(data, indices, indptr, where, values, columns, starts)
         size = int(starts[-1])
-        kept = values[:size], columns[:size].view(np.int32), starts.view(self._X.indptr.dtype)
+        # In place: of a view of much more, SciPy makes a copy.
+        values.resize(size, refcheck=False)
+        columns.resize(size, refcheck=False)
+        kept = values, columns.view(np.int32), starts.view(self._X.indptr.dtype)
         X = sparse.csr_array(kept, shape=(self.shape[0], len(which)))
         X.has_canonical_format = True
         return CSRMatrix(X, 1)

@@ -13,6 +13,7 @@ from .joint import JointObjective
 from .joint_moves import Move, softmax
 from .labels import signed_weights
 from .monitored import Monitored, StopFit
+from .newton_dual import newton_dual
 from .newton_steps import few_operations
 from .nonsmooth_penalty import NonsmoothPenalty
 from .partial_sums import Problem
@@ -54,6 +55,7 @@ __all__ = [
     "imbalance",
     "intercept_step",
     "is_curved",
+    "newton_dual",
     "rounding_of_proof",
     "shortened",
     "sides",

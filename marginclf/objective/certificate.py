@@ -113,6 +113,11 @@ def balanced(
     return value - left
 
 
+def rounding_of(value: float) -> float:
+    """What adding up the rows may change of F."""
+    return float(_ROUNDING * abs(value))
+
+
 def above(value: float, lower: float, *, rounding: bool = False) -> float:
     """How far F can be above its minimum where that is no less than ``lower``; infinite where that says nothing.
 

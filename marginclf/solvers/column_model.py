@@ -5,6 +5,7 @@ That of many classes is :mod:`.joint_column_model`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
@@ -16,7 +17,6 @@ from ..kernels.column_descent import (
     descend_by_columns,
     scale_columns,
     squared_columns,
-    times_columns,
 )
 from ..objective import NonsmoothPenalty, Point
 from .quadratic_model import RIDGE, change_of_kinks
@@ -24,12 +24,19 @@ from .quadratic_model import RIDGE, change_of_kinks
 _ROUNDS = 4
 """Of descent in a step: more of them gain little before the curvatures are looked at again."""
 
-_STANDING, _STILL = 0.01, 1e-3
-"""Part of the entries that may change signs in a round for conjugate gradients to come after it, and to be followed."""
+_STANDING = 0.03
+"""Part of the entries that may change signs in a round for conjugate gradients to come after it."""
 
-_FIRST, _LAST, _FACES = (0.1, 15), (3e-3, 80), 3
-"""Part of the gradient that they leave and their products, at first and where they are followed; how often they start
-again without entries that would have changed their signs."""
+_CYCLES, _PRODUCTS, _FACES = 8, 250, 4
+"""How often conjugate gradients and a round of descent take turns, products of a step, about, and how often conjugate
+gradients start again without entries that would have changed their signs, where the turns led up."""
+
+_TRIED, _LOOSE = 16, (0.1, 15)
+"""Products after which signs are looked at; part of the gradient that is left, and products, where the curvatures are
+worth another look."""
+
+_CLOSE = 2e-5
+"""What a step may lower F by, relative to it, for its model to be minimised to the end, ten times the work."""
 
 _REACHED = 1e-8
 """Largest move of a last round, relative to the kink, up to which the minimum of the model is known."""
@@ -70,8 +77,9 @@ class Columns(NamedTuple):
 class ColumnModel:
     """By columns, for a penalty of single entries; the arguments are those of :class:`WrittenModel`.
 
-    Its minimum is found but roughly: a few rounds of descent, and once they change next to no sign, conjugate gradients
-    on the entries that are not zero, which descent is slow to bring to an end. The model of the next step goes on.
+    Far from the optimum its minimum is found but roughly: a few rounds of descent, and once they change few signs,
+    conjugate gradients on the entries that are not zero, which descent is slow to bring to an end. Where the step is
+    short, both take turns until the minimum is known, which makes its dual variables a proof.
     """
 
     def __init__(
@@ -88,6 +96,7 @@ class ColumnModel:
         """As of :class:`WrittenModel`; a promise of infinity where it is not known what the minimum is."""
         objective, penalty, point = self._objective, self._penalty, self._point
         slope, b = objective.b(point.gradient), objective.b(point.theta).copy()
+        close = _CLOSE * (abs(float(point.value)) + penalty.value(self._u, factor))
         parts = [
             penalty.matrix(part)
             for part in (self.q, factor * penalty.kink, penalty.quadratic + damping, penalty.lower, penalty.upper)
@@ -95,7 +104,8 @@ class ColumnModel:
         W, reached = penalty.matrix(self._u), True
         for k, c in enumerate(self._c):
             of_b = np.array([slope[k], float(c.sum()) + damping]) * float(objective.fit_intercept)
-            shift, found = _OneClass(self._columns, c, W[k], of_b, *(part[k] for part in parts)).minimised(accuracy)
+            one = _OneClass(objective.matrix, self._columns, c, W[k], of_b, *(part[k] for part in parts))
+            shift, found = one.minimised(accuracy, close)
             b[k] += shift
             reached &= found
         end = penalty.vector(W)
@@ -112,8 +122,8 @@ class _OneClass:
 
     Parameters
     ----------
-    columns : Columns
-        X.
+    matrix, columns : DesignMatrix, Columns
+        X, by rows and by columns.
     c : ndarray of shape (n,)
         Curvatures of the rows.
     u, of_b, q, kink, beside, lower, upper
@@ -122,6 +132,7 @@ class _OneClass:
 
     def __init__(
         self,
+        matrix: Any,
         columns: Columns,
         c: np.ndarray,
         u: np.ndarray,
@@ -132,6 +143,7 @@ class _OneClass:
         lower: np.ndarray,
         upper: np.ndarray,
     ) -> None:
+        self._matrix, self._c = matrix, c
         self._root, self._u, self._of_b, self._q = np.sqrt(c), u, of_b, q
         self._kink, self._beside, self._lower, self._upper = kink, beside, lower, upper
         scale_columns(columns.data, columns.indices, columns.indptr, self._root, columns.scaled)
@@ -141,40 +153,71 @@ class _OneClass:
         squared_columns(columns.scaled, columns.indptr, scale)
         scale += beside
         self._scale = scale + RIDGE * float(scale.max(initial=0.0)) + 1e-300
+        self._face: tuple[np.ndarray, Any] | None = None
 
-    def minimised(self, accuracy: float) -> tuple[float, bool]:
-        """The change of the intercept, and whether it is the minimum."""
-        shift, worst, changed = descend_by_columns(
-            *self._X, self._root, self._q, self._scale, self._beside, self._of_b, self._start, self._u, self._change,
-            self._kink, self._lower, self._upper, accuracy, _ROUNDS,
-        )  # fmt: skip
-        u = self._u
-        free = ((u != 0.0) | (self._kink == 0.0)) & (u > self._lower) & (u < self._upper)
-        members = np.flatnonzero(free)
-        if worst <= accuracy or len(members) == 0 or changed > _STANDING * len(members):
-            return shift, worst <= max(accuracy, _REACHED)
-        how = _LAST if changed <= _STILL * len(members) else _FIRST
-        before = u.copy(), self._change.copy()
-        falls, in_b = 0.0, 0.0
-        for _ in range(_FACES):
-            fall, d, crossed = self._smooth_step(members, *how)
-            falls, in_b = falls + fall, in_b + d
-            if not crossed.any():
+    def minimised(self, accuracy: float, close: float) -> tuple[float, bool]:
+        """The change of the intercept, and whether it is the minimum; a fall beyond ``close`` is enough."""
+        u, total, products, faces = self._u, 0.0, 0, 1
+        shift, worst, changed = self._descended(accuracy, _ROUNDS)
+        total, value = shift, self._value(shift)
+        begun = value
+        for _ in range(_CYCLES):
+            free = ((u != 0.0) | (self._kink == 0.0)) & (u > self._lower) & (u < self._upper)
+            members = np.flatnonzero(free)
+            if worst <= accuracy or len(members) == 0:
+                return total, worst <= max(accuracy, _REACHED)
+            if changed > _STANDING * len(members) or value < begun - close or products >= _PRODUCTS:
                 break
-            members = members[~crossed]
-        if not falls < 0.0:
-            (u[...], self._change), in_b = before, 0.0
-        return shift + in_b, False
+            before = u.copy(), self._change.copy(), total
+            for _ in range(faces):
+                d, done, crossed = self._smooth_step(members, accuracy, close)
+                total, products, members = total + d, products + done, members[~crossed]
+                if crossed.all() or not crossed.any():
+                    break
+            shift, worst, changed = self._descended(accuracy, 1)
+            total += shift
+            now = self._value(total)
+            if not now < value:
+                # What was cut off at zero cost more than the rest gained.
+                u[...], self._change, total = before
+                if faces > 1:
+                    break
+                faces, now = _FACES, value
+            value = now
+        return total, False
 
-    def _smooth_step(self, members: np.ndarray, less: float, most: int) -> tuple[float, float, np.ndarray]:
+    def _descended(self, accuracy: float, rounds: int) -> tuple[float, float, int]:
+        found: tuple[float, float, int] = descend_by_columns(
+            *self._X, self._root, self._q, self._scale, self._beside, self._of_b, self._start, self._u, self._change,
+            self._kink, self._lower, self._upper, accuracy, rounds,
+        )  # fmt: skip
+        return found
+
+    def _value(self, shift: float) -> float:
+        """The model, but for a constant, at the entries as they are and the intercept moved so far."""
+        moved, change = self._u - self._start, self._change
+        smooth = self._q @ moved + 0.5 * (change @ change + self._beside @ moved**2) + self._of_b[0] * shift
+        return float(smooth + self._kink @ np.abs(self._u))
+
+    def _rows_of(self, members: np.ndarray) -> tuple[np.ndarray, Any]:
+        """Columns that hold some of them, by rows, and where these are there."""
+        if self._face is not None:
+            held, part = self._face
+            at = np.searchsorted(held, members)
+            if at[-1] < len(held) and np.array_equal(held[at], members):
+                return at, part
+        self._face = members, self._matrix.columns(members)
+        return np.arange(len(members)), self._face[1]
+
+    def _smooth_step(self, members: np.ndarray, accuracy: float, close: float) -> tuple[float, int, np.ndarray]:
         """A step by conjugate gradients on entries whose signs stand; what would change its sign becomes zero.
 
         Returns
         -------
-        fall : float
-            By how much the model changes.
         d : float
             The change of the intercept.
+        products : int
+            Those of the matrix.
         crossed : ndarray of bool
             Which of the entries are at zero now, or at a bound.
         """
@@ -185,32 +228,47 @@ class _OneClass:
         along += self._q[members] + beside * (u - self._start[members])
         pull = np.append(along + self._kink[members] * np.sign(u), of_b[0] + root @ self._change if free else 0.0)
         diagonal = np.append(self._scale[members], of_b[1] if free else 1.0)
+        at, part = self._rows_of(members)
+        spread = np.zeros(part.shape[1])
 
         def product(p: np.ndarray) -> np.ndarray:
-            found, rows = np.empty_like(p), root * p[-1]
-            times_columns(*self._X, members, p[:-1], rows)
-            along_columns(*self._X, members, rows, found[:-1])
-            found[:-1] += beside * p[:-1]
-            found[-1] = root @ rows if free else 0.0
-            return found
+            spread[at] = p[:-1]
+            found, total = part.hessian_product(self._c, spread, p[-1])
+            return np.append(found[at] + beside * p[:-1], total if free else 0.0)
 
-        step = conjugate_gradients(product, -pull, diagonal, less, most)
         single = self._kink[members] > 0.0
         low = np.maximum(np.where(single & (u > 0.0), 0.0, -np.inf), self._lower[members])
         high = np.minimum(np.where(single & (u < 0.0), 0.0, np.inf), self._upper[members])
+        unit = np.append(np.where(single, self._kink[members], 1.0), math.inf)
+
+        def enough(step: np.ndarray, left: np.ndarray, less: float, products: int) -> bool:
+            if products % _TRIED == 0:
+                to = u + step[:-1]
+                if ((to < low) | (to > high)).any():
+                    return True
+            if (np.abs(left) <= accuracy * unit).all():
+                return True
+            rough = less <= _LOOSE[0] or products >= _LOOSE[1]
+            # The model falls by half of what the gradient says of a step to its minimum.
+            return products >= _PRODUCTS or (rough and -0.5 * float(pull @ step) > close)
+
+        step, products = conjugate_gradients(product, -pull, diagonal, enough)
         to = np.clip(u + step[:-1], low, high)
         move = np.append(to - u, step[-1])
-        rows = root * move[-1]
-        times_columns(*self._X, members, move[:-1], rows)
+        spread[at] = move[:-1]
+        rows = root * (part.product(spread) + move[-1])
         self._u[members] = to
         self._change += rows
-        return float(pull @ move + 0.5 * (rows @ rows + beside @ move[:-1] ** 2)), float(step[-1]), to != u + step[:-1]
+        return float(step[-1]), products, to != u + step[:-1]
 
 
 def conjugate_gradients(
-    product: Callable[[np.ndarray], np.ndarray], right: np.ndarray, diagonal: np.ndarray, less: float, most: int
-) -> np.ndarray:
-    """About the solution of a positive semidefinite system, preconditioned by its diagonal.
+    product: Callable[[np.ndarray], np.ndarray],
+    right: np.ndarray,
+    diagonal: np.ndarray,
+    enough: Callable[[np.ndarray, np.ndarray, float, int], bool],
+) -> tuple[np.ndarray, int]:
+    """About the solution of a positive semidefinite system, preconditioned by its diagonal, and the products it took.
 
     Parameters
     ----------
@@ -218,24 +276,24 @@ def conjugate_gradients(
         The matrix times a vector.
     right, diagonal : ndarray
         The right side, and the diagonal.
-    less : float
-        Part of the right side, measured by the preconditioner, that is left.
-    most : int
-        Products.
+    enough : callable
+        Whether to end with a solution, of which a right side is left, and what part of the first by the
+        preconditioner's measure, after so many products.
     """
-    found, left = np.zeros_like(right), right.copy()
+    found, left, done = np.zeros_like(right), right.copy(), 0
     p = left / diagonal
     square = first = float(left @ p)
-    for _ in range(most):
+    while square > 0.0:
         image = product(p)
         curvature = float(p @ image)
+        done += 1
         if not curvature > 0.0:
             break
         found += square / curvature * p
         left -= square / curvature * image
         z = left / diagonal
         before, square = square, float(left @ z)
-        if square <= less * less * first:
+        if enough(found, left, math.sqrt(square / first), done):
             break
         p = z + square / before * p
-    return found
+    return found, done

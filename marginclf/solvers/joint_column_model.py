@@ -182,7 +182,9 @@ class _Entries:
         slope[:m] += pull[members] + beside * (at - start[members]) + kink[members] * np.sign(at)
         if free:
             slope[m:] += in_b + damping * shift
-        step = conjugate_gradients(product, -slope, diagonal, less, most)
+        step, _ = conjugate_gradients(
+            product, -slope, diagonal, lambda step, left, part, products: part <= less or products >= most
+        )
         single = kink[members] > 0.0
         low = np.maximum(np.where(single & (at > 0.0), 0.0, -np.inf), lower[members])
         high = np.minimum(np.where(single & (at < 0.0), 0.0, np.inf), upper[members])

@@ -12,7 +12,8 @@ import numpy as np
 from ..objective import NonsmoothPenalty, Point, StopFit, fenchel_young, few_operations
 from .dense_columns import minimise_dense
 from .proximal_loop import proximal_loop
-from .proximal_newton import certified, clipped, least_of, proximal_newton
+from .proximal_newton import proximal_newton
+from .proximal_proof import certified, clipped, least_of
 from .proximal_step import ProximalNewton
 from .quasi_newton import quasi_newton
 from .solution import Solution, Status
@@ -27,8 +28,7 @@ _ENOUGH, _LEAST = 0.03, 1e-13
 """Part of the gap, and of what it was before, to which a smooth problem is solved, and the least relative one."""
 
 _MANY, _WORTH, _SLACK = 1000, 0.8, 1e-9
-"""Columns from which on it is asked which can have coefficients, and the part of them that is worth a copy; what
-rounding may take off a sum."""
+"""Columns from which on it is asked which can have coefficients, and the part of them that is worth a copy."""
 
 _HALF, _IDLE = 0.5, 6
 """Part of the gap that a round has to leave to be progress, and rounds without."""
@@ -113,23 +113,35 @@ def _smooth(
 def _screened(objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray) -> np.ndarray | None:
     """The columns that may have coefficients at the optimum, where a look at all slopes rules most of the others out.
 
-    The slopes of a row are within those of the loss, from 0 where it never increases: of entries that are not negative,
-    a column has at most the sum over one class, or over all the others. Elsewhere it takes too long to tell.
+    The slopes of a row are within those of the loss, from 0 where it never increases: that of a column is at most what
+    its rows add to it of one sign. Of many classes, and entries that are not negative, it is at most the sum over one
+    class, or over all the others.
     """
     matrix, loss = objective.matrix, objective.loss
     d, slope = matrix.shape[1], -loss.slope_bounds()[0]
     wanted = matrix.sparse and d >= _MANY
     if not (wanted and np.isfinite(slope) and penalty.holds_zero and loss.increases_at() is None):
         return None
-    if not matrix.nonnegative or objective.by_class(theta).any():
+    if objective.by_class(theta).any():  # a warm start, which knows better
         return None
-    _, sums = objective.class_sums()
-    apart = sums.max(axis=0) if objective.n_outputs == 1 else np.maximum(sums, sums.sum(axis=0) - sums)
-    block = penalty.norms(penalty.vector(slope * (1.0 + _SLACK) * apart))
+    if objective.n_outputs > 1 and not matrix.nonnegative:
+        return None
+    with np.errstate(over="ignore"):
+        most = slope * _largest_sums(objective)
+    block = penalty.norms(penalty.vector(most))
     unit = np.zeros(int(penalty.unit.max()) + 1, dtype=bool)
-    np.logical_or.at(unit, penalty.unit, block >= penalty.kink)
+    np.logical_or.at(unit, penalty.unit, ~(block < penalty.kink))
     kept = np.flatnonzero(unit[penalty.unit_of_column])
     return kept if len(kept) <= _WORTH * d else None
+
+
+def _largest_sums(objective: Any) -> np.ndarray:
+    """The most that the slopes of a column can be where those of the rows are 1 at most, of shape (K, d)."""
+    if objective.n_outputs == 1:
+        most: np.ndarray = objective.matrix.largest_products(objective.v)
+        return most
+    _, sums = objective.class_sums()
+    return (1.0 + _SLACK) * np.maximum(sums, sums.sum(axis=0) - sums)
 
 
 class _Widened:

@@ -10,7 +10,7 @@ import numpy as np
 from ..kernels import proximal_steps as kernel
 from ..kernels.gram import gram_scratch, gram_totals
 from ..objective import BinaryPoint, NonsmoothPenalty, Point, few_operations
-from .proximal_newton import certified
+from .proximal_proof import certified
 from .proximal_step import ProximalNewton
 from .solution import Solution, Status
 

@@ -8,14 +8,14 @@ once, the first steps bring in columns that leave again.
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import Any
 
 import numpy as np
 
-from ..objective import L2, NonsmoothPenalty, Point, above, gain
+from ..objective import L2, NonsmoothPenalty, Point
 from .lbfgs import lbfgs
+from .proximal_proof import NOTHING, certified, clipped, least_of
 from .proximal_step import At, ProximalNewton
 from .solution import Solution, Status
 from .working_sets import WorkingSets
@@ -24,9 +24,9 @@ _STEPS_LAST = 12
 _INNER = 0.1
 """Newton steps on a last working set, and the part of the gap to which it is solved."""
 
-_ROUGH, _MODEL, _ACCURATE = 0.05, 0.03, 1e-12
+_ROUGH, _MODEL, _LAST, _ACCURATE = 0.05, 0.03, 0.1, 1e-12
 """The last move of coordinate descent, relative to the kink: where the working set is a guess, beside the
-gap, and at least."""
+gap, beside the gap asked for where the model's own dual variables prove it, and at least."""
 
 _TALL, _PART_DENSE, _PART_SPARSE, _LEAST_SAMPLE = 400, 10, 4, 5000
 """Rows for each column from which on a sample of dense rows comes first, how many rows one of it stands for, and its
@@ -42,11 +42,9 @@ _OF_SQUARES = 1e-3
 _SHARPER = 0.1
 """What the accuracy of the model is multiplied by after a step that proves no more."""
 
-_NOTHING = 1e-14
-"""Part of F that is rounding."""
 
-_IDLE, _BETTER = 4, 1e-4
-"""Steps that prove no more than those before, by such a part, after which rounding is what is left."""
+_IDLE = 4
+"""Steps that prove no more than those before, after which rounding is what is left."""
 
 
 def proximal_newton(
@@ -184,7 +182,7 @@ class _Run:
             if self._unheld and self._runs_off(moved.point.theta - here.point.theta):
                 last = certified(whole, moved, self._least, self._at_zero, provable=self._provable)
                 return Solution(last, Status.SEPARABLE, self._n_iter)
-            if not self._provable and self.sets.factor == 1.0 and self._promise <= _NOTHING * abs(moved.value):
+            if not self._provable and self.sets.factor == 1.0 and self._promise <= NOTHING * abs(moved.value):
                 last = certified(whole, moved, self._least, self._at_zero, provable=False)
                 return Solution(last, Status.LIMIT_OF_PRECISION, self._n_iter)
             here = moved
@@ -217,7 +215,7 @@ class _Run:
 
         Only what a model of all that is asked promises, undamped, says that little is left.
         """
-        reached = self._promise <= max(self._tol, _NOTHING) * abs(best.value)
+        reached = self._promise <= max(self._tol, NOTHING) * abs(best.value)
         return Status.LIMIT_OF_PRECISION if reached else Status.LINE_SEARCH
 
     def _stage(self, here: At, point: Point) -> At | None:
@@ -238,8 +236,12 @@ class _Run:
         excess = min(point.bound / losses, 1.0) if self._provable else 0.0
         goal = max(0.3 * self._tol * abs(here.value), _INNER * point.bound) if self._provable else 0.0
         accuracy = _ROUGH if cut else min(_ROUGH, _MODEL * excess) * _SHARPER**self._idle + _ACCURATE
+        if whole.has_dual and self._provable and not cut:
+            # The dual variables of the model prove no less than its minimum is missed by.
+            scale = min(abs(here.value), max(point.gain, 0.0))
+            accuracy = min(accuracy, max(_LAST * self._tol * scale / losses, _ACCURATE))
         steps = 1 if part is whole or not part.written else self.sets.steps if cut else _STEPS_LAST
-        done = 0
+        done, seen, dual = 0, None, None
         while done < steps and self._n_iter < self._max_iter:
             found = part.step(inside, factor, accuracy)
             if found is None:
@@ -247,7 +249,8 @@ class _Run:
             done, self._n_iter = done + 1, self._n_iter + 1
             inside, self._promise = found
             if done < steps and not cut and self._provable:
-                left = part.gap(inside, self._least)
+                seen, dual = inside, part.dual(inside)
+                left = part.gap(inside, self._least) if dual is None else part.proven_by(inside, dual, self._least)
                 if left <= goal:
                     break
                 accuracy = min(accuracy, _MODEL * left / losses + _ACCURATE)
@@ -256,46 +259,12 @@ class _Run:
             self._promise = math.inf
         if not done:
             return None
+        dual = None if cut or not self._provable else part.dual(inside) if seen is not inside else dual
         if part is whole:
-            return whole.weighed(inside.point, 1.0)
+            return whole.weighed(inside.point, 1.0)._replace(dual=dual)
         W = np.zeros(penalty.shape)
         W[:, columns] = part.objective.by_class(inside.point.theta)
-        return whole.weighed(whole.objective.carried(inside.point, whole.objective.theta(W, inside.point.b)), 1.0)
-
-
-def least_of(best: Any, point: Any) -> tuple[Any, bool]:
-    """The point where F is less, with what both prove of it, and whether the second one says more than the first.
-
-    Both bound the same minimum from below.
-    """
-    if best is None:
-        return point, True
-    lower = max(best.value - best.bound, point.value - point.bound)
-    falls = point.value < best.value - _NOTHING * abs(best.value)
-    better = falls or point.bound < (1.0 - _BETTER) * best.bound
-    found = point if point.value < best.value or not point.bound >= best.bound else best
-    bound = found.bound if math.isnan(lower) else min(found.bound, above(found.value, lower, rounding=True))
-    return found.certified(bound), better
-
-
-def clipped(objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray) -> np.ndarray:
-    """θ with its coefficients within the bounds."""
-    u = penalty.clipped(penalty.vector(objective.by_class(theta)))
-    found: np.ndarray = objective.theta(penalty.matrix(u), objective.b(theta))
-    return found
-
-
-def certified(
-    whole: ProximalNewton, here: At, least: float, at_zero: float, *, provable: bool, dual: tuple | None = None
-) -> Point:
-    """A point of the losses as one of F, with what is proven of it."""
-    value, bound = here.value, math.nan
-    if dual is not None:
-        value += dual[0] - float(here.point.value)
-    if provable:
-        bound = whole.gap(here, least, dual)
-        if not here.u.any() and bound <= _NOTHING * abs(value):
-            bound = 0.0  # the coefficients gain nothing, of which rounding would be much
-    point = copy.copy(here.point)  # with the gradient, if there is one by now
-    point.__dict__.update(value=value, bound=bound, gain=gain(at_zero, value, 0.0))
-    return point
+        carried, theta = whole.objective.carried, whole.objective.theta
+        if dual is not None:
+            dual = dual._replace(point=carried(dual.point, theta(W, dual.point.b)))
+        return whole.weighed(carried(inside.point, theta(W, inside.point.b)), 1.0)._replace(dual=dual)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..objective import Move, NonsmoothPenalty, Point, imbalance
+from ..objective import Move, NonsmoothPenalty, Point, imbalance, newton_dual
 from .column_model import ColumnModel, Columns
 from .joint_column_model import JointColumnModel
 from .quadratic_model import WrittenModel, written
@@ -30,13 +30,34 @@ _FREE_STEPS, _FREE = 12, 1e-13
 
 _NOISE = 1e-10
 
+_ROWS_DUAL = 1000
+"""Rows from which on dual variables come from the model of a step. That spares the step that proves what the one before
+has reached, which of few rows takes no time, and gives coefficients more digits."""
+
+
+class Dual(NamedTuple):
+    """Dual variables of the rows, as slopes of the losses at a point, and the Fenchel–Young gap that they leave."""
+
+    point: Point
+    slack: float
+
 
 class At(NamedTuple):
-    """A point of the losses with what the penalty makes of it."""
+    """A point of the losses with what the penalty makes of it.
+
+    Attributes
+    ----------
+    before : Point or None
+        From where a whole step of an undamped model led here.
+    dual : Dual or None
+        What that model says of dual variables.
+    """
 
     point: Point
     u: np.ndarray
     value: float
+    before: Point | None = None
+    dual: Dual | None = None
 
 
 class ProximalNewton:
@@ -55,6 +76,7 @@ class ProximalNewton:
         self.damping = 0.0
         self.written = written(objective.matrix, penalty, len(penalty.order))
         self._columns: Any = None
+        self._unheld = bool(penalty.unheld.any())
 
     def at(self, theta: np.ndarray, factor: float = 1.0) -> At:
         """The point θ, with b at its minimum."""
@@ -82,10 +104,12 @@ class ProximalNewton:
             else:
                 there = self._shortened(here, target, promise, factor)
                 if there is not None:
-                    there = self.weighed(self._settled(there.point, model), factor)
+                    there = self.weighed(self._settled(there.point, model), factor)._replace(before=there.before)
             if there is not None:
+                whole = not self.damping and there.before is not None
                 self.damping = self.damping * _LESS if self.damping > least * _LESS else 0.0
-                return there, abs(promise) if model.reached else math.inf
+                promise = abs(promise) if model.reached else math.inf
+                return there._replace(before=here.point if whole else None), promise
             # Where few rows are curved, the model has directions with next to no curvature, and its minimum is far off.
             self.damping = max(_MORE * self.damping, least)
         return None
@@ -108,7 +132,7 @@ class ProximalNewton:
             theta = target if t == 1.0 else here.point.theta + t * change
             there = self.weighed(self.objective.point(theta), factor)
             if there.value <= here.value + _SUFFICIENT * t * promise + _ROUNDING * abs(here.value):
-                return there
+                return there._replace(before=here.point if t == 1.0 else None)
             t *= _HALF
         return None
 
@@ -171,6 +195,26 @@ class ProximalNewton:
             point = other
             h = WrittenModel(objective, penalty, point, penalty.vector(objective.by_class(point.theta))).h
         return point
+
+    @property
+    def has_dual(self) -> bool:
+        """Whether dual variables may come from the model of a step, not only from slopes at its end."""
+        objective = self.objective
+        return bool(
+            objective.n_outputs == 1 and objective.keeps_decisions and not self._unheld
+            and objective.matrix.shape[0] >= _ROWS_DUAL
+        )  # fmt: skip
+
+    def dual(self, here: At) -> Dual | None:
+        """What the model of the step that led here says of dual variables; None where that was no whole step."""
+        if here.before is None or not self.has_dual:
+            return None
+        return Dual(*newton_dual(self.objective, here.before, here.point))
+
+    def proven_by(self, here: At, dual: Dual, least: float) -> float:
+        """F − F* at most, by these dual variables; infinite where they say nothing."""
+        found = self.gap(At(dual.point, here.u, here.value), least, (float(here.point.value), dual.slack))
+        return found if found >= 0.0 else math.inf
 
     def gap(self, here: At, least: float, dual: tuple | None = None) -> float:
         """F − F* at most; see :mod:`marginclf.objective.nonsmooth_penalty`.

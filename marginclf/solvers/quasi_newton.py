@@ -19,7 +19,7 @@ from ..kernels.gram import GRAM_COLUMNS
 from ..objective import DIRECT_LIMIT, NonsmoothPenalty, Point
 from .inverse_metric import InverseMetric
 from .preconditioner import mean_curvature, sample_rows
-from .proximal_newton import certified
+from .proximal_proof import certified
 from .proximal_step import At, ProximalNewton
 from .solution import Solution, Status
 

@@ -19,8 +19,12 @@ _SHRINK_SPARSE, _STEPS_SPARSE = 0.25, 1
 """What the kinks are multiplied by from one stage to the next, and Newton steps in a stage; of sparse rows, a look at
 all columns costs less than a Hessian of some."""
 
-_NEAR, _ASKED = 0.6, 1.0 - 1e-3
-"""Columns whose slope is this part of their kink are let in before the last stage, and in it."""
+_NEAR, _ASKED = 0.6, 0.93
+"""Columns whose slope is this part of their kink are let in before the last stage, and in it: what is nearly at its
+kink may come in by the next step, and a proof then needs one more."""
+
+_SLIGHTLY = 1.2
+"""How many times more columns there may be in a working set of before, which is kept."""
 
 _FIRST, _GROWTH = 50, 2
 """Columns in a working set at least, and how many times those that are not zero. As many as √d cost no more in a
@@ -89,7 +93,8 @@ class WorkingSets:
         """The columns to work on, and whether that is for less than all that is asked."""
         penalty, matrix = self._whole.penalty, self._whole.objective.matrix
         k, d = penalty.shape
-        pull = penalty.pull(here.u, self._whole.slopes(here.point))
+        # Dual variables are nearer to those of the optimum than slopes are, and have been passed over already.
+        pull = penalty.pull(here.u, self._whole.slopes(here.point if here.dual is None else here.dual.point))
         in_use = penalty.sums((here.u != 0.0).astype(float)) > 0.0
         asked = np.divide(pull, penalty.kink, out=np.zeros_like(pull), where=penalty.kink > 0.0)
         if k > 1 and not written(matrix, penalty, k * d):
@@ -114,7 +119,12 @@ class WorkingSets:
         if wanted.sum() > room:
             cut = cut or int((columns >= _ASKED).sum()) > room
             wanted &= columns >= np.partition(columns[wanted], -room)[-room]
-        return np.flatnonzero(wanted), cut
+        found = np.flatnonzero(wanted)
+        if not cut and self._kept is not None and len(found) <= len(self._kept[0]) <= _SLIGHTLY * len(found):
+            # A few columns more cost less than another copy.
+            wanted[self._kept[0]] = False
+            found = found if wanted.any() else self._kept[0]
+        return found, cut
 
     def _lower(self, asked: np.ndarray) -> None:
         """Kinks for the next stage, from what is asked of those of blocks that are zero."""

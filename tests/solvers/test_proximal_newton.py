@@ -5,8 +5,9 @@ import pytest
 import scipy.sparse as sp
 from problems import fit
 
+from marginclf.matrix import design_matrix
 from marginclf.penalties import ElasticNet, GroupLasso, smallest_C
-from marginclf.solvers import column_model, penalised, proximal_newton, quadratic_model, working_sets
+from marginclf.solvers import column_model, penalised, proximal_newton, proximal_step, quadratic_model, working_sets
 
 RNG = np.random.default_rng(5)
 N, D = 80, 1200
@@ -43,9 +44,27 @@ def test_columns_of_words_that_cannot_have_coefficients_are_left_out(penalty, mo
     assert watched.history_[0]["objective"][-1] == few[0]
     assert (np.diff(watched.history_[0]["passes"]) >= 0).all()
     assert watched.history_[0]["passes"][-1] > 0
-    # Of either sign, all columns stay.
+    # Of the other sign, it is the other side of each column.
     assert few == pytest.approx(proven(*fit("logistic", -WORDS, 1 - Y, penalty=penalty, C=1.1 * C)), rel=2e-8)
     assert 0 < (watched.coef_ != 0.0).sum() < D // 2
+
+
+@pytest.mark.parametrize("store", [sp.csr_array, sp.csc_array])
+@pytest.mark.parametrize("signs", [False, True])
+def test_the_largest_slope_of_a_column_is_no_less_than_any(store, signs):
+    rng = np.random.default_rng(8)
+    X = WORDS.toarray() * np.where(rng.random(WORDS.shape) < 0.5, -1.0 if signs else 1.0, 1.0)
+    v = np.where(Y == 1, 1.0, -1.0) * rng.uniform(0.0, 1e3, N)
+    found = design_matrix(store(X), 1).largest_products(v)
+    parts = v[:, None] * X
+    exact = np.maximum(np.maximum(parts, 0.0).sum(axis=0), np.maximum(-parts, 0.0).sum(axis=0))
+    assert (found >= exact).all()
+    if store is sp.csr_array or not signs:
+        np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-30)
+        mixed = WORDS.toarray() * np.where(np.arange(D) % 2, 1.0, -1.0)
+        C = 1.1 * smallest_C(mixed, Y)
+        few = proven(*fit("logistic", store(mixed), Y, penalty="l1", C=C))
+        assert few == pytest.approx(proven(*fit("logistic", mixed, Y, penalty="l1", C=C)), rel=2e-8)
 
 
 @pytest.mark.parametrize("loss", ["logistic", "squared_hinge"])
@@ -101,3 +120,26 @@ def test_conjugate_gradients_end_what_descent_by_columns_begins(monkeypatch, fit
     monkeypatch.setattr(column_model, "_STANDING", -1.0)
     descent, _ = fit("logistic", X, y, **how)
     assert with_both.n_iter_[0] < 0.5 * descent.n_iter_[0]
+
+
+@pytest.mark.parametrize("entries", [5, 2000], ids=["columns", "written"])
+@pytest.mark.parametrize("loss", ["logistic", "squared_hinge", "hinge"])
+@pytest.mark.parametrize(
+    "how", [{}, {"fit_intercept": False}, {"bounds": (-0.1, 0.3)}], ids=["free", "fixed", "bounds"]
+)
+def test_dual_variables_of_a_model_never_prove_too_much(loss, how, entries, monkeypatch):
+    X = WORDS[:, :60]
+    given = {"penalty": "l1" if how else ElasticNet(0.5), "C": 4.0 * smallest_C(X, Y, loss=loss), **how}
+    best = proven(*fit(loss, X, Y, tol=1e-10, **given))[0]
+    plain = fit(loss, X, Y, tol=1e-3, **given)[0].n_iter_[0]
+    monkeypatch.setattr(quadratic_model, "MOST_WRITTEN_SPARSE", entries)
+    monkeypatch.setattr(proximal_step, "_ROWS_DUAL", 0)
+    steps = []
+    for tol in (1e-1, 1e-2, 1e-3, 1e-5, 1e-7):
+        model, messages = fit(loss, X, Y, tol=tol, **given)
+        assert not messages
+        least = model.objective_[0] * (1.0 - model.suboptimality_[0])
+        assert least * (1.0 - 1e-10) <= best <= model.objective_[0] * (1.0 + 1e-10)
+        steps.append(model.n_iter_[0])
+    if loss == "logistic" and entries > 60:
+        assert steps[2] <= plain
