@@ -41,7 +41,7 @@ class DesignMatrix:
         Threads.
     """
 
-    sparse = False
+    sparse = few_pairs = False
 
     def __init__(self, rows: StoredRows, entries: int, block_rows: int, n_jobs: int) -> None:
         self.rows = rows

@@ -107,18 +107,19 @@ class CSRMatrix(DesignMatrix):
         return CSRMatrix(X, 1)
 
     @property
-    def _few_pairs(self) -> bool:
+    def few_pairs(self) -> bool:  # type: ignore[override]
+        """Whether rows have so few entries that a Gram matrix is made of pairs of these."""
         (n, d), entries = self.shape, self.entries
         return _FEW * entries * entries < n * n * d * d
 
     def gram(self, c: np.ndarray, centre: np.ndarray | None) -> np.ndarray:
-        if not self._few_pairs:
+        if not self.few_pairs:
             return super().gram(c, centre)
         along = None if centre is None or not centre.any() else self.transposed_product(c)
         return self._gram_of_pairs(c, centre, along)
 
     def gram_with_intercept(self, c: np.ndarray, centre: np.ndarray) -> np.ndarray:
-        if not self._few_pairs:
+        if not self.few_pairs:
             return super().gram_with_intercept(c, centre)
         along = self.transposed_product(c)
         return bordered(self._gram_of_pairs(c, centre, along), along, float(c.sum()), centre)

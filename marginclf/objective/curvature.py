@@ -24,6 +24,9 @@ _NUMBERS = 1 << 20
 _FEW_PAIRS = 10
 """Pairs of classes, those of four, up to which a Hessian writes down no pairs of columns, however few these are."""
 
+_KEPT_PAIRS, _ROWS = 1 << 24, 4096
+"""Second derivatives of rows by pairs of classes that may be kept at once, and rows that are looked at at a time."""
+
 
 class Curvature(Protocol):
     """The Hessian at a point, with the penalty.
@@ -219,6 +222,8 @@ def joint_hessian(objective: Any, theta: np.ndarray, centre: np.ndarray) -> np.n
     by_class = pairs(k)
     n_pairs = k * (k + 1) // 2
     few = n_pairs <= max(_FEW_PAIRS, d // 2)
+    if objective.matrix.few_pairs and n_pairs * n <= _KEPT_PAIRS:
+        return _joined(_blocks_by_entries(objective, theta, centre), by_class)
     i, j = np.tril_indices(d + 1)
     total = np.zeros((n_pairs * (d + 1), d + 1) if few else (n_pairs, len(i)))
     size = max(64, _NUMBERS // (n_pairs * (d + 1) if few else len(i) + n_pairs))
@@ -235,11 +240,28 @@ def joint_hessian(objective: Any, theta: np.ndarray, centre: np.ndarray) -> np.n
             add_product(total, second, rows[i] * rows[j])
     if few:
         blocks = total.reshape(n_pairs, d + 1, d + 1)
-        blocks = 0.5 * (blocks + blocks.transpose(0, 2, 1))  # rounding apart, they are the same
-        hessian = blocks[by_class].transpose(0, 2, 1, 3)
-    else:
-        hessian = total[by_class[:, None, :, None], pairs(d + 1)[None, :, None, :]]
-    hessian = hessian.reshape(k * (d + 1), k * (d + 1))
+        return _joined(0.5 * (blocks + blocks.transpose(0, 2, 1)), by_class)  # rounding apart, they are the same
+    hessian = total[by_class[:, None, :, None], pairs(d + 1)[None, :, None, :]]
+    return _finite(hessian.reshape(k * (d + 1), k * (d + 1)))
+
+
+def _blocks_by_entries(objective: Any, theta: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """The block of each pair of classes, entry by entry of rows that have few."""
+    passes, n = objective.passes, objective.matrix.shape[0]
+    parts = []
+    for start in range(0, n, _ROWS):
+        z = passes.decisions(*objective.split(theta), start, min(start + _ROWS, n))
+        parts.append(passes.second_derivatives(objective.compiled, z, start)[2])
+    return np.array([objective.matrix.gram_with_intercept(c, centre) for c in np.concatenate(parts, axis=1)])
+
+
+def _joined(blocks: np.ndarray, by_class: np.ndarray) -> np.ndarray:
+    """The Hessian of the blocks of pairs of classes."""
+    size = len(by_class) * blocks.shape[1]
+    return _finite(blocks[by_class].transpose(0, 2, 1, 3).reshape(size, size))
+
+
+def _finite(hessian: np.ndarray) -> np.ndarray:
     if not np.isfinite(hessian).all():
         raise OverflowError("the Hessian overflows")
     return hessian

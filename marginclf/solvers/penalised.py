@@ -27,7 +27,7 @@ _FEW = 8
 _ENOUGH, _LEAST = 0.03, 1e-13
 """Part of the gap, and of what it was before, to which a smooth problem is solved, and the least relative one."""
 
-_MANY, _WORTH, _SLACK = 1000, 0.8, 1e-9
+_MANY, _WORTH = 1000, 0.8
 """Columns from which on it is asked which can have coefficients, and the part of them that is worth a copy."""
 
 _HALF, _IDLE = 0.5, 6
@@ -114,8 +114,7 @@ def _screened(objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray) -> n
     """The columns that may have coefficients at the optimum, where a look at all slopes rules most of the others out.
 
     The slopes of a row are within those of the loss, from 0 where it never increases: that of a column is at most what
-    its rows add to it of one sign. Of many classes, and entries that are not negative, it is at most the sum over one
-    class, or over all the others.
+    its rows add to it of one sign.
     """
     matrix, loss = objective.matrix, objective.loss
     d, slope = matrix.shape[1], -loss.slope_bounds()[0]
@@ -123,8 +122,6 @@ def _screened(objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray) -> n
     if not (wanted and np.isfinite(slope) and penalty.holds_zero and loss.increases_at() is None):
         return None
     if objective.by_class(theta).any():  # a warm start, which knows better
-        return None
-    if objective.n_outputs > 1 and not matrix.nonnegative:
         return None
     with np.errstate(over="ignore"):
         most = slope * _largest_sums(objective)
@@ -137,11 +134,12 @@ def _screened(objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray) -> n
 
 def _largest_sums(objective: Any) -> np.ndarray:
     """The most that the slopes of a column can be where those of the rows are 1 at most, of shape (K, d)."""
+    matrix = objective.matrix
     if objective.n_outputs == 1:
-        most: np.ndarray = objective.matrix.largest_products(objective.v)
-        return most
-    _, sums = objective.class_sums()
-    return (1.0 + _SLACK) * np.maximum(sums, sums.sum(axis=0) - sums)
+        return np.array([matrix.largest_products(objective.v)])
+    codes, weights = objective.passes.codes, objective.row_weights
+    classes = range(objective.n_outputs)
+    return np.array([matrix.largest_products(np.where(codes == k, weights, -weights)) for k in classes])
 
 
 class _Widened:

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from references import JOINT, mp, reference
+from scipy import sparse
 from storages import SLOW, STORAGES, storages
 
 from marginclf.losses import get_loss
 from marginclf.matrix import design_matrix
 from marginclf.matrix.joint import pairs
-from marginclf.objective import L2, JointObjective
+from marginclf.objective import L2, JointObjective, curvature
 
 # Fits of float32 are in test_joint.py of the folder above and in test_onnx.py.
 STORAGE = pytest.mark.parametrize("kind", storages(slow=(*SLOW, "C-float32")))
@@ -137,6 +138,23 @@ def test_second_derivatives(kind, n, d, k, loss):
     expected = product_w - product_b[:, None] * centre
     np.testing.assert_allclose(image[:, :d], expected, atol=1e-9 * scale)
     np.testing.assert_allclose(image[:, d], product_b, atol=1e-9 * scale)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "modified_huber"])
+def test_the_hessian_of_rows_with_few_entries(loss, monkeypatch):
+    n, d, k = 500, 40, 4
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, d)) * (rng.random((n, d)) < 0.05)
+    y, s, centre = rng.integers(0, k, n).astype(np.uint8), rng.uniform(0.1, 2.0, n), X.mean(axis=0)
+    monkeypatch.setattr(curvature, "_ROWS", 128)
+    found = []
+    for kind in (sparse.csr_array, np.asarray):
+        matrix = design_matrix(kind(X), 1)
+        objective = JointObjective(matrix, get_loss(loss), y, s, k, penalty=L2(), fit_intercept=True)
+        theta = objective.theta(np.ones((k, d)) * np.arange(k)[:, None], np.arange(k) / 2.0)
+        found.append(objective.hessian(objective.evaluate(theta), centre))
+        assert matrix.few_pairs == matrix.sparse
+    np.testing.assert_allclose(*found, atol=1e-12 * np.abs(found[1]).max())
 
 
 @STORAGE
