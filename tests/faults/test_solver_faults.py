@@ -42,7 +42,7 @@ PASSES = {
         "gram_with_intercept",
     ],
     DenseMatrix: ["row_gram"],
-    CSRMatrix: ["gram", "gram_with_intercept", "row_gram"],
+    CSRMatrix: ["gram", "gram_with_intercept", "largest_products", "row_gram"],
     PackedRows: ["gram_product"],
     JointPasses: [
         "evaluate",
