@@ -73,8 +73,11 @@ class InMemoryObjective(Objective):
         """Second derivatives of the rows, C s φ'', of shape (1, n), of two classes."""
         raise NotImplementedError
 
-    def carried(self, point: Point, theta: np.ndarray) -> Point:
-        """A point of an objective that has more of the columns, or fewer, as one of this: zeros make the difference."""
+    def carried(self, point: Point, theta: np.ndarray, columns: np.ndarray | None = None) -> Point:
+        """A point of an objective that has more of the columns, or fewer, as one of this: zeros make the difference.
+
+        ``columns`` are those of this objective, where the other has more.
+        """
         # What rows keep lies in blocks, whose size depends on the columns.
         found = self.evaluate(theta)
         found.intercept_minimised = point.intercept_minimised

@@ -185,7 +185,7 @@ class DenseRun(_Run):
         """A point of all columns as one of some, the others being zero."""
         objective = self._whole.objective
         theta = part.objective.theta(objective.by_class(here.point.theta)[:, columns], objective.b(here.point.theta))
-        return part.weighed(part.objective.carried(here.point, theta), factor)
+        return part.weighed(part.objective.carried(here.point, theta, columns), factor)
 
     def _outside(self, point: Point, columns: np.ndarray) -> At:
         whole = self._whole

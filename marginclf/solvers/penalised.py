@@ -126,9 +126,12 @@ def _screened(objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray) -> n
     with np.errstate(over="ignore"):
         most = slope * _largest_sums(objective)
     block = penalty.norms(penalty.vector(most))
-    unit = np.zeros(int(penalty.unit.max()) + 1, dtype=bool)
-    np.logical_or.at(unit, penalty.unit, ~(block < penalty.kink))
-    kept = np.flatnonzero(unit[penalty.unit_of_column])
+    may = ~(block < penalty.kink)
+    if not penalty.in_order:
+        unit = np.zeros(int(penalty.unit.max()) + 1, dtype=bool)
+        np.logical_or.at(unit, penalty.unit, may)
+        may = unit[penalty.unit_of_column]
+    kept = np.flatnonzero(may)
     return kept if len(kept) <= _WORTH * d else None
 
 

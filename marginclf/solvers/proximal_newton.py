@@ -230,7 +230,7 @@ class _Run:
             by_class = whole.objective.by_class(here.point.theta)[:, columns]
             theta = part.objective.theta(by_class, whole.objective.b(here.point.theta))
             part.damping = self._damping
-            inside = part.weighed(part.objective.carried(here.point, theta), factor)
+            inside = part.weighed(part.objective.carried(here.point, theta, columns), factor)
         # A slope that is beyond its kink by a part ε leaves about ε of what the losses are above their infimum.
         losses = max(float(here.point.value) - self._least, 1e-300) if self._provable else 1.0
         excess = min(point.bound / losses, 1.0) if self._provable else 0.0
