@@ -117,10 +117,7 @@ class BinaryObjective(InMemoryObjective):
         return point.c[None]  # type: ignore[attr-defined]
 
     def carried(self, point: Point, theta: np.ndarray, columns: np.ndarray | None = None) -> Point:
-        found = BinaryPoint(self, theta, **point.of_rows())  # type: ignore[attr-defined]
-        if columns is not None and "gradient" in point.__dict__:
-            found.gradient = np.append(point.gradient[columns], point.gradient[-1])
-        return found
+        return BinaryPoint(self, theta, **point.of_rows(columns))  # type: ignore[attr-defined]
 
     def settled(self, point: Point) -> Point:
         return self._settled(point.theta, point.z)  # type: ignore[attr-defined]

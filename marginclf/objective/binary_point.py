@@ -80,9 +80,12 @@ class BinaryPoint(Point):
             gradient[-1] = self.known_slope
         return gradient
 
-    def of_rows(self) -> dict[str, Any]:
-        """What is known of the rows whatever the columns, and of the intercept."""
-        return {"z": self.z, "_losses": self._losses, "intercept_minimised": self.intercept_minimised}
+    def of_rows(self, columns: np.ndarray | None = None) -> dict[str, Any]:
+        """What is known of the rows whatever the columns, and of the intercept; of some columns, their slopes too."""
+        found = {"z": self.z, "_losses": self._losses, "intercept_minimised": self.intercept_minimised}
+        if columns is not None and "gradient" in self.__dict__:
+            found["gradient"] = np.append(self.gradient[columns], self.gradient[-1])
+        return found
 
     def prepare(self) -> None:
         _ = self.c
