@@ -30,9 +30,9 @@ _FREE_STEPS, _FREE = 12, 1e-13
 
 _NOISE = 1e-10
 
-_ROWS_DUAL = 1000
-"""Rows from which on dual variables come from the model of a step. That spares the step that proves what the one before
-has reached, which of few rows takes no time, and gives coefficients more digits."""
+_ROWS_DUAL, _ENTRIES_DUAL = 1000, 16
+"""Rows, and entries of each, from which on dual variables come from the model of a step. That spares the step that
+proves what the one before has reached, which of little data takes no time, and gives coefficients more digits."""
 
 
 class Dual(NamedTuple):
@@ -69,6 +69,11 @@ class ProximalNewton:
         The losses, smooth and convex, without a penalty.
     penalty : NonsmoothPenalty
         What is added to them.
+
+    Attributes
+    ----------
+    has_dual : bool
+        Whether dual variables may come from the model of a step, not only from slopes at its end.
     """
 
     def __init__(self, objective: Any, penalty: NonsmoothPenalty) -> None:
@@ -76,7 +81,11 @@ class ProximalNewton:
         self.damping = 0.0
         self.written = written(objective.matrix, penalty, len(penalty.order))
         self._columns: Any = None
-        self._unheld = bool(penalty.unheld.any())
+        n = objective.matrix.shape[0]
+        many = n >= _ROWS_DUAL and objective.matrix.entries >= _ENTRIES_DUAL * n
+        # Of losses that are flat beyond a margin, dual variables of rows without curvature do not follow a model.
+        suits = objective.n_outputs == 1 and objective.keeps_decisions and objective.curved
+        self.has_dual = bool(many and suits and not penalty.unheld.any())
 
     def at(self, theta: np.ndarray, factor: float = 1.0) -> At:
         """The point θ, with b at its minimum."""
@@ -195,15 +204,6 @@ class ProximalNewton:
             point = other
             h = WrittenModel(objective, penalty, point, penalty.vector(objective.by_class(point.theta))).h
         return point
-
-    @property
-    def has_dual(self) -> bool:
-        """Whether dual variables may come from the model of a step, not only from slopes at its end."""
-        objective = self.objective
-        return bool(
-            objective.n_outputs == 1 and objective.keeps_decisions and not self._unheld
-            and objective.matrix.shape[0] >= _ROWS_DUAL
-        )  # fmt: skip
 
     def dual(self, here: At) -> Dual | None:
         """What the model of the step that led here says of dual variables; None where that was no whole step."""

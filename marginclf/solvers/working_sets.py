@@ -19,9 +19,9 @@ _SHRINK_SPARSE, _STEPS_SPARSE = 0.25, 1
 """What the kinks are multiplied by from one stage to the next, and Newton steps in a stage; of sparse rows, a look at
 all columns costs less than a Hessian of some."""
 
-_NEAR, _ASKED = 0.6, 0.93
-"""Columns whose slope is this part of their kink are let in before the last stage, and in it: what is nearly at its
-kink may come in by the next step, and a proof then needs one more."""
+_NEAR, _ASKED, _NEARLY_ASKED = 0.6, 1.0 - 1e-3, 0.93
+"""Columns whose slope is this part of their kink are let in before the last stage, and in it. Of two classes, what is
+nearly at its kink comes in as well: the next step may need it, and a proof then one more."""
 
 _SLIGHTLY = 1.2
 """How many times more columns there may be in a working set of before, which is kept."""
@@ -59,13 +59,15 @@ class WorkingSets:
         Whether all that is asked for is asked from the start.
     """
 
-    long, first, asked = _LONG, _FIRST, _ASKED
+    long, first, asked = _LONG, _FIRST, _NEARLY_ASKED
 
     def __init__(self, whole: ProximalNewton) -> None:
         self._whole, self.factor, self.at_once = whole, math.inf, False
         sparse = whole.objective.matrix.sparse
         self._shrink, self.steps = (_SHRINK_SPARSE, _STEPS_SPARSE) if sparse else (_SHRINK, _STEPS)
         self._kept: tuple[np.ndarray, ProximalNewton] | None = None
+        if whole.penalty.grouped or whole.objective.n_outputs > 1:
+            self.asked = _ASKED  # their Hessians grow too large
 
     def nearly_all(self, here: At) -> bool:
         """Whether kinks are so weak beside the slopes at zero that next to no coefficient will be zero.
@@ -86,7 +88,9 @@ class WorkingSets:
         if len(columns) == d:
             return whole
         if self._kept is None or not np.array_equal(self._kept[0], columns):
-            self._kept = columns, ProximalNewton(whole.objective.columns(columns), whole.penalty.restricted(columns))
+            part = ProximalNewton(whole.objective.columns(columns), whole.penalty.restricted(columns))
+            part.has_dual = whole.has_dual
+            self._kept = columns, part
         return self._kept[1]
 
     def columns(self, here: At) -> tuple[np.ndarray, bool]:
@@ -138,6 +142,6 @@ class WorkingSets:
             kept, part = self._kept
             held = np.zeros(len(score), dtype=bool)
             held[kept] = True
-            if not part.written and len(kept) <= _WIDER * len(wanted) and held[score >= _ASKED].all():
+            if not part.written and len(kept) <= _WIDER * len(wanted) and held[score >= self.asked].all():
                 return kept
         return wanted
