@@ -21,12 +21,11 @@ from .view import part_of
 
 _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
 
-LOSS, SLOPE, CURVATURE, SCALE, AT_ZERO, STEPS, PASSES, PROVEN, STUCK = range(9)
+LOSS, SLOPE, CURVATURE, SCALE, AT_ZERO, STEPS, PASSES, PROVEN, STUCK, IDLE = range(10)
 """What ``state`` holds. Of the end: Σ C s φ, its slope and curvature in b, Σ C s |φ'|. F at zero, NaN where that is
-the start. Steps and passes done; whether tol is reached; whether no step lowers F."""
+the start. Steps and passes done; whether tol is reached; whether no step lowers F; steps that promised next to none."""
 
-_SUFFICIENT, _HALVINGS, _RISE = 1e-4, 5, 4e-13
-_TRIES, _ROUNDING = 200, 4.0 * 2.0**-52
+_SUFFICIENT, _HALVINGS, _RISE, _IDLE, _TRIES, _ROUNDING = 1e-4, 5, 4e-13, 3.0, 200, 4.0 * 2.0**-52
 _ROUGH, _MODEL, _ACCURATE, _ROUNDS = 0.05, 0.03, 1e-12, 1000
 _AIM, _MOST_AIM = 0.5, 0.05
 """Part of tol that is spent on aiming below the kinks, and the most of a kink; see solvers/quasi_newton.py."""
@@ -287,7 +286,9 @@ def proximal_steps(
             part_of(columns, 10, 3),
         )  # fmt: skip
         promise = _promised(q, u, to) + factor * (_penalty(to, starts, kink, quadratic)[0] - kinks)
-        if not promise < 0.0 or not _advanced(
+        # Near the end, what a step promises of F is less than rounding, and yet its slopes prove more.
+        state[IDLE] = state[IDLE] + 1.0 if promise > -_RISE * abs(value) else 0.0
+        if state[IDLE] > _IDLE or not promise <= _RISE * abs(value) or not _advanced(
             forward, v, theta, free, order, starts, kink, quadratic, address, parameters, work, u, to, m, factor,
             state[LOSS] + squares + factor * kinks, promise, kinks + squares == 0.0, z, r, c, trial,
             state,

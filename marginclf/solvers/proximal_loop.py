@@ -47,7 +47,7 @@ class _Loop:
         self._theta = theta.copy()
         self._rows, self._columns = np.empty((3, n)), np.empty((13, d + 1))
         self._gram, self._hessians, self._members = gram_scratch(d), gram_totals(3, d), np.empty(d, dtype=np.int64)
-        self._state = np.zeros(kernel.STUCK + 1)
+        self._state = np.zeros(kernel.IDLE + 1)
         self._state[kernel.AT_ZERO] = float(objective.origin().value) if theta[:-1].any() else math.nan
         self._whole = ProximalNewton(objective, penalty)
 
