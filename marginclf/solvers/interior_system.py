@@ -1,7 +1,17 @@
-"""The systems of an interior-point step: (Xᵀ D X + E) Δw with a border for b, by columns or by rows."""
+"""The system of an interior-point step, by the columns or, where rows are fewer, by the rows.
+
+    (Xᵀ D X + E) Δu + Xᵀ D 1 Δb = r + Xᵀ D e,    1ᵀ D X Δu + 1ᵀ D 1 Δb = s + 1ᵀ D e,    η = D (e − X Δu − Δb).
+
+With the rows less their mean, weighted by D, b drops out of the first; or with the last of them put into the others,
+
+    (D⁻¹ + X E⁻¹ Xᵀ) η + 1 Δb = e − X E⁻¹ r,    −1ᵀ η = s,
+
+bordered also by the columns where E is zero.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,23 +23,72 @@ _RIDGES = (0.0, 1e-15, 1e-13, 1e-11, 1e-9)
 """What is added to a diagonal of ones until it can be factored."""
 
 
-class Factor:
-    """The Cholesky factor of a positive definite matrix, its diagonal scaled to ones, with a ridge if it needs one."""
+class Products:
+    """Columns of X, written down where the system is by the rows.
+
+    Parameters
+    ----------
+    matrix : DesignMatrix
+        The columns.
+    """
+
+    def __init__(self, matrix: Any) -> None:
+        self._matrix, (n, d) = matrix, matrix.shape
+        self.dense: np.ndarray | None = None
+        if n < d:
+            self.dense = np.empty((n, d))
+            matrix.copy_rows(slice(0, n), self.dense)
+
+    def product(self, u: np.ndarray) -> np.ndarray:
+        """X u."""
+        found: np.ndarray = self._matrix.product(u) if self.dense is None else self.dense @ u
+        return found
+
+    def transposed(self, r: np.ndarray) -> np.ndarray:
+        """Xᵀ r."""
+        found: np.ndarray = self._matrix.transposed_product(r) if self.dense is None else r @ self.dense
+        return found
+
+    def gram(self, c: np.ndarray, centre: np.ndarray) -> np.ndarray:
+        """Σ c (x − centre)(x − centre)ᵀ."""
+        found: np.ndarray = self._matrix.gram(c, centre)
+        return found
+
+
+def solver_of(X: Products, flexible: np.ndarray, diagonal: np.ndarray, *, free: bool) -> Callable[..., tuple]:
+    """A function of r, s and e that returns Δu, Δb and η.
+
+    Parameters
+    ----------
+    X : Products
+        The columns.
+    flexible : ndarray of shape (n,)
+        D⁻¹.
+    diagonal : ndarray of shape (d,)
+        E.
+    free : bool
+        Whether there is b.
+    """
+    if X.dense is None:
+        return _by_columns(X, 1.0 / flexible, diagonal, free=free)
+    return _by_rows(X.dense, flexible, diagonal, free=free)
+
+
+class _Factor:
+    """The factor of a positive definite matrix, its diagonal scaled to ones; with a ridge where it needs one."""
 
     def __init__(self, A: np.ndarray) -> None:
-        self.failed = not np.isfinite(A).all()
-        if self.failed:
+        self.failed, self._matrix, diagonal = True, A, A.diagonal()
+        if not np.isfinite(A).all():
             return
-        diagonal = A.diagonal()
         self._scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
-        self._matrix = A
         scaled = self._scale[:, None] * A * self._scale
         for ridge in _RIDGES:
             scaled.flat[:: len(A) + 1] = 1.0 + ridge
             self._factor, info = lapack.dpotrf(scaled.T, lower=False, clean=False)
             if info == 0:
+                self.failed = False
                 return
-        self.failed = True
 
     def solve(self, right: np.ndarray) -> np.ndarray:
         """Of one right side or several; refined once, which a ridge needs."""
@@ -38,89 +97,56 @@ class Factor:
 
     def _once(self, right: np.ndarray) -> np.ndarray:
         scale = self._scale if right.ndim == 1 else self._scale[:, None]
-        return scale * lapack.dpotrs(self._factor, scale * right, lower=False)[0]
+        found: np.ndarray = scale * lapack.dpotrs(self._factor, scale * right, lower=False)[0]
+        return found
 
 
-class ColumnSystem:
-    """(Xᵀ D X + E) Δw + Xᵀ D 1 Δb, for D = 1/flexible."""
-
-    def __init__(self, X: Any, flexible: np.ndarray, diagonal: np.ndarray, *, free: bool) -> None:
-        self._X, self._c, self._free = X, 1.0 / flexible, free
-        self._total = float(self._c.sum())
-        self._mean = X.transposed(self._c) / self._total if free else np.zeros(len(diagonal))
-        H = X.gram(self._c, self._mean)
-        H.flat[:: len(H) + 1] += diagonal
-        self._factor = Factor(H)
-
-    def solve(self, right: np.ndarray, in_b: float, aimed: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
-        """Δw, Δb and what these change of signs × multipliers."""
-        if self._factor.failed:
-            return np.full_like(right, np.nan), np.nan, aimed
-        push = self._c * aimed
-        first, second = right + self._X.transposed(push), in_b + float(push.sum())
-        du = self._factor.solve(first - self._mean * second if self._free else first)
-        db = second / self._total - float(self._mean @ du) if self._free else 0.0
-        return du, db, push - self._c * (self._X.product(du) + db)
+def _none(right: np.ndarray, in_b: float, aimed: np.ndarray) -> tuple:
+    return np.full_like(right, np.nan), np.nan, aimed
 
 
-class RowSystem:
-    """The same by D⁻¹ + X E⁻¹ Xᵀ, bordered by b and the columns where E is zero."""
+def _by_columns(X: Products, c: np.ndarray, diagonal: np.ndarray, *, free: bool) -> Callable[..., tuple]:
+    total = float(c.sum())
+    mean = X.transposed(c) / total if free else np.zeros(len(diagonal))
+    H = X.gram(c, mean)
+    H.flat[:: len(H) + 1] += diagonal
+    factor = _Factor(H)
+    if factor.failed:
+        return _none
 
-    def __init__(self, X: Any, flexible: np.ndarray, diagonal: np.ndarray, *, free: bool) -> None:
-        self._X, self._free = X, free
-        held = diagonal > 0.0
-        self._loose = np.flatnonzero(~held)
-        self._inverse = np.divide(1.0, diagonal, out=np.zeros_like(diagonal), where=held)
-        S = X.row_gram(self._inverse)
-        S.flat[:: len(S) + 1] += flexible
-        self._factor = Factor(S)
-        self._border = X.dense[:, self._loose]
-        if free:
-            self._border = np.column_stack([self._border, np.ones(len(S))])
-        self._across = self._factor.solve(self._border) if self._border.shape[1] and not self._factor.failed else None
+    def solve(right: np.ndarray, in_b: float, aimed: np.ndarray) -> tuple:
+        push = c * aimed
+        first, second = right + X.transposed(push), in_b + float(push.sum()) if free else 0.0
+        du = factor.solve(first - mean * second)
+        db = second / total - float(mean @ du) if free else 0.0
+        return du, db, push - c * (X.product(du) + db)
 
-    def solve(self, right: np.ndarray, in_b: float, aimed: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
-        """Δw, Δb and what these change of signs × multipliers."""
-        if self._factor.failed:
-            return np.full_like(right, np.nan), np.nan, aimed
-        eta = self._factor.solve(aimed - self._X.product(self._inverse * right))
+    return solve
+
+
+def _by_rows(X: np.ndarray, flexible: np.ndarray, diagonal: np.ndarray, *, free: bool) -> Callable[..., tuple]:
+    held, n = diagonal > 0.0, len(X)
+    loose = np.flatnonzero(~held)
+    inverse = np.divide(1.0, diagonal, out=np.zeros_like(diagonal), where=held)
+    lower = np.zeros((n, n))
+    add_square(lower, (X * np.sqrt(inverse)).T)
+    S = mirrored(lower)
+    S.flat[:: n + 1] += flexible
+    factor = _Factor(S)
+    if factor.failed:
+        return _none
+    border = np.column_stack([X[:, loose], np.ones((n, int(free)))])
+    across = factor.solve(border) if border.shape[1] else border
+    small = border.T @ across
+
+    def solve(right: np.ndarray, in_b: float, aimed: np.ndarray) -> tuple:
+        eta = factor.solve(aimed - X @ (inverse * right))
         du, db = np.zeros_like(right), 0.0
-        if self._across is not None:
-            q = np.append(right[self._loose], in_b) if self._free else right[self._loose]
-            small = self._border.T @ self._across
-            c = np.linalg.lstsq(small, self._border.T @ eta + q, rcond=None)[0]
-            eta = eta - self._across @ c
-            du[self._loose] = c[: len(self._loose)]
-            db = float(c[-1]) if self._free else 0.0
-        du += self._inverse * (right + self._X.transposed(eta))
-        return du, db, eta
+        if border.shape[1]:
+            lacks = np.append(right[loose], [in_b] * int(free))
+            moves = np.linalg.lstsq(small, border.T @ eta + lacks, rcond=None)[0]
+            eta = eta - across @ moves
+            du[loose], db = moves[: len(loose)], float(moves[-1]) if free else 0.0
+        return du + inverse * (right + eta @ X), db, eta
 
-
-class Products:
-    """Columns of X for an interior point, written down where the systems are of the rows."""
-
-    def __init__(self, matrix: Any, *, by_rows: bool) -> None:
-        self._matrix, self.by_rows = matrix, by_rows
-        if by_rows:
-            self.dense = np.empty(matrix.shape)
-            matrix.copy_rows(slice(0, matrix.shape[0]), self.dense)
-
-    def product(self, u: np.ndarray) -> np.ndarray:
-        found: np.ndarray = self.dense @ u if self.by_rows else self._matrix.product(u)
-        return found
-
-    def transposed(self, r: np.ndarray) -> np.ndarray:
-        found: np.ndarray = r @ self.dense if self.by_rows else self._matrix.transposed_product(r)
-        return found
-
-    def gram(self, c: np.ndarray, centre: np.ndarray) -> np.ndarray:
-        """Σ c (x − centre)(x − centre)ᵀ."""
-        found: np.ndarray = self._matrix.gram(c, centre)
-        return found
-
-    def row_gram(self, weights: np.ndarray) -> np.ndarray:
-        """X diag(weights) Xᵀ."""
-        n = len(self.dense)
-        total = np.zeros((n, n))
-        add_square(total, np.asfortranarray((self.dense * np.sqrt(weights)).T))
-        return mirrored(total)
+    return solve

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..objective import NonsmoothPenalty, Point, StopFit, fenchel_young
-from .interior_end import by_interior_point
+from .interior_sets import by_interior_point
 from .proximal_newton import certified, clipped, least_of, proximal_newton
 from .proximal_step import ProximalNewton
 from .solution import Solution, Status
@@ -22,7 +22,7 @@ _AFTER = 1e-3
 """That at the start where an interior point has been found already."""
 
 _TALL, _GAINS = 200, 0.1
-"""Rows for each column from which on an interior point is asked for only after a round that left such a part of the gap:
+"""Rows for each column from which on an interior point is asked for only once a round leaves such a part of the gap:
 25,000 × 10 takes five rounds, or twice as long."""
 
 _FEW = 8
