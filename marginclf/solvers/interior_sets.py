@@ -20,7 +20,7 @@ from .interior_system import Products
 from .lines import two_lines
 from .proximal_newton import least_of
 
-_MOST, _ENTRIES, _OPERATIONS = 2500, 1e7, 2e10
+_MOST, _ENTRIES, _OPERATIONS = 3000, 1e7, 2e10
 """Rows or columns up to which a system is factored, entries of X that are written down where it is by the rows, and
 operations of a step."""
 
@@ -29,8 +29,8 @@ _FEW, _FIRST, _INSIDE = 3e7, 60, 1e-6
 which part a slope has to be beyond its kink to let its column in."""
 
 _SHRINKS, _NEARLY, _PART = 0.7, 0.8, 0.6
-"""Part of the columns that would come in which the next look may leave where these would be too many, part of its kink
-from which on a column comes in with others, and part of all columns from which on all are taken."""
+"""Part of the columns that would come in which, with squares, the next look may leave where these would be too many;
+part of its kink from which on a column comes in with others; and part of all columns from which on all are taken."""
 
 _BEFORE_ALL, _NEAR, _GOAL = 1e-4, 1e-7, 1e-11
 """Relative gap at which all columns are looked at, at which a face is looked for, and at which it is the end."""
@@ -79,7 +79,7 @@ class _Run:
 
     def __init__(self, program: Program, tol: float, max_iter: int) -> None:
         self._program, self._max_iter, self._n_iter = program, max_iter, 0
-        self._goal = tol if tol >= ROUGH else min(tol, _GOAL)
+        self._tol, self._goal = tol, tol if tol >= ROUGH else min(tol, _GOAL)
         self.which = self._first()
         self._begin()
 
@@ -159,13 +159,15 @@ class _Run:
         Those that are nearly beyond their kinks come in as well, which saves looks.
         """
         size, movable = len(self.which), self._program.movable
-        if beyond > _SHRINKS * last and not self.fits(size + beyond):
+        squares = self._program.columns.quadratic.any()
+        if squares and beyond > _SHRINKS * last and not self.fits(size + beyond):
             return None
-        steep = np.argsort(-pull, kind="stable")[:size]
+        room = size if self.fits(2 * size) else _MOST - size
+        steep = np.argsort(-pull, kind="stable")[: max(room, 0)]
         which = np.union1d(self.which, steep[pull[steep] > _NEARLY])
         if len(which) > _PART * len(movable) and self.fits(len(movable)):
             return movable
-        return which if self.fits(len(which)) else None
+        return which if len(which) > size and self.fits(len(which)) else None
 
     def _minimise(self, enough: float) -> Ended:
         """Go on with the columns that are in; up to a relative gap of ``enough``, if that is not 0."""
@@ -178,15 +180,15 @@ class _Run:
             scale = abs(program.value(inside, self.which))
             if not inside.gap <= max(self._goal, enough or _NEAR) * scale:
                 program.objective.report(lambda: program.proven(as_it_is(inside), self.which)[0])
-                since = 0 if inside.gap <= _FALLS * least else since + 1
-                least = min(least, inside.gap)
+                since, least = (0, inside.gap) if inside.gap <= _FALLS * least else (since + 1, least)
                 if since > _STALLED:
                     break
                 continue
             if enough:
                 break
             faces = program.faces(inside, self.which, self._part)
-            if looks.at([program.proven(face, self.which) for face in faces]) <= self._goal or looks.idle >= _IDLE:
+            best = looks.at([program.proven(face, self.which) for face in faces])
+            if (best.suboptimality <= self._goal and best.excess <= self._tol) or looks.idle >= _IDLE:
                 break
         if looks.best is not None:
             return Ended(looks.best, looks.multipliers, self._n_iter)
@@ -203,8 +205,8 @@ class _Looks:
         self.multipliers: np.ndarray | None = None
         self.idle = 0
 
-    def at(self, points: list[tuple[Point, np.ndarray]]) -> float:
-        """Look at points with their multipliers; the relative bound of the best."""
+    def at(self, points: list[tuple[Point, np.ndarray]]) -> Point:
+        """Look at points with their multipliers; the best."""
         progress = False
         for point, multipliers in points:
             self.best, better = least_of(self.best, point)
@@ -213,4 +215,5 @@ class _Looks:
                 self.multipliers, self._least = multipliers, point.bound
         self._objective.report(lambda: self.best)
         self.idle = 0 if progress else self.idle + 1
-        return float(self.best.suboptimality)
+        found: Point = self.best
+        return found

@@ -21,6 +21,9 @@ _WIDEST, _NARROWEST, _NARROWER = 1.0, 1e-7, 0.125
 _AFTER = 1e-3
 """That at the start where an interior point has been found already."""
 
+_PRECISE = 1e-10
+"""Relative gap of the end of an interior point which is that of rounding, where coefficients gain next to nothing."""
+
 _TALL, _GAINS = 200, 0.1
 """Rows for each column from which on an interior point is asked for only once a round leaves such a part of the gap:
 25,000 × 10 takes five rounds, or twice as long."""
@@ -186,8 +189,11 @@ def _multipliers(
             asked, end = True, by_interior_point(objective, penalty, least, tol=tol, max_iter=max_iter - spent)
             if end is not None:
                 spent, (best, _) = spent + end.n_iter, least_of(best, end.point)
-                if best.excess <= tol or spent >= max_iter:
-                    return Solution(best, Status.PROVEN if best.excess <= tol else Status.MAX_ITER, spent)
+                if best.excess <= tol:
+                    return Solution(best, Status.PROVEN, spent)
+                if best.suboptimality <= min(tol, _PRECISE) or spent >= max_iter:
+                    precise = best.suboptimality <= tol
+                    return Solution(best, Status.LIMIT_OF_PRECISION if precise else Status.MAX_ITER, spent)
                 if end.multipliers is not None:
                     gamma, multipliers, theta, smallest = _AFTER, end.multipliers, best.theta, best.suboptimality
         smooth = objective.envelope(gamma, multipliers).smooth
