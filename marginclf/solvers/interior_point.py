@@ -123,12 +123,14 @@ class Columns(NamedTuple):
     lower: np.ndarray
     upper: np.ndarray
 
-    def inside(self) -> np.ndarray:
-        """A point between the bounds: zero, if that is one."""
+    def inside(self, mu: float) -> np.ndarray:
+        """A point between the bounds: zero, if that is one, or as near to a bound as products of μ are with its slope."""
         low, high = np.isfinite(self.lower), np.isfinite(self.upper)
-        lower, upper = np.where(low, self.lower, self.upper - 2.0), np.where(high, self.upper, self.lower + 2.0)
-        between = (self.lower < 0.0) & (self.upper > 0.0)
-        return np.where(between, 0.0, 0.5 * (lower + upper))
+        room = np.where(low & high, 0.5 * (self.upper - self.lower), 1.0)
+        off = np.minimum(room, mu / np.maximum(np.abs(self.slope), mu))
+        near_lower = low & ((self.lower >= 0.0) | ~high)
+        found = np.where(near_lower, self.lower + off, self.upper - off)
+        return np.where((self.lower < 0.0) & (self.upper > 0.0), 0.0, found)
 
 
 class Rows(NamedTuple):
@@ -170,11 +172,12 @@ class InteriorPoint:
 
     def __init__(self, X: Any, rows: Rows, columns: Columns, *, fit_intercept: bool) -> None:
         self._X, self._rows, self._columns, self._free = X, rows, columns, fit_intercept
-        self.u, self.b = columns.inside(), 0.0
+        whole = (rows.right - rows.left) * rows.weights
+        mu = 0.5 * float(whole.mean())
+        self.u, self.b = columns.inside(mu), 0.0
         self._linear = columns.slope + rows.right * X.transposed(rows.signs * rows.weights)
         self._balance = rows.right * float(rows.signs @ rows.weights)
         self._look()
-        whole = (rows.right - rows.left) * rows.weights
         t = np.maximum(self.beyond, 0.0) + 1.0
         self.margins = Split(Pairs(t, 0.5 * whole), Pairs(t - self.beyond, 0.5 * whole))
         mu = 0.5 * (self.margins.plus.product + self.margins.minus.product) / len(whole)
@@ -186,7 +189,7 @@ class InteriorPoint:
         for sign, bound in ((1.0, columns.lower), (-1.0, columns.upper)):
             where = np.flatnonzero(np.isfinite(bound))
             slack = sign * (self.u[where] - bound[where])
-            self.sides.append(Side(where, sign, bound[where], Pairs(slack, np.minimum(mu / slack, 1e3 * mu + 1.0))))
+            self.sides.append(Side(where, sign, bound[where], Pairs(slack, mu / slack)))
         splits = (self.margins, self.coefficients)
         self._all = [it for split in splits for it in (split.plus, split.minus)] + [side.pairs for side in self.sides]
         self._count = sum(len(pairs.slack) for pairs in self._all)

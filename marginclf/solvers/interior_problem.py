@@ -17,6 +17,10 @@ from .proximal_step import At, ProximalNewton
 _LARGEST = 2500
 """Rows and columns of a face up to which its own point is solved for."""
 
+_ROWS_EACH, _ROWS = 2, 50
+"""Rows at the kink for each column of a face, and beside these, with more of which its point is not one by its rows:
+where next to all coefficients are zero, those of a whole class are there."""
+
 _ULP = 4.0 * float(np.finfo(float).eps)
 
 
@@ -136,7 +140,7 @@ class Program:
         face = nearest_face(run, self._most, self.kink[which], self._size[which])
         face = balanced(face, self._signs, self._most, self._balance if self.free else None)
         at, inner = np.flatnonzero(face.rows), np.flatnonzero(face.columns)
-        if not 0 < len(at) + len(inner) <= _LARGEST:
+        if not 0 < len(at) + len(inner) <= _LARGEST or len(at) > _ROWS_EACH * len(inner) + _ROWS:
             return [face]
         columns, rows, signs = self.part(which), self.rows, self._signs
         X = np.empty((len(at), len(which)))
