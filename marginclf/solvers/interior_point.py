@@ -124,7 +124,7 @@ class Columns(NamedTuple):
     upper: np.ndarray
 
     def inside(self, mu: float) -> np.ndarray:
-        """A point between the bounds: zero, if that is one, or as near to a bound as products of μ are with its slope."""
+        """A point between the bounds: zero, if it is one, or as near to a bound as products of μ with its slope are."""
         low, high = np.isfinite(self.lower), np.isfinite(self.upper)
         room = np.where(low & high, 0.5 * (self.upper - self.lower), 1.0)
         off = np.minimum(room, mu / np.maximum(np.abs(self.slope), mu))
