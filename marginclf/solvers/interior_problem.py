@@ -21,11 +21,8 @@ _ROWS_EACH, _ROWS = 2, 50
 """Rows at the kink for each column of a face, and beside these, with more of which its point is not one by its rows:
 where next to all coefficients are zero, those of a whole class are there."""
 
-_EPS = float(np.finfo(float).eps)
-_ULP = 4.0 * _EPS
 
-_AT_KINK = 1e-9
-"""Distance from the kink that may be rounding."""
+_EPS = float(np.finfo(float).eps)
 
 
 class Program:
@@ -103,12 +100,9 @@ class Program:
         # Row by row, what φ is above the line of slope −α.
         margins, loss = signs * (z + theta[-1]), point.loss_value
         slack = max(loss - lines.value * objective.total + float(alpha @ (margins - lines.kink)), 0.0)
+        # What α makes of the rounding of margins.
         sizes = np.abs(margins) + 2.0 * abs(float(theta[-1]))
-        slack += _ULP * (float(np.abs(alpha) @ sizes) + abs(loss))
-        if w.any():
-            # Rounding moves margins at the kink, and what that makes of F may be more than α says.
-            near = np.abs(margins - lines.kink) <= _AT_KINK * (1.0 + abs(lines.kink))
-            slack += _EPS * (lines.right - lines.left) * float(objective.row_weights[near] @ sizes[near])
+        slack += _EPS * float(np.abs(alpha) @ sizes)
         u = penalty.vector(w[None])
         at = At(point, u, loss + penalty.value(u))
         found = certified(self._whole, at, self._least, self._at_zero, provable=True, dual=(loss, slack))

@@ -20,7 +20,7 @@ from .interior_system import Products
 from .lines import two_lines
 from .proximal_newton import least_of
 
-_MOST, _ENTRIES, _OPERATIONS = 3000, 1e7, 2e10
+_MOST, _ENTRIES, _OPERATIONS = 3000, 1e7, 6e10
 """Rows or columns up to which a system is factored, entries of X that are written down where it is by the rows, and
 operations of a step."""
 
@@ -32,8 +32,11 @@ _SHRINKS, _NEARLY, _PART = 0.7, 0.8, 0.6
 """Part of the columns that would come in which, with squares, the next look may leave where these would be too many;
 part of its kink from which on a column comes in with others; and part of all columns from which on all are taken."""
 
-_BEFORE_ALL, _NEAR, _GOAL = 1e-4, 1e-7, 1e-11
+_BEFORE_ALL, _NEAR, _GOAL = 1e-2, 1e-7, 1e-11
 """Relative gap at which all columns are looked at, at which a face is looked for, and at which it is the end."""
+
+_NOTHING = 1e-18
+"""Gap beside the weights of the rows at which F is next to nothing at its minimum, and steps would never be near."""
 
 _STEPS, _IDLE, _STALLED, _FALLS = 100, 3, 20, 0.5
 """The largest number of steps for some columns, looks that prove no more after which the last is made, and steps after
@@ -181,7 +184,7 @@ class _Run:
             if not inside.gap <= max(self._goal, enough or _NEAR) * scale:
                 program.objective.report(lambda: program.proven(as_it_is(inside), self.which)[0])
                 since, least = (0, inside.gap) if inside.gap <= _FALLS * least else (since + 1, least)
-                if since > _STALLED:
+                if since > _STALLED or inside.gap <= _NOTHING * program.objective.total:
                     break
                 continue
             if enough:

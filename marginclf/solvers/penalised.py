@@ -21,7 +21,7 @@ _WIDEST, _NARROWEST, _NARROWER = 1.0, 1e-7, 0.125
 _AFTER = 1e-3
 """That at the start where an interior point has been found already."""
 
-_PRECISE = 1e-10
+_PRECISE = 1e-12
 """Relative gap of the end of an interior point which is that of rounding, where coefficients gain next to nothing."""
 
 _TALL, _GAINS = 200, 0.1

@@ -60,8 +60,8 @@ def test_the_optimum_of_another_solver(name, shape):
         ours, theirs = problem.value(model.coef_, model.intercept_), problem.by_cvxpy()
         assert not messages
         assert model.suboptimality_[0] <= 1e-9
-        # With C = 1e4 and rows at the kink, rounding of their margins is much of F; the bound counts it.
-        assert model.objective_[0] == pytest.approx(ours, rel=1e-13 + model.suboptimality_[0])
+        # With C = 1e4 and rows at the kink, what rounding makes of their margins shows in F.
+        assert model.objective_[0] == pytest.approx(ours, rel=1e-12 if C < 1.0 else 1e-10)
         assert ours <= theirs * (1.0 + 1e-8)
         assert theirs <= ours * (1.0 + 1e-3), "the other solver is far off"
         assert ours * (1.0 - model.suboptimality_[0]) <= theirs * (1.0 + 1e-14), "what is proven is false"
