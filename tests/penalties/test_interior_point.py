@@ -1,0 +1,195 @@
+"""Hinge beside kinks, weights and bounds by interior points: the optimum of other solvers, proven, zeros exact."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from penalised import Problem
+from problems import fit
+from scipy.optimize import linprog
+
+from marginclf.losses import get_loss
+from marginclf.matrix import design_matrix
+from marginclf.objective import L2 as Quadratic
+from marginclf.objective import BinaryObjective, NonsmoothPenalty
+from marginclf.penalties import L1, L2, ElasticNet, smallest_C
+from marginclf.solvers import Status, interior_sets, solve_penalised
+from marginclf.solvers.interior_point import Columns, InteriorPoint, Rows
+from marginclf.solvers.interior_system import Products
+
+
+def rows(n, d, seed=0):
+    """Correlated columns of several units, one of them far from the origin, classes that overlap, and weights."""
+    rng = np.random.default_rng([seed, n, d])
+    X = rng.normal(size=(n, d)) + rng.normal(size=(n, 1))
+    X *= 10.0 ** rng.uniform(-0.5, 0.5, d)
+    X[:, 0] += 5.0
+    scores = (X - X.mean(axis=0)) @ (rng.normal(size=d) * (np.arange(d) < 5)) / X.std(axis=0).max()
+    codes = (scores + rng.logistic(size=n) > 0.0).astype(int)
+    codes[:2] = 0, 1
+    return X, codes, rng.uniform(0.2, 2.0, n)
+
+
+def weights(d):
+    """One in three not penalised, of the first nine."""
+    v = np.linspace(0.5, 2.0, d)
+    v[:9:3] = 0.0
+    return v
+
+
+PENALTIES = {
+    "l1": (lambda d: L1(), None),
+    "elastic-net": (lambda d: ElasticNet(0.6), None),
+    "weights": (lambda d: L1(weights(d)), None),
+    "signs": (lambda d: L1(), (0.0, None)),
+    "box": (lambda d: ElasticNet(0.3), (-0.05, 0.2)),
+    "bounds-alone": (lambda d: L2(), (-0.1, None)),
+    "weights-in-a-box": (lambda d: L1(weights(d)), (-0.3, 0.4)),
+}
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("shape", [(80, 12), (25, 60)], ids=["tall", "wide"])
+def test_the_optimum_of_another_solver(name, shape):
+    X, codes, s = rows(*shape)
+    make, bounds = PENALTIES[name]
+    penalty = make(shape[1])
+    for C, fit_intercept in ((1e-3, True), (0.3, False), (1e4, True)):
+        how = {"C": C, "bounds": bounds, "fit_intercept": fit_intercept}
+        model, messages = fit("hinge", X, codes, s, penalty=penalty, **how)
+        problem = Problem("hinge", penalty, X, codes, s, **how)
+        ours, theirs = problem.value(model.coef_, model.intercept_), problem.by_cvxpy()
+        assert not messages
+        assert model.suboptimality_[0] <= 1e-9
+        # With C = 1e4 and rows at the kink, what rounding makes of their margins shows in F.
+        assert model.objective_[0] == pytest.approx(ours, rel=1e-12 if C < 1.0 else 1e-10)
+        assert ours <= theirs * (1.0 + 1e-8)
+        assert theirs <= ours * (1.0 + 1e-3), "the other solver is far off"
+        assert ours * (1.0 - model.suboptimality_[0]) <= theirs * (1.0 + 1e-14), "what is proven is false"
+        assert (problem.lower <= model.coef_).all()
+        assert (model.coef_ <= problem.upper).all()
+
+
+def test_what_took_a_thousand_steps_takes_thirty():
+    X, codes, _ = rows(300, 60, 1)
+    C = 1e4 * smallest_C(X, codes, loss="hinge", penalty="l1")
+    model, messages = fit("hinge", X, codes, penalty="l1", C=C)
+    assert not messages
+    assert model.n_iter_[0] <= 40
+    assert model.suboptimality_[0] <= 1e-10
+    X, codes, _ = rows(60, 400, 1)
+    C = 100.0 * smallest_C(X, codes, loss="hinge", penalty="l1")
+    model, messages = fit("hinge", X, codes, penalty="l1", C=C)
+    assert not messages
+    assert model.n_iter_[0] <= 40
+    assert 2 <= (model.coef_ != 0.0).sum() <= 60
+
+
+@pytest.mark.parametrize("store", [np.asarray, np.asfortranarray, sp.csr_array, sp.csc_array])
+def test_working_sets_of_columns_have_the_same_optimum(monkeypatch, store):
+    X, codes, s = rows(120, 90, 2)
+    X[np.abs(X) < 0.7] = 0.0
+    s[::7] = 0.0
+    how = {"penalty": L1(weights(90)), "C": 0.2, "bounds": (-2.0, None)}
+    expected, _ = fit("hinge", X, codes, s, **how)
+    monkeypatch.setattr(interior_sets, "_FEW", 0.0)
+    monkeypatch.setattr(interior_sets, "_FIRST", 6)
+    model, messages = fit("hinge", store(X), codes, s, **how)
+    assert not messages
+    np.testing.assert_array_equal(model.coef_ == 0.0, expected.coef_ == 0.0)
+    np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-6, atol=1e-9)
+    assert model.n_iter_[0] > expected.n_iter_[0]
+
+
+def test_too_many_columns_are_left_to_the_augmented_lagrangian(monkeypatch):
+    X, codes, s = rows(120, 90, 2)
+    how = {"penalty": ElasticNet(0.2), "C": 0.5}
+    expected, _ = fit("hinge", X, codes, s, **how)
+    for name, value in (("_FEW", 0.0), ("_FIRST", 6), ("_MOST", 20)):
+        monkeypatch.setattr(interior_sets, name, value)
+    model, messages = fit("hinge", X, codes, s, **how)
+    assert not messages
+    assert model.objective_ == pytest.approx(expected.objective_, rel=1e-8)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 5])
+def test_max_iter_is_kept_and_what_is_proven_by_then_is_true(steps):
+    X, codes, s = rows(80, 12)
+    model, messages = fit("hinge", X, codes, s, penalty="l1", C=10.0, max_iter=steps)
+    best, _ = fit("hinge", X, codes, s, penalty="l1", C=10.0)
+    assert model.n_iter_[0] == steps
+    assert "max_iter" in messages[0]
+    assert model.objective_[0] * (1.0 - model.suboptimality_[0]) <= best.objective_[0] * (1.0 + 1e-12)
+
+
+def test_watched_fits_are_the_same_and_their_bounds_hold():
+    X, codes, s = rows(80, 12)
+    plain, _ = fit("hinge", X, codes, s, penalty="l1", C=10.0)
+    model, _ = fit("hinge", X, codes, s, penalty="l1", C=10.0, record_history=True)
+    np.testing.assert_array_equal(model.coef_, plain.coef_)
+    values, bounds = (np.array(model.history_[0][name]) for name in ("objective", "suboptimality"))
+    assert len(values) >= 8
+    assert (values * (1.0 - bounds) <= plain.objective_[0] * (1.0 + 1e-12)).all()
+    assert bounds[-1] <= 1e-10
+
+
+def test_zero_is_proven():
+    X, codes, s = rows(80, 12)
+    C = smallest_C(X, codes, loss="hinge", penalty="l1", sample_weight=s)
+    for part, fit_intercept in ((0.3, True), (0.99, True), (0.3, False)):
+        model, messages = fit("hinge", X, codes, s, penalty="l1", C=part * C, fit_intercept=fit_intercept)
+        assert not model.coef_.any() or not fit_intercept
+        assert not messages
+        assert model.suboptimality_[0] <= 1e-12
+
+
+def test_columns_that_are_twice_there_or_constant_or_nothing():
+    X, codes, s = rows(60, 8)
+    X = np.column_stack([X, X[:, :3], np.ones(60), np.zeros(60)])
+    for C in (0.1, 1e3):
+        how = {"penalty": "l1", "C": C}
+        model, messages = fit("hinge", X, codes, s, **how)
+        problem = Problem("hinge", L1(), X, codes, s, C=C)
+        assert not messages
+        assert model.suboptimality_[0] <= 1e-9
+        assert problem.value(model.coef_, model.intercept_) <= problem.by_cvxpy() * (1.0 + 1e-8)
+
+
+@pytest.mark.parametrize("shape", [(60, 8), (20, 40)], ids=["by-columns", "by-rows"])
+def test_two_lines_that_rise_on_the_right(shape):
+    X, codes, s = rows(*shape)
+    n, d = shape
+    left, right, kink, signs = -0.8, 0.3, 2.0, 2.0 * codes - 1.0
+    columns = Columns(np.ones(d), np.zeros(d), np.zeros(d), np.full(d, -np.inf), np.full(d, np.inf))
+    with design_matrix(X, 1) as matrix:
+        run = InteriorPoint(
+            Products(matrix), Rows(signs, s, left, right, kink, np.zeros(n)), columns, fit_intercept=True
+        )
+        while run.gap > 1e-9 and run.step():
+            pass
+    found = s @ np.maximum(left * run.beyond, right * run.beyond) + np.abs(run.u).sum()
+    # The same as a linear program in p, n, b and the value of each row.
+    M = signs[:, None] * np.column_stack([X, -X, np.ones(n)])
+    A = np.vstack([np.column_stack([slope * M, -np.eye(n)]) for slope in (left, right)])
+    limits = [(0.0, None)] * (2 * d) + [(None, None)] * (n + 1)
+    cost = np.concatenate([np.ones(2 * d), [0.0], s])
+    expected = linprog(cost, A, np.concatenate([np.full(n, left * kink), np.full(n, right * kink)]), bounds=limits)
+    assert found == pytest.approx(expected.fun, rel=1e-7)
+
+
+def test_who_watches_may_end_it():
+    X, codes, s = rows(80, 12)
+    seen = []
+
+    def watch(iterate):
+        seen.append(iterate())
+        return len(seen) == 3
+
+    with design_matrix(X, 1) as matrix:
+        signed = 10.0 * s * (2.0 * codes - 1.0)
+        objective = BinaryObjective(matrix, get_loss("hinge"), signed, penalty=Quadratic(0.0), fit_intercept=True)
+        objective.monitor = watch
+        penalty = NonsmoothPenalty.of((1, 12), np.ones(12), np.zeros(12), None, None)
+        how = {"tol": 1e-8, "max_iter": 100, "provable": True}
+        solution = solve_penalised(objective, penalty, objective.zeros(), **how)
+    assert solution.status is Status.STOPPED
+    np.testing.assert_array_equal(solution.point.theta, seen[-1].theta)
