@@ -2,8 +2,8 @@
 
     F(w, b) = Σ C s φ(y (x·w + b)) + Σ_g κ_g ‖w_g‖ + ½ Σ λ w²,   of a smooth convex loss, every entry with a κ or λ > 0.
 
-The steps are those of :mod:`marginclf.solvers.proximal_newton`, with b at its minimum at every point; where they do not
-lower F, another method goes on. What is said of the end is said by the caller, of the coefficients that come back.
+The steps are those of :mod:`marginclf.solvers.penalised.proximal_newton`, with b at its minimum at every point; where
+they do not lower F, another method goes on. The caller says what is proven of the coefficients that come back.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ the start. Steps and passes done; whether tol is reached; whether no step lowers
 _SUFFICIENT, _HALVINGS, _RISE, _IDLE, _TRIES, _ROUNDING = 1e-4, 5, 4e-13, 3.0, 200, 4.0 * 2.0**-52
 _ROUGH, _MODEL, _ACCURATE, _ROUNDS = 0.05, 0.03, 1e-12, 1000
 _AIM, _MOST_AIM = 0.5, 0.05
-"""Part of tol that is spent on aiming below the kinks, and the most of a kink; see solvers/quasi_newton.py."""
+"""Part of tol that is spent on aiming below the kinks, and the most of a kink; see ``quasi_newton``."""
 
 _RIDGE = 1e-13
 

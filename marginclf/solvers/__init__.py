@@ -17,8 +17,8 @@ from .dual_active_set import dual_active_set
 from .lbfgs import lbfgs
 from .newton import newton
 from .penalised import solve_penalised
+from .penalised.quadratic_model import MOST_WRITTEN
 from .primal_dual import primal_dual, primal_dual_suits
-from .quadratic_model import MOST_WRITTEN
 from .rule import dual_suits, most_sweeps, newton_suits, rows_are_few
 from .solution import Solution, Status
 

@@ -12,9 +12,10 @@ from marginclf.matrix import design_matrix
 from marginclf.objective import L2 as Quadratic
 from marginclf.objective import BinaryObjective, NonsmoothPenalty
 from marginclf.penalties import L1, L2, ElasticNet, smallest_C
-from marginclf.solvers import Status, interior_sets, solve_penalised
-from marginclf.solvers.interior_point import Columns, InteriorPoint, Rows
-from marginclf.solvers.interior_system import Products
+from marginclf.solvers import Status, solve_penalised
+from marginclf.solvers.penalised import interior_sets
+from marginclf.solvers.penalised.interior_point import Columns, InteriorPoint, Rows
+from marginclf.solvers.penalised.interior_system import Products
 
 
 def rows(n, d, seed=0):

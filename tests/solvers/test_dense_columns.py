@@ -6,7 +6,7 @@ from problems import fit
 
 from marginclf.matrix import design_matrix
 from marginclf.penalties import ElasticNet, smallest_C
-from marginclf.solvers import dense_columns, dense_sample, few_rows, kept_hessian, penalised
+from marginclf.solvers.penalised import choice, dense_columns, dense_sample, few_rows, kept_hessian
 
 RNG = np.random.default_rng(8)
 LONG = RNG.normal(size=(4000, 30)) + RNG.normal(size=(4000, 1))
@@ -17,8 +17,8 @@ OF_WIDE = (WIDE[:, :5].sum(axis=1) + RNG.normal(size=90) > 0.0).astype(int)
 
 @pytest.fixture
 def by_parts(monkeypatch):
-    monkeypatch.setattr(penalised, "proximal_loop", lambda *given, **how: None)
-    monkeypatch.setattr(penalised, "quasi_newton", lambda *given, **how: None)
+    monkeypatch.setattr(choice, "proximal_loop", lambda *given, **how: None)
+    monkeypatch.setattr(choice, "quasi_newton", lambda *given, **how: None)
     monkeypatch.setattr(dense_columns, "_LARGE", 1)
     monkeypatch.setattr(dense_columns, "_WIDE", 200)
     monkeypatch.setattr(dense_sample, "_LEAST", 320)

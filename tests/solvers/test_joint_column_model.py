@@ -10,8 +10,8 @@ from marginclf.losses import get_loss
 from marginclf.matrix import design_matrix
 from marginclf.objective import L2, JointObjective, joint_moves, softmax
 from marginclf.penalties import ElasticNet, GroupLasso, smallest_C
-from marginclf.solvers import joint_column_model, penalised, quadratic_model
-from marginclf.solvers.column_model import Columns
+from marginclf.solvers.penalised import choice, joint_column_model, quadratic_model
+from marginclf.solvers.penalised.column_model import Columns
 
 N, D, K = 70, 30, 4
 RNG = np.random.default_rng(11)
@@ -126,14 +126,14 @@ def test_no_claim_rests_on_decision_values_that_were_carried(by_columns, monkeyp
 
 @pytest.mark.parametrize("penalty", ["l1", GroupLasso()], ids=["l1", "groups"])
 def test_columns_that_cannot_have_coefficients_are_left_out(monkeypatch, penalty):
-    monkeypatch.setattr(penalised, "_MANY", 10)
-    looks, screened = [], penalised._screened
-    monkeypatch.setattr(penalised, "_screened", lambda *given: looks.append(screened(*given)) or looks[-1])
+    monkeypatch.setattr(choice, "_MANY", 10)
+    looks, screened = [], choice._screened
+    monkeypatch.setattr(choice, "_screened", lambda *given: looks.append(screened(*given)) or looks[-1])
     words = sp.hstack([X, 0.02 * X]).tocsr()
     C = 1.3 * smallest_C(words, Y, penalty=penalty)
     few = proven(*fit("logistic", words, Y, penalty=penalty, C=C))
     assert 0 < len(looks[0]) <= D
-    monkeypatch.setattr(penalised, "_MANY", 1000)
+    monkeypatch.setattr(choice, "_MANY", 1000)
     assert few == pytest.approx(proven(*fit("logistic", words, Y, penalty=penalty, C=C)), rel=2e-8)
 
 

@@ -7,7 +7,14 @@ from problems import fit
 
 from marginclf.matrix import design_matrix
 from marginclf.penalties import ElasticNet, GroupLasso, smallest_C
-from marginclf.solvers import column_model, penalised, proximal_newton, proximal_step, quadratic_model, working_sets
+from marginclf.solvers.penalised import (
+    choice,
+    column_model,
+    proximal_newton,
+    proximal_step,
+    quadratic_model,
+    working_sets,
+)
 
 RNG = np.random.default_rng(5)
 N, D = 80, 1200
@@ -20,7 +27,7 @@ MANY = RNG.integers(0, 3, N)
 def no_other_method(monkeypatch):
     """Little data of two classes would go to a compiled loop, and weak kinks to quasi-Newton steps."""
     for name in ("proximal_loop", "quasi_newton"):
-        monkeypatch.setattr(penalised, name, lambda *given, **how: None)
+        monkeypatch.setattr(choice, name, lambda *given, **how: None)
 
 
 def proven(model, messages):
@@ -36,8 +43,8 @@ def test_columns_of_words_that_cannot_have_coefficients_are_left_out(penalty, mo
     model, messages = fit("logistic", WORDS, Y, penalty=penalty, C=1.1 * C)
     few = proven(model, messages)
     assert few == pytest.approx(proven(*fit("logistic", sp.csc_array(WORDS), Y, penalty=penalty, C=1.1 * C)), rel=2e-8)
-    looks, call = [], penalised._Widened.__call__
-    monkeypatch.setattr(penalised._Widened, "__call__", lambda *given: looks.append(1) or call(*given))
+    looks, call = [], choice._Widened.__call__
+    monkeypatch.setattr(choice._Widened, "__call__", lambda *given: looks.append(1) or call(*given))
     watched, _ = fit("logistic", WORDS, Y, penalty=penalty, C=1.1 * C, record_history=True)
     assert looks
     np.testing.assert_array_equal(watched.coef_, model.coef_)

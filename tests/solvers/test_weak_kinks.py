@@ -10,9 +10,9 @@ from marginclf.losses import get_loss
 from marginclf.matrix import design_matrix
 from marginclf.objective import L2, BinaryObjective, NonsmoothPenalty
 from marginclf.penalties import GroupLasso
-from marginclf.solvers import inverse_metric, quasi_newton
-from marginclf.solvers.proximal_loop import proximal_loop
-from marginclf.solvers.proximal_newton import proximal_newton
+from marginclf.solvers.penalised import inverse_metric, quasi_newton
+from marginclf.solvers.penalised.proximal_loop import proximal_loop
+from marginclf.solvers.penalised.proximal_newton import proximal_newton
 from marginclf.solvers.solution import Status
 
 RNG = np.random.default_rng(3)

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from scipy import sparse
 
-from ..kernels.column_descent import (
+from ...kernels.column_descent import (
     along_columns,
     descend_by_columns,
     scale_columns,
     squared_columns,
 )
-from ..objective import NonsmoothPenalty, Point
+from ...objective import NonsmoothPenalty, Point
 from .quadratic_model import RIDGE, change_of_kinks
 
 _ROUNDS = 4

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import proximal_steps as kernel
-from ..kernels.gram import gram_scratch, gram_totals
-from ..objective import BinaryPoint, NonsmoothPenalty, Point, few_operations
+from ...kernels import proximal_steps as kernel
+from ...kernels.gram import gram_scratch, gram_totals
+from ...objective import BinaryPoint, NonsmoothPenalty, Point, few_operations
+from ..solution import Solution, Status
 from .proximal_proof import certified
 from .proximal_step import ProximalNewton
-from .solution import Solution, Status
 
 _CURVED = 0.25
 """Curvature in b, relative to the sum of slopes, above which its minimum is no interval: it would have a midpoint."""

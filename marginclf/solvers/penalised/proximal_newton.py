@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..objective import L2, NonsmoothPenalty, Point
-from .lbfgs import lbfgs
+from ...objective import L2, NonsmoothPenalty, Point
+from ..lbfgs import lbfgs
+from ..solution import Solution, Status
 from .proximal_proof import NOTHING, certified, clipped, least_of
 from .proximal_step import At, ProximalNewton
-from .solution import Solution, Status
 from .working_sets import WorkingSets
 
 _STEPS_LAST = 12

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import lapack
 
-from ..matrix.blas import add_square, mirrored
+from ...matrix.blas import add_square, mirrored
 
 _RIDGES = (0.0, 1e-15, 1e-13, 1e-11, 1e-9)
 """What is added to a diagonal of ones until it can be factored."""

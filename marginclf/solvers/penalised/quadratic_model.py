@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.coordinate_descent import minimise_quadratic
-from ..objective import NonsmoothPenalty, Point
+from ...kernels.coordinate_descent import minimise_quadratic
+from ...objective import NonsmoothPenalty, Point
 
 MOST_WRITTEN, MOST_WRITTEN_SPARSE = 2500, 1200
 """Entries up to which the Hessian of two classes is written down, of dense and of sparse rows, where columns are cheap

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ..objective.base import DIRECT_LIMIT
+from ...objective.base import DIRECT_LIMIT
 from .proximal_step import At, ProximalNewton
 from .quadratic_model import written
 

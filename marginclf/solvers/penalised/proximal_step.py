@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..objective import Move, NonsmoothPenalty, Point, imbalance, newton_dual
+from ...objective import Move, NonsmoothPenalty, Point, imbalance, newton_dual
 from .column_model import ColumnModel, Columns
 from .joint_column_model import JointColumnModel
 from .quadratic_model import WrittenModel, written

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.gram import GRAM_COLUMNS
-from ..objective import DIRECT_LIMIT, NonsmoothPenalty, Point
+from ...kernels.gram import GRAM_COLUMNS
+from ...objective import DIRECT_LIMIT, NonsmoothPenalty, Point
+from ..preconditioner import mean_curvature, sample_rows
+from ..solution import Solution, Status
 from .inverse_metric import InverseMetric
-from .preconditioner import mean_curvature, sample_rows
 from .proximal_proof import certified
 from .proximal_step import At, ProximalNewton
-from .solution import Solution, Status
 
 _WEAK, _NEARLY, _LOOKED_AT = 0.1, 0.75, 1000
 """κ² beside the curvature in a coefficient and the weight of a row, below which it is hardly ever zero: its standard

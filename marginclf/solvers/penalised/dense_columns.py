@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.gram import GRAM_COLUMNS
-from ..objective import NonsmoothPenalty, Point
+from ...kernels.gram import GRAM_COLUMNS
+from ...objective import NonsmoothPenalty, Point
+from ..solution import Solution
 from .dense_sample import of_sample
 from .few_rows import FewRows
 from .kept_hessian import KeptHessian
 from .proximal_newton import _ACCURATE, _MODEL, _ROUGH, _SHARPER, _STEPS_LAST, _Run, proximal_newton
 from .proximal_step import At, ProximalNewton
-from .solution import Solution
 from .working_sets import WorkingSets
 
 _LARGE = 1 << 20

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..objective import NonsmoothPenalty, Point, above, gain
+from ...objective import NonsmoothPenalty, Point, above, gain
 from .proximal_step import At, ProximalNewton
 
 NOTHING = 1e-14

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from scipy.linalg import blas, lapack
 
-from ..kernels.inverse_descent import minimise_by_inverse
-from ..objective import L2, BinaryObjective, BinaryPoint, NonsmoothPenalty
-from .preconditioner import preconditioners
+from ...kernels.inverse_descent import minimise_by_inverse
+from ...objective import L2, BinaryObjective, BinaryPoint, NonsmoothPenalty
+from ..preconditioner import preconditioners
 
 _ROUNDS, _EXACT = 60, 1e-9
 """Rounds of a model, and to what its slopes are exact, relative to the kinks."""

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.coordinate_descent import minimise_quadratic
-from ..kernels.gram import GRAM_COLUMNS
-from ..objective import NonsmoothPenalty
+from ...kernels.coordinate_descent import minimise_quadratic
+from ...kernels.gram import GRAM_COLUMNS
+from ...objective import NonsmoothPenalty
 from .quadratic_model import RIDGE
 
 _SHRINK, _NEAR, _ASKED, _STEPS, _STEPS_LAST = 0.1, 0.6, 0.95, 2, 12

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.joint_column_descent import decisions_jointly, descend_jointly, gradient_jointly
-from ..objective import NonsmoothPenalty, Point, softmax
+from ...kernels.joint_column_descent import decisions_jointly, descend_jointly, gradient_jointly
+from ...objective import NonsmoothPenalty, Point, softmax
 from .column_model import Columns, conjugate_gradients
 from .quadratic_model import change_of_kinks
 

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..objective import NonsmoothPenalty, Point
-from .convergence import ROUGH
+from ...objective import NonsmoothPenalty, Point
+from ..convergence import ROUGH
+from ..lines import two_lines
 from .interior_face import as_it_is
 from .interior_point import InteriorPoint
 from .interior_problem import Program
 from .interior_system import Products
-from .lines import two_lines
 from .proximal_newton import least_of
 
 _MOST, _ENTRIES, _OPERATIONS = 3000, 1e7, 6e10

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..matrix.dense import RUN
-from ..objective import NonsmoothPenalty
+from ...matrix.dense import RUN
+from ...objective import NonsmoothPenalty
 from .few_rows import FewRows
 from .proximal_step import ProximalNewton
 from .working_sets import WorkingSets

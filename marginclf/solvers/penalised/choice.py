@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..objective import NonsmoothPenalty, Point, StopFit, fenchel_young, few_operations
+from ...objective import NonsmoothPenalty, Point, StopFit, fenchel_young, few_operations
+from ..solution import Solution, Status
 from .dense_columns import minimise_dense
 from .interior_sets import by_interior_point
 from .proximal_loop import proximal_loop
@@ -17,7 +18,6 @@ from .proximal_newton import proximal_newton
 from .proximal_proof import certified, clipped, least_of
 from .proximal_step import ProximalNewton
 from .quasi_newton import quasi_newton
-from .solution import Solution, Status
 
 _WIDEST, _NARROWEST, _NARROWER = 1.0, 1e-7, 0.125
 """Moreau parameter at the start, at the end, and from round to round."""
@@ -209,7 +209,7 @@ def closed(objective: Any, penalty: NonsmoothPenalty) -> Solution[Point]:
 def _multipliers(
     objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray, least: float, *, tol: float, max_iter: int
 ) -> Solution[Point]:
-    """The augmented Lagrangian; see :mod:`.augmented_lagrangian` for the method, whose smooth problems these are."""
+    """The augmented Lagrangian; see :mod:`marginclf.solvers.augmented_lagrangian` for the method, whose smooth problems these are."""
     gamma, multipliers = _WIDEST, np.zeros(objective.matrix.shape[0])
     theta, spent, idle, smallest = clipped(objective, penalty, theta), 0, 0, math.inf
     weights, best, within = objective.row_weights, None, 1.0

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..objective import BinaryPoint, NonsmoothPenalty, Point
+from ...objective import BinaryPoint, NonsmoothPenalty, Point
+from ..lines import Lines
 from .interior_face import Face, balanced, nearest_face, to_face
 from .interior_point import Columns, InteriorPoint, Rows
-from .lines import Lines
 from .proximal_newton import certified
 from .proximal_step import At, ProximalNewton
 
