@@ -16,7 +16,7 @@ from ..solution import Solution
 from .dense_sample import of_sample
 from .few_rows import FewRows
 from .kept_hessian import KeptHessian
-from .proximal_newton import _ACCURATE, _MODEL, _ROUGH, _SHARPER, _STEPS_LAST, _Run, proximal_newton
+from .proximal_newton import ACCURATE, MODEL, ROUGH, SHARPER, STEPS_LAST, ProximalRun, proximal_newton
 from .proximal_step import At, ProximalNewton
 from .working_sets import WorkingSets
 
@@ -107,7 +107,7 @@ def part_of(whole: ProximalNewton, columns: np.ndarray) -> KeptHessian:
     return KeptHessian(objective, whole.penalty.restricted(columns))
 
 
-class DenseRun(_Run):
+class DenseRun(ProximalRun):
     """A minimisation over dense data of two classes.
 
     Parameters
@@ -204,9 +204,9 @@ class DenseRun(_Run):
         part.damping = self._damping
         losses = max(float(here.point.value) - self._least, 1e-300)
         left = min(point.bound, part.left(inside, self._least)) if factor == 1.0 else point.bound
-        accuracy = _ROUGH if cut else min(_ROUGH, _MODEL * min(left / losses, 1.0)) * _SHARPER**self._idle + _ACCURATE
+        accuracy = ROUGH if cut else min(ROUGH, MODEL * min(left / losses, 1.0)) * SHARPER**self._idle + ACCURATE
         goal = max(_GOAL * self._tol * abs(here.value), _INNER * left)
-        steps = self.sets.steps if cut else _STEPS_LAST
+        steps = self.sets.steps if cut else STEPS_LAST
         done = 0
         while done < steps and self._n_iter < self._max_iter:
             found = part.advance(inside, factor, accuracy)
@@ -218,7 +218,7 @@ class DenseRun(_Run):
                 left = part.left(inside, self._least)
                 if left <= goal:
                     break
-                accuracy = min(accuracy, _MODEL * left / losses + _ACCURATE)
+                accuracy = min(accuracy, MODEL * left / losses + ACCURATE)
         inside = part.settled(inside, factor)
         self._damping = part.damping
         if cut or part.damping:

@@ -20,11 +20,11 @@ from .proximal_proof import NOTHING, certified, clipped, least_of
 from .proximal_step import At, ProximalNewton
 from .working_sets import WorkingSets
 
-_STEPS_LAST = 12
+STEPS_LAST = 12
 _INNER = 0.1
 """Newton steps on a last working set, and the part of the gap to which it is solved."""
 
-_ROUGH, _MODEL, _LAST, _ACCURATE = 0.05, 0.03, 0.1, 1e-12
+ROUGH, MODEL, _LAST, ACCURATE = 0.05, 0.03, 0.1, 1e-12
 """The last move of coordinate descent, relative to the kink: where the working set is a guess, beside the
 gap, beside the gap asked for where the model's own dual variables prove it, and at least."""
 
@@ -39,7 +39,7 @@ times stronger its kinks are than those asked for if many more are to come."""
 _OF_SQUARES = 1e-3
 """Gap to which squares in place of kinks are solved."""
 
-_SHARPER = 0.1
+SHARPER = 0.1
 """What the accuracy of the model is multiplied by after a step that proves no more."""
 
 
@@ -80,7 +80,7 @@ def proximal_newton(
     at_once = False
     if provable and not objective.by_class(theta).any():
         theta, at_once = _of_sample(objective, penalty, theta, least, **how)
-    run = _Run(objective, penalty, theta, least, tol, **how)
+    run = ProximalRun(objective, penalty, theta, least, tol, **how)
     run.sets.at_once = at_once
     return run.minimise()
 
@@ -100,7 +100,7 @@ def _of_sample(
     sample = objective.sample(rows, np.full(size, n / size))
     if sample.n_outputs == 1 and not ((sample.v > 0.0).any() and (sample.v < 0.0).any()):
         return start
-    run = _Run(sample, penalty, theta, least, _OF_SAMPLE, **how)
+    run = ProximalRun(sample, penalty, theta, least, _OF_SAMPLE, **how)
     if run.sets.nearly_all(ProximalNewton(sample, penalty).at(theta)):
         return start
     run.most = size // _ROWS_EACH
@@ -112,7 +112,7 @@ def _of_sample(
     return (theta, True) if many else (found, False)
 
 
-class _Run:
+class ProximalRun:
     """What one minimisation remembers."""
 
     most: float = math.inf
@@ -235,12 +235,12 @@ class _Run:
         losses = max(float(here.point.value) - self._least, 1e-300) if self._provable else 1.0
         excess = min(point.bound / losses, 1.0) if self._provable else 0.0
         goal = max(0.3 * self._tol * abs(here.value), _INNER * point.bound) if self._provable else 0.0
-        accuracy = _ROUGH if cut else min(_ROUGH, _MODEL * excess) * _SHARPER**self._idle + _ACCURATE
+        accuracy = ROUGH if cut else min(ROUGH, MODEL * excess) * SHARPER**self._idle + ACCURATE
         if whole.has_dual and self._provable and not cut:
             # The dual variables of the model prove no less than its minimum is missed by.
             scale = min(abs(here.value), max(point.gain, 0.0))
-            accuracy = min(accuracy, max(_LAST * self._tol * scale / losses, _ACCURATE))
-        steps = 1 if part is whole or not part.written else self.sets.steps if cut else _STEPS_LAST
+            accuracy = min(accuracy, max(_LAST * self._tol * scale / losses, ACCURATE))
+        steps = 1 if part is whole or not part.written else self.sets.steps if cut else STEPS_LAST
         done, seen, dual = 0, None, None
         while done < steps and self._n_iter < self._max_iter:
             found = part.step(inside, factor, accuracy)
@@ -253,7 +253,7 @@ class _Run:
                 left = part.gap(inside, self._least) if dual is None else part.proven_by(inside, dual, self._least)
                 if left <= goal:
                     break
-                accuracy = min(accuracy, _MODEL * left / losses + _ACCURATE)
+                accuracy = min(accuracy, MODEL * left / losses + ACCURATE)
         self._damping = part.damping
         if cut or part.damping:
             self._promise = math.inf
