@@ -209,7 +209,7 @@ def closed(objective: Any, penalty: NonsmoothPenalty) -> Solution[Point]:
 def _multipliers(
     objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray, least: float, *, tol: float, max_iter: int
 ) -> Solution[Point]:
-    """The augmented Lagrangian; see :mod:`marginclf.solvers.augmented_lagrangian` for the method, whose smooth problems these are."""
+    """The augmented Lagrangian, as in :mod:`marginclf.solvers.augmented_lagrangian`; of two lines, interior points."""
     gamma, multipliers = _WIDEST, np.zeros(objective.matrix.shape[0])
     theta, spent, idle, smallest = clipped(objective, penalty, theta), 0, 0, math.inf
     weights, best, within = objective.row_weights, None, 1.0
