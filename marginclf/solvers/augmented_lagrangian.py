@@ -183,7 +183,7 @@ class _Run:
             return Solution(best, Status.PROVEN, self._n_iter, a)
         stuck = self._idle >= self._patience
         if self._n_iter >= self._max_iter or stuck:
-            near = min(self._least, best.relative(best.bound - best.rounding)) <= tol
+            near = rounding or min(self._least, best.relative(best.bound - best.rounding)) <= tol
             return Solution(best, _how(met=met, near=near, stuck=stuck), self._n_iter, a)
         self._multipliers = this.keep(answer, a)
         if self.near is not None:
