@@ -132,7 +132,7 @@ def test_data_that_is_awkward():
             found = MarginLinearClassifier("hinge", C=C).fit(rows, labels, weights)
             other = MarginLinearClassifier("hinge", C=C, solver="newton").fit(rows, labels, weights)
             assert found.status_[0].startswith("Optimal")
-            # With C s of 1e7 times F, a margin that is rounded off shows in the eighth digit of F, and both proofs say so.
+            # With C s of 1e7 times F, the rounding of a margin shows in the eighth digit of F, and both proofs say so.
             near = max(1e-9, *found.suboptimality_, *other.suboptimality_)
             assert near < 1e-6
             assert found.objective_[0] == pytest.approx(other.objective_[0], rel=near, abs=1e-12)
