@@ -137,6 +137,9 @@ def test_data_that_is_awkward():
             assert near < 1e-6
             assert found.objective_[0] == pytest.approx(other.objective_[0], rel=near, abs=1e-12)
             assert_allclose(found.intercept_, other.intercept_, atol=1e-6 * (1.0 + np.abs(other.intercept_).max()))
+            for solver in ("newton", "dual"):
+                ended = MarginLinearClassifier("hinge", C=C, solver=solver).fit(rows, labels, weights)
+                assert ended.status_[0].startswith("Optimal"), (C, solver)
 
 
 def test_an_early_claim_holds():
