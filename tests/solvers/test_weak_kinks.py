@@ -5,6 +5,7 @@ import pytest
 from problems import fit
 
 from marginclf import MarginLinearClassifier
+from marginclf._estimator import penalised as penalised_fits
 from marginclf.kernels.inverse_descent import minimise_by_inverse
 from marginclf.losses import get_loss
 from marginclf.matrix import design_matrix
@@ -157,3 +158,15 @@ def test_bounds_that_do_not_bind_are_a_fit_without(loss, many):
     assert not messages
     value, bound = model.history_[0]["objective"], model.history_[0]["suboptimality"]
     assert (value * (1.0 - bound) <= model.objective_[0] * (1.0 + 1e-9)).all()
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["binary", "joint"])
+def test_bounds_that_bind_after_all(many, monkeypatch):
+    x, y = X[:200], Y[:200] + (many * (X[:200, 0] > 1.0))
+    most = 0.5 * np.abs(MarginLinearClassifier().fit(x, y).coef_).max()
+    right, _ = fit("logistic", x, y, bounds=(-most, most))
+    monkeypatch.setattr(penalised_fits, "may_be_loose", lambda *given: True)
+    model, messages = fit("logistic", x, y, bounds=(-most, most))
+    assert not messages
+    assert np.abs(model.coef_).max() == most
+    np.testing.assert_allclose(model.objective_, right.objective_, rtol=2e-8)
