@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ...objective import BinaryPoint, NonsmoothPenalty, Point
+from ...objective import BinaryPoint, NonsmoothPenalty, Point, rounding_of_proof
 from ..lines import Lines
 from .interior_face import Face, balanced, nearest_face, to_face
 from .interior_point import Columns, InteriorPoint, Rows
-from .proximal_newton import certified
+from .proximal_proof import certified
 from .proximal_step import At, ProximalNewton
 
 _LARGEST = 2500
@@ -20,9 +20,6 @@ _LARGEST = 2500
 _ROWS_EACH, _ROWS = 2, 50
 """Rows at the kink for each column of a face, and beside these, with more of which its point is not one by its rows:
 where next to all coefficients are zero, those of a whole class are there."""
-
-
-_EPS = float(np.finfo(float).eps)
 
 
 class Program:
@@ -100,9 +97,7 @@ class Program:
         # Row by row, what φ is above the line of slope −α.
         margins, loss = signs * (z + theta[-1]), point.loss_value
         slack = max(loss - lines.value * objective.total + float(alpha @ (margins - lines.kink)), 0.0)
-        # What α makes of the rounding of margins.
-        sizes = np.abs(margins) + 2.0 * abs(float(theta[-1]))
-        slack += _EPS * float(np.abs(alpha) @ sizes)
+        slack += rounding_of_proof(objective, theta, margins, alpha, loss, slack)
         u = penalty.vector(w[None])
         at = At(point, u, loss + penalty.value(u))
         found = certified(self._whole, at, self._least, self._at_zero, provable=True, dual=(loss, slack))

@@ -18,7 +18,7 @@ from .interior_face import as_it_is
 from .interior_point import InteriorPoint
 from .interior_problem import Program
 from .interior_system import Products
-from .proximal_newton import least_of
+from .proximal_proof import least_of
 
 _MOST, _ENTRIES, _OPERATIONS = 3000, 1e7, 6e10
 """Rows or columns up to which a system is factored, entries of X that are written down where it is by the rows, and
