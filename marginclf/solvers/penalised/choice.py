@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...objective import NonsmoothPenalty, Point, StopFit, fenchel_young, few_operations
+from ...objective import NonsmoothPenalty, Point, StopFit, fenchel_young, few_operations, rounding_of_proof
 from ..solution import Solution, Status
 from .dense_columns import minimise_dense
 from .interior_sets import by_interior_point
@@ -235,9 +235,11 @@ def _multipliers(
         spent, theta = spent + found.n_iter, found.point.theta
         whole = ProximalNewton(smooth, penalty)
         here = whole.at(theta)
-        slack, value, _, after = fenchel_young(
-            smooth, objective.compiled, here.point, smooth.margins(here.point), multipliers, gamma, weights
+        margins = smooth.margins(here.point)
+        slack, value, slopes, after = fenchel_young(
+            smooth, objective.compiled, here.point, margins, multipliers, gamma, weights
         )
+        slack = max(slack, 0.0) + rounding_of_proof(objective, theta, margins, slopes, value, slack)
         point = certified(whole, here, least, at_zero, provable=True, dual=(value, slack))
         best, _ = least_of(best, point)
         left = best.suboptimality
