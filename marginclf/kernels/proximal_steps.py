@@ -15,11 +15,10 @@ from .cache import inner, kernel
 from .coordinate_descent import minimised
 from .gram import GRAM_ROWS, add_gram
 from .line import next_place
+from .penalty import SUMS, gap, penalty
 from .rows import apply_loss
 from .storage import call_storage
 from .view import part_of
-
-_SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
 
 LOSS, SLOPE, CURVATURE, SCALE, AT_ZERO, STEPS, PASSES, PROVEN, STUCK, IDLE = range(10)
 """What ``state`` holds. Of the end: Σ C s φ, its slope and curvature in b, Σ C s |φ'|. F at zero, NaN where that is
@@ -33,7 +32,7 @@ _AIM, _MOST_AIM = 0.5, 0.05
 _RIDGE = 1e-13
 
 
-@inner(**_SUMS)
+@inner(**SUMS)
 def _at_best(z, b, free, v, address, parameters, work, r, c, state):
     """The b at the minimum of the loss, from b: C s y φ' to ``r``, C s φ'' to ``c``, its sums to ``state``."""
     low, high, reach, width = -math.inf, math.inf, 1.0, math.inf
@@ -62,7 +61,7 @@ def _at_best(z, b, free, v, address, parameters, work, r, c, state):
     return b
 
 
-@inner(**_SUMS)
+@inner(**SUMS)
 def _decisions(forward, w, z):
     """z = X w."""
     for start in range(0, z.size, BLOCK_ROWS):
@@ -70,7 +69,7 @@ def _decisions(forward, w, z):
         call_storage(forward, start, size, 1, w, part_of(z, start, size), 0.0, z, 0)
 
 
-@inner(**_SUMS)
+@inner(**SUMS)
 def _gradient(backward, r, c, free, g, m, state):
     """Σ C s y φ' x to ``g``, the mean of the rows by their curvatures to ``m``."""
     for j in range(g.size):
@@ -85,7 +84,7 @@ def _gradient(backward, r, c, free, g, m, state):
         m[j] = m[j] / curvature if curvature > 0.0 else 0.0
 
 
-@inner(**_SUMS)
+@inner(**SUMS)
 def _hessian(copy, c, m, gram_work, total):
     """Σ c (x − m)(x − m)ᵀ, its lower half."""
     width = total.shape[0]
@@ -98,46 +97,7 @@ def _hessian(copy, c, m, gram_work, total):
         add_gram(c, start, count, m.size, gram_work[0], gram_work[1], total)
 
 
-@inner(**_SUMS)
-def _norm(u, first, last):
-    size = 0.0
-    for i in range(first, last):
-        size += u[i] * u[i]
-    return math.sqrt(size)
-
-
-@inner(**_SUMS)
-def _penalty(u, starts, kink, quadratic):
-    """Σ κ ‖u_g‖, and ½ Σ λ u²."""
-    kinks = squares = 0.0
-    for g in range(kink.size):
-        kinks += kink[g] * _norm(u, starts[g], starts[g + 1])
-    for i in range(u.size):
-        squares += 0.5 * quadratic[i] * u[i] * u[i]
-    return kinks, squares
-
-
-@inner(**_SUMS)
-def _gap(u, g, starts, kink, quadratic, above):
-    """What the slopes g of the losses prove: see objective/nonsmooth_penalty.py."""
-    t, total = 1.0, 0.0
-    for k in range(kink.size):
-        if quadratic[starts[k]] == 0.0:
-            size = _norm(g, starts[k], starts[k + 1])
-            if size > kink[k]:
-                t = min(t, kink[k] / size)
-    for k in range(kink.size):
-        for i in range(starts[k], starts[k + 1]):
-            total += t * g[i] * u[i] + 0.5 * quadratic[i] * u[i] * u[i]
-        total += kink[k] * _norm(u, starts[k], starts[k + 1])
-        i = starts[k]
-        if quadratic[i] > 0.0:
-            over = max(t * abs(g[i]) - kink[k], 0.0)
-            total += 0.5 * over * over / quadratic[i]
-    return max(total, 0.0) + (1.0 - t) * above
-
-
-@inner(**_SUMS)
+@inner(**SUMS)
 def _model(total, g, u, order, starts, kink, quadratic, h, q, scale, unit):
     """The Hessian and the slope of losses and squares, entry by entry, and what measures steps of a block."""
     most = highest = steepest = 0.0
@@ -161,7 +121,7 @@ def _model(total, g, u, order, starts, kink, quadratic, h, q, scale, unit):
         unit[k] = kink[k] if kink[k] > 0.0 else max(most, steepest, 1e-300)
 
 
-@inner(**_SUMS)
+@inner(**SUMS)
 def _aim(factor, kink, u, q, aimed, to, slopes):
     """What the model begins with."""
     for k in range(kink.size):
@@ -170,12 +130,20 @@ def _aim(factor, kink, u, q, aimed, to, slopes):
         to[i], slopes[i] = u[i], q[i]
 
 
-@inner(**_SUMS)
+@inner(**SUMS)
 def _promised(q, u, to):
     """What losses and squares change by along their slopes."""
     found = 0.0
     for i in range(u.size):
         found += q[i] * (to[i] - u[i])
+    return found
+
+
+@inner()
+def _unbounded(lower, upper):
+    found = True
+    for i in range(lower.size):
+        found = found and lower[i] == -math.inf and upper[i] == math.inf
     return found
 
 
@@ -194,7 +162,7 @@ def _further(
         trial[to.size] = _at_best(z, trial[to.size], free, v, address, parameters, work, r, c, state)
         if scale < 1.0:
             return
-        kinks, squares = _penalty(to, starts, kink, quadratic)
+        kinks, squares = penalty(to, starts, kink, quadratic)
         value = state[LOSS] + squares + factor * kinks
         scale, found = (2.0, value) if value < found else (0.5, found)
 
@@ -217,7 +185,7 @@ def _advanced(
         trial[d] = _at_best(z, b if free else 0.0, free, v, address, parameters, work, r, c, state)
         for i in range(d):
             to[i] = trial[order[i]]
-        kinks, squares = _penalty(to, starts, kink, quadratic)
+        kinks, squares = penalty(to, starts, kink, quadratic)
         found = state[LOSS] + squares + factor * kinks
         if found <= value + _SUFFICIENT * t * promise + _RISE * abs(value):
             if first and t == 1.0:
@@ -229,10 +197,13 @@ def _advanced(
         for i in range(d):  # back to the end of the whole step
             to[i] = u[i] + (to[i] - u[i]) / t
         t *= 0.5
+    _decisions(forward, part_of(theta, 0, d), z)  # back to where it was
+    state[PASSES] += 1.0
+    theta[d] = _at_best(z, theta[d], free, v, address, parameters, work, r, c, state)
     return False
 
 
-@kernel(**_SUMS)
+@kernel(**SUMS)
 def proximal_steps(
     forward, backward, copy, v, theta, free, order, starts, kink, quadratic, lower, upper, address, parameters, least,
     tol, most, rows, columns, work, gram_work, hessians, members, state,
@@ -241,7 +212,8 @@ def proximal_steps(
 
     ``rows`` is work space of (3, n), ``columns`` of (13, d + 1), whose first row is the gradient in w at the end,
     ``hessians`` of (3, width, width) for a Hessian and two of the d entries, in their order, at the front of theirs.
-    ``lower`` and ``upper`` are infinite.
+    ``lower`` and ``upper`` are infinite beside groups. At the end the second and third row of ``rows`` are C s y φ' and
+    C s φ'' of the last point.
     """
     d = theta.size - 1
     z, r, c = rows[0], rows[1], rows[2]
@@ -254,6 +226,7 @@ def proximal_steps(
         part_of(columns[5], 0, n_blocks), part_of(columns[6], 0, n_blocks), part_of(columns[7], 0, n_blocks),
     )  # fmt: skip
     trial, slopes = columns[8], part_of(columns[9], 0, d)
+    unbounded = _unbounded(lower, upper)
     state[STEPS] = state[PROVEN] = state[STUCK] = 0.0
     state[PASSES] = 1.0
     _decisions(forward, part_of(theta, 0, d), z)
@@ -263,12 +236,12 @@ def proximal_steps(
         _gradient(backward, r, c, free, g, m, state)
         for i in range(d):
             u[i], slopes[i] = theta[order[i]], g[order[i]]
-        kinks, squares = _penalty(u, starts, kink, quadratic)
+        kinks, squares = penalty(u, starts, kink, quadratic)
         value = state[LOSS] + kinks + squares
         if math.isnan(state[AT_ZERO]):
             state[AT_ZERO] = value
         above = max(state[LOSS] - least, 0.0)
-        bound = _gap(u, slopes, starts, kink, quadratic, above)
+        bound = gap(u, slopes, starts, kink, quadratic, lower, upper, above)
         measure = min(abs(value), state[AT_ZERO] - value)
         if bound <= tol * measure or not math.isfinite(bound):
             state[PROVEN] = 1.0 if math.isfinite(bound) else 0.0
@@ -285,12 +258,12 @@ def proximal_steps(
             hessians[1], slopes, to, starts, aimed, scale, lower, upper, unit, accuracy, _ROUNDS, hessians[2], members,
             part_of(columns, 10, 3),
         )  # fmt: skip
-        promise = _promised(q, u, to) + factor * (_penalty(to, starts, kink, quadratic)[0] - kinks)
+        promise = _promised(q, u, to) + factor * (penalty(to, starts, kink, quadratic)[0] - kinks)
         # Near the end, what a step promises of F is less than rounding, and yet its slopes prove more.
         state[IDLE] = state[IDLE] + 1.0 if promise > -_RISE * abs(value) else 0.0
         if state[IDLE] > _IDLE or not promise <= _RISE * abs(value) or not _advanced(
             forward, v, theta, free, order, starts, kink, quadratic, address, parameters, work, u, to, m, factor,
-            state[LOSS] + squares + factor * kinks, promise, kinks + squares == 0.0, z, r, c, trial,
+            state[LOSS] + squares + factor * kinks, promise, kinks + squares == 0.0 and unbounded, z, r, c, trial,
             state,
         ):  # fmt: skip
             state[STUCK] = 1.0

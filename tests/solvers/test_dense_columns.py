@@ -6,7 +6,7 @@ from problems import fit
 
 from marginclf.matrix import design_matrix
 from marginclf.penalties import ElasticNet, smallest_C
-from marginclf.solvers.penalised import choice, dense_columns, dense_sample, few_rows, kept_hessian
+from marginclf.solvers.penalised import choice, compiled_steps, dense_columns, dense_sample, kept_hessian
 
 RNG = np.random.default_rng(8)
 LONG = RNG.normal(size=(4000, 30)) + RNG.normal(size=(4000, 1))
@@ -46,7 +46,7 @@ def test_a_sample_says_which_columns_are_solved_for_first(by_parts, monkeypatch,
     how = {"penalty": penalty, "fit_intercept": fit_intercept, "tol": 1e-12}
     how["C"] = 30.0 * smallest_C(X, OF_LONG, penalty=penalty)
     before = alone(X, OF_LONG, monkeypatch, **how)
-    steps = counted(monkeypatch, few_rows.FewRows, "_advanced")
+    steps = counted(monkeypatch, compiled_steps.CompiledSteps, "take")
     kept = counted(monkeypatch, kept_hessian, "moved")
     model, messages = fit("logistic", X, OF_LONG, **how)
     assert steps

@@ -112,18 +112,25 @@ def test_the_model_by_the_inverse_has_its_minimum(group, bounded):
     assert 0 < (new[:D] == 0.0).sum() + (bounded and (new[:D] == penalty.upper).sum()) < D
 
 
-@pytest.mark.parametrize("kind", ["l1", "elastic_net", "groups"])
+@pytest.mark.parametrize(
+    ("kind", "bound"), [("l1", None), ("elastic_net", None), ("groups", None), ("l1", 0.2), ("elastic_net", 0.2)]
+)
 @pytest.mark.parametrize("loss", ["logistic", "squared_hinge", "modified_huber", "exponential"])
-def test_a_compiled_loop_ends_at_the_optimum(kind, loss):
+def test_a_compiled_loop_ends_at_the_optimum(kind, bound, loss):
     rows = slice(0, 300)
+    bounds = None if bound is None else (np.full((1, D), -0.5 * bound), np.full((1, D), bound))
     with design_matrix(np.ascontiguousarray(X[rows]), 1) as matrix:
         for C in (0.02, 10.0):
-            objective, penalty = problem(matrix, loss, kind, C, rows)
+            objective, penalty = problem(matrix, loss, kind, C, rows, bounds)
             found, other = (solved(how, objective, penalty) for how in (proximal_loop, proximal_newton))
             assert found.point.value == pytest.approx(other.point.value, rel=2e-9)
             assert found.point.value - found.point.bound <= other.point.value * (1.0 + 1e-14)
             if C < 1.0:
                 np.testing.assert_array_equal(found.point.theta[:-1] == 0.0, other.point.theta[:-1] == 0.0)
+            elif bound is not None:
+                held = [np.isin(one.point.theta[:-1], (-0.5 * bound, bound)) for one in (found, other)]
+                assert held[0].any()
+                np.testing.assert_array_equal(*held)
 
 
 @pytest.mark.parametrize("n", [300, 24_000])

@@ -167,7 +167,7 @@ class DenseRun(ProximalRun):
 
     def _solved(self, part: KeptHessian, inside: At, columns: np.ndarray, tol: float) -> At:
         """The optimum of some of the columns, about, as a point of all."""
-        if part.objective.matrix.shape[0] <= _FEW_ROWS:
+        if part.objective.matrix.shape[0] <= _FEW_ROWS and part.objective.offset is None:
             few = FewRows(part.objective, part.penalty, inside.point.theta, self._least)
             few.descend(_GOAL * tol, self._max_iter - self._n_iter)
             self._n_iter += few.steps

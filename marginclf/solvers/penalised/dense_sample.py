@@ -6,7 +6,6 @@ lets in columns that have no coefficient, and it is solved with stronger kinks i
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from ...matrix.dense import RUN
 from ...objective import NonsmoothPenalty
-from .few_rows import FewRows
+from .few_rows import FewRows, stronger
 from .proximal_step import ProximalNewton
 from .working_sets import WorkingSets
 
@@ -68,9 +67,9 @@ def of_sample(
     while max(1.0, _CLEAR * noise) <= _WEAKER * strength:
         # Weaker kinks than that would let in what only the sample has.
         strength = max(1.0, _CLEAR * noise)
-        few = FewRows(sample, _stronger(penalty, strength), theta, least)
+        few = FewRows(sample, stronger(penalty, strength), theta, least)
         few.descend(_OF_SAMPLE, max_iter, limit)
-        if not np.isfinite(few.theta).all() or np.count_nonzero(few.u) > limit:
+        if np.count_nonzero(few.u) > limit:
             return theta, None
         theta, point = few.theta, sample.at(few.theta)
         noise = _noise(sample, penalty, point)
@@ -97,9 +96,3 @@ def _noise(sample: Any, penalty: NonsmoothPenalty, point: Any) -> float:
     mean = squares @ X / squares.sum()
     spread = squares @ (X - mean) ** 2
     return float(np.median(np.sqrt(spread) / penalty.kink[which]))
-
-
-def _stronger(penalty: NonsmoothPenalty, factor: float) -> NonsmoothPenalty:
-    other = copy.copy(penalty)
-    other.kink = factor * penalty.kink
-    return other
