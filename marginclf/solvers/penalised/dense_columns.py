@@ -13,10 +13,11 @@ import numpy as np
 from ...kernels.gram import GRAM_COLUMNS
 from ...objective import NonsmoothPenalty, Point
 from ..solution import Solution
+from .compiled_sets import CompiledSets
 from .dense_sample import of_sample
-from .few_rows import FewRows
 from .kept_hessian import KeptHessian
 from .proximal_newton import ACCURATE, MODEL, ROUGH, SHARPER, STEPS_LAST, ProximalRun, proximal_newton
+from .proximal_proof import clipped
 from .proximal_step import At, ProximalNewton
 from .working_sets import WorkingSets
 
@@ -57,9 +58,11 @@ def minimise_dense(
     """As :func:`~.proximal_newton.proximal_newton`; large dense data of two classes by way of parts of it."""
     how: dict[str, Any] = {"least": least, "max_iter": max_iter, "provable": provable}
     n, d = objective.matrix.shape
+    suits = provable and objective.n_outputs == 1 and not (objective.matrix.sparse or penalty.grouped)
+    if suits and n * d < _LARGE and objective.offset is None and (penalty.kink > 0.0).all():
+        return _by_compiled_sets(objective, penalty, theta, tol=tol, **how)
     # Of losses that are flat beyond a margin few rows are curved, and other ones from step to step.
-    suits = provable and objective.n_outputs == 1 and not objective.matrix.sparse and objective.curved
-    if not suits or n * d < _LARGE or penalty.grouped or not (penalty.kink > 0.0).all():
+    if not (suits and objective.curved and n * d >= _LARGE and (penalty.kink > 0.0).all()):
         return proximal_newton(objective, penalty, theta, tol=tol, **how)
     columns = None
     if not objective.by_class(theta).any() and objective.offset is None and penalty.holds_zero:
@@ -67,6 +70,16 @@ def minimise_dense(
     run = DenseRun(KeptHessian(objective, penalty), theta, tol=tol, **how)
     run.guess = columns
     return run.minimise()
+
+
+def _by_compiled_sets(
+    objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray, *, tol: float, max_iter: int, **how: Any
+) -> Solution[Point]:
+    """Steps with arrays in place of points, and what proves their end or goes on from there."""
+    sets = CompiledSets(objective, penalty, clipped(objective, penalty, theta), how["least"])
+    sets.descend(_GOAL * tol, max_iter)
+    found = proximal_newton(objective, penalty, sets.theta, tol=tol, max_iter=max_iter - sets.steps, **how)
+    return Solution(found.point, found.status, sets.steps + found.n_iter)
 
 
 class DenseSets(WorkingSets):
@@ -168,10 +181,10 @@ class DenseRun(ProximalRun):
     def _solved(self, part: KeptHessian, inside: At, columns: np.ndarray, tol: float) -> At:
         """The optimum of some of the columns, about, as a point of all."""
         if part.objective.matrix.shape[0] <= _FEW_ROWS and part.objective.offset is None:
-            few = FewRows(part.objective, part.penalty, inside.point.theta, self._least)
-            few.descend(_GOAL * tol, self._max_iter - self._n_iter)
-            self._n_iter += few.steps
-            return self._outside(part.at(few.theta).point, columns)
+            sets = CompiledSets(part.objective, part.penalty, inside.point.theta, self._least)
+            sets.descend(_GOAL * tol, self._max_iter - self._n_iter)
+            self._n_iter += sets.steps
+            return self._outside(part.at(sets.theta).point, columns)
         run = DenseRun(
             part, inside.point.theta, self._least, _GOAL * tol, self._max_iter - self._n_iter, provable=True,
             at_zero=self._at_zero, first=inside,

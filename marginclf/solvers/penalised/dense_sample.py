@@ -13,7 +13,7 @@ import numpy as np
 
 from ...matrix.dense import RUN
 from ...objective import NonsmoothPenalty
-from .few_rows import FewRows, stronger
+from .compiled_sets import CompiledSets, stronger
 from .proximal_step import ProximalNewton
 from .working_sets import WorkingSets
 
@@ -67,11 +67,11 @@ def of_sample(
     while max(1.0, _CLEAR * noise) <= _WEAKER * strength:
         # Weaker kinks than that would let in what only the sample has.
         strength = max(1.0, _CLEAR * noise)
-        few = FewRows(sample, stronger(penalty, strength), theta, least)
-        few.descend(_OF_SAMPLE, max_iter, limit)
-        if np.count_nonzero(few.u) > limit:
+        sets = CompiledSets(sample, stronger(penalty, strength), theta, least)
+        sets.descend(_OF_SAMPLE, max_iter, limit)
+        if np.count_nonzero(sets.u) > limit:
             return theta, None
-        theta, point = few.theta, sample.at(few.theta)
+        theta, point = sets.theta, sample.at(sets.theta)
         noise = _noise(sample, penalty, point)
     if strength > 1.0 or noise > _EXACT:
         return theta, None

@@ -1,7 +1,7 @@
-"""Working sets for few dense rows of two classes, with arrays in place of points, and compiled steps on each.
+"""Working sets of dense rows of two classes, with arrays in place of points, and compiled steps on each.
 
-What :mod:`.proximal_newton` does, for a start: with some hundred rows a step is a fifth of a millisecond, and objects
-around it would take as long again. It proves nothing; its end is looked at as any other point.
+What :mod:`.proximal_newton` does, for a start: on little data, or with some hundred rows, a step is a fifth of a
+millisecond, and objects around it would take as long again. It proves nothing; its end is looked at as any other point.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _AIM, _INNER = 0.5, 1e-3
 """Part of tol, and of the gap, to which a working set is solved."""
 
 
-class FewRows:
-    """F = losses + penalty, of two classes on few rows, and where it is.
+class CompiledSets:
+    """F = losses + penalty, of two classes, and where it is.
 
     Parameters
     ----------
