@@ -7,13 +7,13 @@ from penalised import Problem
 from problems import fit
 from scipy.optimize import linprog
 
-from marginclf.losses import get_loss
+from marginclf.losses import SmoothHinge, get_loss
 from marginclf.matrix import design_matrix
 from marginclf.objective import L2 as Quadratic
 from marginclf.objective import BinaryObjective, NonsmoothPenalty
 from marginclf.penalties import L1, L2, ElasticNet, smallest_C
 from marginclf.solvers import Status, solve_penalised
-from marginclf.solvers.penalised import interior_sets
+from marginclf.solvers.penalised import choice, interior_sets
 from marginclf.solvers.penalised.interior_point import Columns, InteriorPoint, Rows
 from marginclf.solvers.penalised.interior_system import Products
 
@@ -68,6 +68,45 @@ def test_the_optimum_of_another_solver(name, shape):
         assert ours * (1.0 - model.suboptimality_[0]) <= theirs * (1.0 + 1e-14), "what is proven is false"
         assert (problem.lower <= model.coef_).all()
         assert (model.coef_ <= problem.upper).all()
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("loss", ["squared_hinge", "modified_huber", SmoothHinge(0.5)], ids=repr)
+def test_the_optimum_where_the_corner_is_rounded_off(loss, name, monkeypatch):
+    monkeypatch.setattr(choice, "_PATIENCE", ((1, np.inf),))
+    X, codes, s = rows(60, 20) if name == "l1" else rows(80, 12)
+    s[::9] = 0.0
+    make, bounds = PENALTIES[name]
+    penalty = make(X.shape[1])
+    for C, fit_intercept in ((0.01, True), (0.3, False), (1e4, True)):
+        how = {"C": C, "bounds": bounds, "fit_intercept": fit_intercept}
+        model, messages = fit(loss, X, codes, s, penalty=penalty, **how)
+        problem = Problem(loss, penalty, X, codes, s, **how)
+        assert not messages
+        assert model.suboptimality_[0] <= 1e-9
+        ours = problem.value(model.coef_, model.intercept_)
+        assert model.objective_[0] == pytest.approx(ours, rel=1e-12 if C < 1.0 else 1e-10)
+        assert (problem.lower <= model.coef_).all()
+        assert (model.coef_ <= problem.upper).all()
+        if loss == "squared_hinge":
+            theirs = problem.by_cvxpy()
+            assert ours <= theirs * (1.0 + 1e-8)
+            assert ours * (1.0 - model.suboptimality_[0]) <= theirs * (1.0 + 1e-14), "what is proven is false"
+
+
+@pytest.mark.parametrize("loss", ["squared_hinge", "smooth_hinge"])
+@pytest.mark.parametrize("shape", [(300, 60), (60, 400)], ids=["tall", "wide"])
+def test_few_curved_rows_that_change_are_left_to_interior_points(loss, shape, monkeypatch):
+    X, codes, _ = rows(*shape, 1)
+    C = 3e4 * smallest_C(X, codes, loss=loss, penalty="l1")
+    model, messages = fit(loss, X, codes, penalty="l1", C=C)
+    assert not messages
+    assert model.n_iter_[0] <= 120
+    assert model.suboptimality_[0] <= 1e-10
+    monkeypatch.setattr(choice, "_PATIENCE", ())
+    alone, messages = fit(loss, X, codes, penalty="l1", C=C, max_iter=200)
+    assert messages, "Newton steps alone end as well"
+    assert model.objective_[0] <= alone.objective_[0]
 
 
 def test_what_took_a_thousand_steps_takes_thirty():
@@ -163,7 +202,10 @@ def test_two_lines_that_rise_on_the_right(shape):
     columns = Columns(np.ones(d), np.zeros(d), np.zeros(d), np.full(d, -np.inf), np.full(d, np.inf))
     with design_matrix(X, 1) as matrix:
         run = InteriorPoint(
-            Products(matrix), Rows(signs, s, left, right, kink, np.zeros(n)), columns, fit_intercept=True
+            Products(matrix),
+            Rows(signs, s, (right - left) * s, right, kink, np.zeros(n), np.zeros(n)),
+            columns,
+            fit_intercept=True,
         )
         while run.gap > 1e-9 and run.step():
             pass

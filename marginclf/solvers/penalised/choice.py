@@ -12,7 +12,7 @@ import numpy as np
 from ...objective import NonsmoothPenalty, Point, StopFit, fenchel_young, few_operations, rounding_of_proof
 from ..solution import Solution, Status
 from .dense_columns import minimise_dense
-from .interior_sets import by_interior_point
+from .interior_sets import by_interior_point, lines_of
 from .proximal_loop import proximal_loop
 from .proximal_newton import proximal_newton
 from .proximal_proof import certified, clipped, least_of
@@ -40,6 +40,11 @@ _ENOUGH, _LEAST = 0.03, 1e-13
 
 _MANY, _WORTH = 1000, 0.8
 """Columns from which on it is asked which can have coefficients, and the part of them that is worth a copy."""
+
+_PATIENCE, _FAR, _ROWS_EACH = ((10, 3e8), (25, 3e9), (60, math.inf)), 0.3, 2.5
+"""Of a loss that is curved in some rows only: steps, and operations of one of interior points up to which it is asked
+after these whether they are better; the gap beside F from which on they are, and rows with curvature for each
+coefficient up to which. Beside large C these are hardly more, and other ones from step to step."""
 
 _HALF, _IDLE = 0.5, 6
 """Part of the gap that a round has to leave to be progress, and rounds without."""
@@ -108,7 +113,42 @@ def solve_penalised(
 def _smooth(
     objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray, *, max_iter: int, **how: Any
 ) -> Solution[Point]:
-    """A loss without a kink."""
+    """A loss without a kink; interior points where Newton steps are many."""
+    best, spent = None, 0
+    asks = how["provable"] and not objective.curved and lines_of(objective, penalty) is not None
+    for patience, dear in _PATIENCE if asks else ():
+        found = _by_newton(objective, penalty, theta, max_iter=min(patience, max_iter) - spent, **how)
+        theta, spent = found.point.theta, spent + found.n_iter
+        if found.status is not Status.MAX_ITER or spent >= max_iter:
+            return Solution(found.point, found.status, spent)
+        if math.isinf(dear) or _wanders(objective, found.point, dear):
+            end = by_interior_point(objective, penalty, how["least"], tol=how["tol"], max_iter=max_iter - spent)
+            if end is not None:
+                spent, (best, _) = spent + end.n_iter, least_of(found.point, end.point)
+                theta = best.theta
+                if best.excess <= how["tol"]:
+                    return Solution(best, Status.PROVEN, spent)
+                if spent >= max_iter:
+                    return Solution(best, Status.MAX_ITER, spent)
+            break
+    last = _by_newton(objective, penalty, theta, max_iter=max_iter - spent, **how)
+    best, _ = least_of(best, last.point)
+    return Solution(best, Status.PROVEN if best.excess <= how["tol"] else last.status, spent + last.n_iter)
+
+
+def _wanders(objective: Any, point: Point, dear: float) -> bool:
+    """Whether so few rows are curved that they are other ones from step to step, and interior points are cheap."""
+    (n, _), m = objective.matrix.shape, np.count_nonzero(point.coefficients)
+    if not (point.bound > _FAR * abs(point.value) and n * m * min(n, m) <= dear):
+        return False
+    *_, c = objective.matrix.pointwise(objective.compiled, objective.v, objective.decisions(point.theta), point.b[0])
+    return bool(np.count_nonzero(c) <= _ROWS_EACH * m)
+
+
+def _by_newton(
+    objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray, *, max_iter: int, **how: Any
+) -> Solution[Point]:
+    """Newton steps, and quasi-Newton ones."""
     spent = 0
     found = proximal_loop(objective, penalty, theta, max_iter=max_iter, **how)
     if found is None and not few_operations(*objective.matrix.shape):

@@ -86,7 +86,7 @@ def balanced(face: Face, signs: np.ndarray, most: np.ndarray, balance: float | N
 
 
 def to_face(
-    X: np.ndarray, signs: np.ndarray, size: np.ndarray, quadratic: np.ndarray, misses: tuple
+    X: np.ndarray, signs: np.ndarray, size: np.ndarray, quadratic: np.ndarray, soft: np.ndarray, misses: tuple
 ) -> tuple[np.ndarray, float, np.ndarray] | None:
     """What leads to where margins of the rows of a face are at the kink, and slopes of its columns zero.
 
@@ -98,6 +98,8 @@ def to_face(
         Labels.
     size, quadratic : ndarray of shape (k,)
         Root mean squares of the columns, and the weights of their squares.
+    soft : ndarray of shape (m,)
+        What a margin is below the kink for each unit of its dual variable.
     misses : tuple
         Slopes of the columns, Σ signs α beyond what it has to be (None where b is not free), and what margins lack.
 
@@ -111,6 +113,7 @@ def to_face(
     scale, top = 1.0 / np.maximum(size, _TINY), k + int(free)
     A, right = np.zeros((top + m, top + m)), np.empty(top + m)
     A[range(k), range(k)] = -quadratic * scale**2
+    A[range(top, top + m), range(top, top + m)] = soft
     A[top:, :k] = signs[:, None] * X * scale
     right[:k], right[top:] = slopes * scale, lacking
     if surplus is not None:

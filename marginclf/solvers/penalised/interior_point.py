@@ -1,7 +1,9 @@
-"""A primal-dual interior-point method for losses of two lines beside separable penalties with kinks and bounds.
+"""A primal-dual interior-point method for losses of two lines, also with the corner rounded off, beside separable
+penalties with kinks and bounds.
 
 With φ(m) = value + right (m − kink) + (right − left) ξ, where ξ ≥ 0, t = m − kink + ξ ≥ 0, and a coefficient that has a
-kink at zero as p − n with p, n ≥ 0, F is a quadratic program. Its conditions of optimality, with the product of each
+kink at zero as p − n with p, n ≥ 0, F is a quadratic program; with a corner that is rounded off, t is larger by the
+softness times −φ' of the lines. Its conditions of optimality, with the product of each
 slack and its multiplier at μ in place of 0, are followed to μ = 0 by Newton's method. Each step solves
 
     (Xᵀ D X + E) Δu + Xᵀ D 1 Δb = …
@@ -134,14 +136,22 @@ class Columns(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Σ weights (right (m − kink) + (right − left) max(kink − m, 0)), m = signs (X u + b + offset)."""
+    """Σ right weights x + max_α (−α x − ½ soft α²), 0 ≤ α ≤ most, x = signs (X u + b + offset) − kink."""
 
     signs: np.ndarray
     weights: np.ndarray
-    left: float
+    most: np.ndarray
     right: float
     kink: float
+    soft: np.ndarray
     offset: np.ndarray
+
+    def value(self, beyond: np.ndarray) -> float:
+        """The sum where margins are so far beyond the kink."""
+        short = np.maximum(-beyond, 0.0)
+        steep = np.divide(short, self.soft, out=np.full_like(short, np.inf), where=self.soft > 0.0)
+        alpha = np.minimum(steep, self.most)
+        return float(self.right * (self.weights @ beyond) + alpha @ (short - 0.5 * self.soft * alpha))
 
 
 class InteriorPoint:
@@ -172,14 +182,18 @@ class InteriorPoint:
 
     def __init__(self, X: Any, rows: Rows, columns: Columns, *, fit_intercept: bool) -> None:
         self._X, self._rows, self._columns, self._free = X, rows, columns, fit_intercept
-        whole = (rows.right - rows.left) * rows.weights
-        mu = 0.5 * float(whole.mean())
+        whole = rows.most
+        # Of a corner that is rounded off, not more than the slope at margin 0, which may be far from the largest.
+        steep = np.divide(abs(rows.kink), rows.soft, out=np.full_like(whole, np.inf), where=rows.soft > 0.0)
+        alpha = 0.5 * np.minimum(whole, steep)
+        mu = float(alpha.mean())
         self.u, self.b = columns.inside(mu), 0.0
         self._linear = columns.slope + rows.right * X.transposed(rows.signs * rows.weights)
         self._balance = rows.right * float(rows.signs @ rows.weights)
         self._look()
-        t = np.maximum(self.beyond, 0.0) + 1.0
-        self.margins = Split(Pairs(t, 0.5 * whole), Pairs(t - self.beyond, 0.5 * whole))
+        beyond = self.beyond + rows.soft * alpha
+        t = np.maximum(beyond, 0.0) + 1.0
+        self.margins = Split(Pairs(t, alpha), Pairs(t - beyond, whole - alpha))
         mu = 0.5 * (self.margins.plus.product + self.margins.minus.product) / len(whole)
         self.kinked = np.flatnonzero(columns.kink > 0.0)
         kink, at = columns.kink[self.kinked], self.u[self.kinked]
@@ -224,9 +238,9 @@ class InteriorPoint:
         return True
 
     def _lengths(self, part: float) -> tuple[float, float]:
-        """How far slacks and multipliers may go; with squares in F, the same."""
+        """How far slacks and multipliers may go; with squares in F or its dual, the same."""
         primal, dual = np.minimum(part * np.array([pairs.room() for pairs in self._all]).min(axis=0), 1.0)
-        if self._columns.quadratic.any():
+        if self._columns.quadratic.any() or self._rows.soft.any():
             primal = dual = min(primal, dual)
         return float(primal), float(dual)
 
@@ -243,7 +257,7 @@ class InteriorPoint:
             slopes[side.where] -= side.sign * side.pairs.multiplier
         self._slopes = slopes
         self._surplus = float(signs @ self.margins.plus.multiplier) - self._balance
-        return solver_of(self._X, self.margins.flexibility(), diagonal, free=self._free)
+        return solver_of(self._X, self.margins.flexibility() + self._rows.soft, diagonal, free=self._free)
 
     def _direction(self, solve: Callable[..., tuple], mu: float, *, second: bool) -> bool:
         """The changes of everything for products of μ; whether they are numbers."""
@@ -256,7 +270,8 @@ class InteriorPoint:
         for side in self.sides:
             pairs = side.pairs
             right[side.where] += side.sign * (pairs.right - pairs.multiplier * side.apart(self.u)) / pairs.slack
-        du, db, change = solve(right, self._surplus, signs * self.margins.aimed(self.beyond))
+        beyond = self.beyond + self._rows.soft * self.margins.plus.multiplier
+        du, db, change = solve(right, self._surplus, signs * self.margins.aimed(beyond))
         if not (np.isfinite(du).all() and np.isfinite(change).all() and np.isfinite(db)):
             return False
         self._du, self._db = du, db

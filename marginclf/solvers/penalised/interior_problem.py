@@ -1,4 +1,4 @@
-"""The quadratic program of a loss of two lines and a separable penalty, and what its points prove of F."""
+"""The quadratic program of a loss of two lines, soft or not, and a separable penalty; what its points prove of F."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Program:
     Parameters
     ----------
     objective : Objective
-        The losses, of two classes and two lines, without a penalty.
+        The losses, of two classes and two lines, without a penalty; or of such lines with the corner rounded off.
     penalty : NonsmoothPenalty
         What is added to them, without groups.
     lines : Lines
@@ -38,6 +38,8 @@ class Program:
 
     Attributes
     ----------
+    soft : bool
+        Whether the corner is rounded off.
     matrix : DesignMatrix
         X without rows whose weight is zero.
     movable : ndarray of int
@@ -55,6 +57,7 @@ class Program:
         if len(self._counted) < len(weights):
             self.matrix = self.matrix.take(self._counted)
         self._signs, self._weights = objective.signs[self._counted], weights[self._counted]
+        self.soft = lines.softness > 0.0
         self._most = (lines.right - lines.left) * self._weights
         self._balance = lines.right * float(self._signs @ self._weights)
         self._size = np.sqrt(self.matrix.squared_product(self._weights) / self._weights.sum())
@@ -68,7 +71,14 @@ class Program:
         self.columns = Columns(np.where(sided, 0.0, self.kink), slope, quadratic, lower, upper)
         self.movable, self._fixed = np.flatnonzero(lower < upper), np.where(lower == upper, lower, 0.0)
         offset = self.matrix.product(self._fixed) if self._fixed.any() else np.zeros(len(self._counted))
-        self.rows = Rows(self._signs, self._weights, lines.left, lines.right, lines.kink, offset)
+        if not math.isfinite(lines.left):
+            # No row of the optimum has a loss above F at some point, nor the slope that goes with it.
+            w = np.clip(0.0, lower, upper)[None]
+            above = float(objective.evaluate(objective.theta(w, 0.0)).value) + penalty.value(penalty.vector(w))
+            above -= lines.value * objective.total
+            self._most = 2.0 * np.sqrt(2.0 * above * self._weights / lines.softness)
+        soft = lines.softness / self._weights
+        self.rows = Rows(self._signs, self._weights, self._most, lines.right, lines.kink, soft, offset)
 
     def part(self, which: np.ndarray) -> Columns:
         """The terms of some columns."""
@@ -76,10 +86,9 @@ class Program:
 
     def value(self, run: InteriorPoint, which: np.ndarray) -> float:
         """F at an interior point, about."""
-        u, rows = run.u, self.rows
-        losses = rows.weights @ np.maximum(rows.right * run.beyond, rows.left * run.beyond)
+        u = run.u
         penalty = self.kink[which] @ np.abs(u) + 0.5 * self.columns.quadratic[which] @ (u * u)
-        return float(self._lines.value * self.objective.total + losses + penalty)
+        return float(self._lines.value * self.objective.total + self.rows.value(run.beyond) + penalty)
 
     def proven(self, face: Face, which: np.ndarray) -> tuple[Point, np.ndarray]:
         """The point of F with its duality gap, and its multipliers −φ'."""
@@ -94,9 +103,11 @@ class Program:
         gradient = objective.theta(-objective.matrix.transposed_product(signs * alpha), 0.0)
         gradient[-1] = -float(signs @ alpha) if self.free else 0.0
         point = BinaryPoint(objective, theta, intercept_minimised=True, z=z, gradient=gradient)
-        # Row by row, what φ is above the line of slope −α.
+        # Row by row, what φ is above its tangent of slope −α.
         margins, loss = signs * (z + theta[-1]), point.loss_value
-        slack = max(loss - lines.value * objective.total + float(alpha @ (margins - lines.kink)), 0.0)
+        beyond = margins - lines.kink
+        beyond[self._counted] += 0.5 * self.rows.soft * alpha[self._counted]
+        slack = max(loss - lines.value * objective.total + float(alpha @ beyond), 0.0)
         slack += rounding_of_proof(objective, theta, margins, alpha, loss, slack)
         u = penalty.vector(w[None])
         at = At(point, u, loss + penalty.value(u))
@@ -145,10 +156,10 @@ class Program:
         part.take(at).copy_rows(slice(0, len(at)), X)
         slopes = columns.quadratic * face.u + columns.slope + columns.kink * np.sign(face.u)
         slopes -= part.transposed_product(signs * (face.alpha - rows.right * rows.weights))
-        lacking = rows.kink - signs[at] * (X @ face.u + face.b + rows.offset[at])
+        lacking = rows.kink - signs[at] * (X @ face.u + face.b + rows.offset[at]) - rows.soft[at] * face.alpha[at]
         surplus = float(signs @ face.alpha) - self._balance if self.free else None
         size, quadratic = self._size[which][inner], columns.quadratic[inner]
-        change = to_face(X[:, inner], signs[at], size, quadratic, (slopes[inner], surplus, lacking))
+        change = to_face(X[:, inner], signs[at], size, quadratic, rows.soft[at], (slopes[inner], surplus, lacking))
         if change is None:
             return [face]
         u, alpha = face.u.copy(), face.alpha.copy()

@@ -1,4 +1,4 @@
-"""Losses of two lines beside separable penalties with kinks and bounds: interior points on working sets of the columns.
+"""Losses of two lines, soft or not, beside separable penalties with kinks and bounds: interior points on working sets.
 
 A path to the optimum of the columns that are in, then a look at the slopes of all of them, and those that are beyond
 their kinks come in. How it ends is in :mod:`.interior_face`.
@@ -13,7 +13,7 @@ import numpy as np
 
 from ...objective import NonsmoothPenalty, Point
 from ..convergence import ROUGH
-from ..lines import two_lines
+from ..lines import Lines, soft_lines, two_lines
 from .interior_face import as_it_is
 from .interior_point import InteriorPoint
 from .interior_problem import Program
@@ -64,17 +64,24 @@ def by_interior_point(
     objective, penalty, least, tol, max_iter
         As of :func:`~.proximal_newton.proximal_newton`, but for the loss.
     """
-    if objective.n_outputs != 1 or penalty.grouped or objective.offset is not None:
-        return None
-    lines = two_lines(objective.loss, objective.compiled)
+    lines = lines_of(objective, penalty)
     if lines is None:
         return None
     program = Program(objective, penalty, lines, least)
-    zero = program.at_zero()
+    zero = None if program.soft else program.at_zero()
     if zero is not None:
         return Ended(*zero, 1)
     run = _Run(program, tol, max_iter)
     return run.solve() if run.fits(len(run.which)) else None
+
+
+def lines_of(objective: Any, penalty: NonsmoothPenalty) -> Lines | None:
+    """The two lines of a loss, soft or not; None where the problem is not one for this method."""
+    if objective.n_outputs != 1 or penalty.grouped or objective.offset is not None:
+        return None
+    if min(objective.matrix.shape) > _MOST:
+        return None
+    return (soft_lines if objective.loss.smooth else two_lines)(objective.loss, objective.compiled)
 
 
 class _Run:
