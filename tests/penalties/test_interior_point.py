@@ -143,6 +143,19 @@ def test_zero_is_proven():
         assert model.suboptimality_[0] <= 1e-12
 
 
+@pytest.mark.parametrize(("seed", "bounds"), [(0, None), (11, (0, None)), (29, None)])
+def test_where_features_of_weight_zero_separate_the_classes_it_ends(seed, bounds):
+    """F is 0 to rounding there, no bound is little beside it, and the rounds went on for ever."""
+    rng = np.random.default_rng(seed)
+    n, d = int(rng.integers(3, 8)), int(rng.choice([3, 10, 40]))
+    X, codes, penalty = rng.normal(size=(n, d)), np.arange(n) % 2, L1(rng.choice([0, 0, 1.0], d))
+    model, messages = fit("hinge", X, codes, penalty=penalty, bounds=bounds)
+    assert model.objective_ < 1e-14
+    assert model.status_[0].startswith("Optimal")
+    assert not messages
+    assert smallest_C(X, codes, loss="hinge", penalty=penalty, bounds=bounds) > 0.0
+
+
 def test_columns_that_are_twice_there_or_constant_or_nothing():
     X, codes, s = rows(60, 8)
     X = np.column_stack([X, X[:, :3], np.ones(60), np.zeros(60)])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...objective import NonsmoothPenalty, Point, StopFit, fenchel_young, few_operations, rounding_of_proof
+from ..convergence import UNREPRESENTABLE
 from ..solution import Solution, Status
 from .dense_columns import minimise_dense
 from .interior_sets import by_interior_point
@@ -206,6 +207,16 @@ def closed(objective: Any, penalty: NonsmoothPenalty) -> Solution[Point]:
     return Solution(point, Status.PROVEN, 1)
 
 
+def _ended(objective: Any, point: Any, least: float, tol: float, status: Status) -> Status:
+    """A status, unless the point is optimal to rounding.
+
+    Where features of weight 0 separate the classes, F is 0 to the rounding of the margins, and no bound is little
+    beside it.
+    """
+    none = point.value - least <= UNREPRESENTABLE * objective.total
+    return Status.LIMIT_OF_PRECISION if none or point.suboptimality <= tol else status
+
+
 def _multipliers(
     objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray, least: float, *, tol: float, max_iter: int
 ) -> Solution[Point]:
@@ -224,8 +235,7 @@ def _multipliers(
                 if best.excess <= tol:
                     return Solution(best, Status.PROVEN, spent)
                 if best.suboptimality <= min(tol, _PRECISE) or spent >= max_iter:
-                    precise = best.suboptimality <= tol
-                    return Solution(best, Status.LIMIT_OF_PRECISION if precise else Status.MAX_ITER, spent)
+                    return Solution(best, _ended(objective, best, least, tol, Status.MAX_ITER), spent)
                 if end.multipliers is not None:
                     gamma, multipliers, theta, smallest = _AFTER, end.multipliers, best.theta, best.suboptimality
         smooth = objective.envelope(gamma, multipliers).smooth
@@ -243,14 +253,14 @@ def _multipliers(
         point = certified(whole, here, least, at_zero, provable=True, dual=(value, slack))
         best, _ = least_of(best, point)
         left = best.suboptimality
-        idle = 0 if left <= _HALF * smallest else idle + 1
+        idle = 0 if left <= _HALF * smallest < math.inf else idle + 1
         asks, smallest = asks or left > _GAINS * smallest, min(smallest, left)
         objective.report(lambda point=best: point)
         if best.excess <= tol:
             return Solution(best, Status.PROVEN, spent)
-        if spent >= max_iter or idle > _IDLE:
+        if spent >= max_iter or idle > _IDLE or best.value <= least:
             status = Status.MAX_ITER if spent >= max_iter else Status.LINE_SEARCH
-            return Solution(best, Status.LIMIT_OF_PRECISION if best.suboptimality <= tol else status, spent)
+            return Solution(best, _ended(objective, best, least, tol, status), spent)
         multipliers = after
         if found.n_iter <= _FEW:
             gamma = max(gamma * _NARROWER, _NARROWEST)
