@@ -245,6 +245,7 @@ def proximal_steps(
         measure = min(abs(value), state[AT_ZERO] - value)
         if bound <= tol * measure or not math.isfinite(bound):
             state[PROVEN] = 1.0 if math.isfinite(bound) else 0.0
+            state[STUCK] = 1.0 - state[PROVEN]
             return
         if state[STEPS] == most:
             return
