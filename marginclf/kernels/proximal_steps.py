@@ -254,7 +254,8 @@ def proximal_steps(
         aim = _AIM * tol * max(measure, 0.0)
         factor = 1.0 - (min(aim / kinks, _MOST_AIM) if kinks > 0.0 else 0.0)
         _aim(factor, kink, u, q, aimed, to, slopes)
-        accuracy = min(_ROUGH, _MODEL * min(bound / above, 1.0)) + _ACCURATE if above > 0.0 else _ACCURATE
+        beside = max(above, kinks + squares)  # slopes beyond their kink leave of the losses, short of it of the penalty
+        accuracy = min(_ROUGH, _MODEL * min(bound / beside, 1.0)) + _ACCURATE if above > 0.0 else _ACCURATE
         minimised(
             hessians[1], slopes, to, starts, aimed, scale, lower, upper, unit, accuracy, _ROUNDS, hessians[2], members,
             part_of(columns, 10, 3),
