@@ -42,6 +42,9 @@ _ENOUGH, _LEAST = 0.03, 1e-13
 _MANY, _WORTH = 1000, 0.8
 """Columns from which on it is asked which can have coefficients, and the part of them that is worth a copy."""
 
+_PATIENT, _STRONGER, _ON_THE_WAY = 100, (1e6, 1e5, 1e4, 1e3, 1e2, 1e1), 1e-4
+"""Steps after which stronger penalties are tried, by which factors, and to which tol."""
+
 _HALF, _IDLE = 0.5, 6
 """Part of the gap that a round has to leave to be progress, and rounds without."""
 
@@ -107,9 +110,38 @@ def solve_penalised(
 
 
 def _smooth(
+    objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray, *, tol: float, max_iter: int, **how: Any
+) -> Solution[Point]:
+    """A loss without a kink.
+
+    Of one that is flat beyond a margin few rows are curved, and other ones from step to step: beside a weak penalty,
+    steps may lead nowhere. From the optimum of a stronger one each takes few.
+    """
+    if objective.curved or not how["provable"] or max_iter <= _PATIENT:
+        return _by_steps(objective, penalty, theta, tol=tol, max_iter=max_iter, **how)
+    found = _by_steps(objective, penalty, theta, tol=tol, max_iter=_PATIENT, **how)
+    if found.status is not Status.MAX_ITER and found.status is not Status.LINE_SEARCH:
+        return found
+    spent, at, watched = found.n_iter, theta, objective.monitor
+    objective.monitor = None  # F of a stronger penalty is nobody's business
+    try:
+        for factor in _STRONGER:
+            most = min(_PATIENT, max_iter - spent - 1)
+            if most > 0:
+                way = _by_steps(objective, penalty.multiplied(factor), at, tol=_ON_THE_WAY, max_iter=most, **how)
+                spent, at = spent + way.n_iter, way.point.theta
+    finally:
+        objective.monitor = watched
+    last = _by_steps(objective, penalty, at, tol=tol, max_iter=max(max_iter - spent, 1), **how)
+    better = last.status is Status.PROVEN or last.point.value <= found.point.value
+    status = last.status if better or last.status is not Status.LIMIT_OF_PRECISION else found.status
+    return Solution(least_of(found.point, last.point)[0], status, spent + last.n_iter)
+
+
+def _by_steps(
     objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray, *, max_iter: int, **how: Any
 ) -> Solution[Point]:
-    """A loss without a kink."""
+    """By proximal steps from a start."""
     spent = 0
     found = proximal_loop(objective, penalty, theta, max_iter=max_iter, **how)
     if found is None and not few_operations(*objective.matrix.shape):
