@@ -239,13 +239,15 @@ def closed(objective: Any, penalty: NonsmoothPenalty) -> Solution[Point]:
     return Solution(point, Status.PROVEN, 1)
 
 
-def _ended(objective: Any, point: Any, least: float, tol: float, status: Status) -> Status:
+def _ended(objective: Any, penalty: NonsmoothPenalty, point: Any, least: float, tol: float, status: Status) -> Status:
     """A status, unless the point is optimal to rounding.
 
     Where features of weight 0 separate the classes, F is 0 to the rounding of the margins, and no bound is little
     beside it.
     """
-    none = point.value - least <= UNREPRESENTABLE * objective.total
+    u = penalty.vector(objective.by_class(point.theta))
+    none = penalty.value(u) <= UNREPRESENTABLE * float(penalty.kink.sum() * np.abs(u).max(initial=0.0))
+    none = none and point.value - least <= UNREPRESENTABLE * objective.total
     return Status.LIMIT_OF_PRECISION if none or point.suboptimality <= tol else status
 
 
@@ -267,7 +269,7 @@ def _multipliers(
                 if best.excess <= tol:
                     return Solution(best, Status.PROVEN, spent)
                 if best.suboptimality <= min(tol, _PRECISE) or spent >= max_iter:
-                    return Solution(best, _ended(objective, best, least, tol, Status.MAX_ITER), spent)
+                    return Solution(best, _ended(objective, penalty, best, least, tol, Status.MAX_ITER), spent)
                 if end.multipliers is not None:
                     gamma, multipliers, theta, smallest = _AFTER, end.multipliers, best.theta, best.suboptimality
         smooth = objective.envelope(gamma, multipliers).smooth
@@ -292,7 +294,7 @@ def _multipliers(
             return Solution(best, Status.PROVEN, spent)
         if spent >= max_iter or idle > _IDLE or best.value <= least:
             status = Status.MAX_ITER if spent >= max_iter else Status.LINE_SEARCH
-            return Solution(best, _ended(objective, best, least, tol, status), spent)
+            return Solution(best, _ended(objective, penalty, best, least, tol, status), spent)
         multipliers = after
         if found.n_iter <= _FEW:
             gamma = max(gamma * _NARROWER, _NARROWEST)
