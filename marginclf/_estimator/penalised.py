@@ -215,11 +215,16 @@ class PenalisedFit:
         objective, penalty = self.problem(k, number)
         if settings.progress is not None:
             objective.monitor = settings.progress.monitor(number, self._matrix)
-        theta = objective.zeros() if start is None else objective.theta(*start)
-        found = solve_penalised(
-            objective, penalty, theta, tol=settings.tol, max_iter=max(1, settings.max_iter - spent),
-            provable=self._resolved.provable,
-        )  # fmt: skip
+        how: dict[str, Any] = {"tol": settings.tol, "max_iter": max(1, settings.max_iter - spent)}
+        how["provable"] = self._resolved.provable
+        try:
+            theta = objective.zeros() if start is None else objective.theta(*start)
+            found = solve_penalised(objective, penalty, theta, **how)
+        except OverflowError:
+            if start is None:
+                raise
+            # A warm start may lie where the loss overflows; zero does not.
+            found = solve_penalised(objective, penalty, objective.zeros(), **how)
         found.point.release()
         return Solution(found.point, found.status, spent + found.n_iter)
 

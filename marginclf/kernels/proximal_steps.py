@@ -203,6 +203,12 @@ def _advanced(
     return False
 
 
+@inner()
+def _accuracy(bound, above, beside):
+    """How accurate a model is to be: slopes beyond their kink leave of the losses, short of it of the penalty."""
+    return min(_ROUGH, _MODEL * min(bound / max(above, beside), 1.0)) + _ACCURATE if above > 0.0 else _ACCURATE
+
+
 @kernel(**SUMS)
 def proximal_steps(
     forward, backward, copy, v, theta, free, order, starts, kink, quadratic, lower, upper, address, parameters, least,
@@ -244,7 +250,7 @@ def proximal_steps(
         bound = gap(u, slopes, starts, kink, quadratic, lower, upper, above)
         measure = min(abs(value), state[AT_ZERO] - value)
         if bound <= tol * measure or not math.isfinite(bound):
-            state[PROVEN] = 1.0 if math.isfinite(bound) else 0.0
+            state[PROVEN], state[STUCK] = (1.0, 0.0) if math.isfinite(bound) else (0.0, 1.0)
             return
         if state[STEPS] == most:
             return
@@ -253,7 +259,7 @@ def proximal_steps(
         aim = _AIM * tol * max(measure, 0.0)
         factor = 1.0 - (min(aim / kinks, _MOST_AIM) if kinks > 0.0 else 0.0)
         _aim(factor, kink, u, q, aimed, to, slopes)
-        accuracy = min(_ROUGH, _MODEL * min(bound / above, 1.0)) + _ACCURATE if above > 0.0 else _ACCURATE
+        accuracy = _accuracy(bound, above, kinks + squares)
         minimised(
             hessians[1], slopes, to, starts, aimed, scale, lower, upper, unit, accuracy, _ROUNDS, hessians[2], members,
             part_of(columns, 10, 3),

@@ -86,6 +86,11 @@ class NonsmoothPenalty:
         order, starts, kink, quadratic = self.order, self.starts, self.kink, self.quadratic
         return NonsmoothPenalty(self.shape, order, starts, kink, quadratic, lower, upper, self.unit)
 
+    def multiplied(self, factor: float) -> NonsmoothPenalty:
+        """So many times this one, within the same bounds."""
+        kink, quadratic = factor * self.kink, factor * self.quadratic
+        return NonsmoothPenalty(self.shape, self.order, self.starts, kink, quadratic, self.lower, self.upper, self.unit)
+
     def vector(self, W: np.ndarray) -> np.ndarray:
         """The entries of a matrix (K, d), block after block."""
         entries = np.asarray(W).reshape(-1)

@@ -6,6 +6,8 @@ from penalised import BOUNDS, CASES, LOSSES, PENALTIES, D, Problem
 from problems import fit
 from storages import storages
 
+from marginclf.penalties import L1, GroupLasso
+
 # A loss of pieces, one with a kink, and one that cvxpy needs exponential cones for; the others where they differ.
 USUAL = {"squared_hinge": BOUNDS, "hinge": ("free", "some"), "logistic": ("free", "signs")}
 COMBINED = [
@@ -102,6 +104,21 @@ def test_every_storage(store, joint):
     np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(model.coef_ == 0.0, expected.coef_ == 0.0)
     assert model.objective_ == pytest.approx(expected.objective_, rel=1e-8)
+
+
+@pytest.mark.parametrize("loss", ["squared_hinge", "smooth_hinge", "modified_huber"])
+def test_separated_classes_and_a_large_C_take_few_steps(loss):
+    """The losses are next to nothing there, and a model as accurate as they ask for is not at its minimum."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 40))
+    codes = (X[:, :8] @ rng.normal(size=8) > 0.0).astype(int)
+    for penalty in (L1(), GroupLasso(groups=np.arange(40) // 4)):
+        for bounds in (None, (0, None)):
+            for C, most in ((100.0, 100), (1e6, 300)):
+                model, messages = fit(loss, X, codes, penalty=penalty, bounds=bounds, C=C)
+                assert not messages
+                assert model.suboptimality_ <= 1e-8
+                assert model.n_iter_ < most
 
 
 def test_more_features_than_rows_and_only_those_that_matter():

@@ -68,6 +68,15 @@ def test_warm_start_ends_where_it_began_and_in_bounds(loss):
     assert model.objective_ == pytest.approx(cold.objective_, rel=1e-8)
 
 
+@pytest.mark.parametrize("far", [150.0, 300.0, 1e160], ids="{:g}".format)
+@pytest.mark.parametrize("how", [{"penalty": "l1"}, {"bounds": (0, None)}], ids=["l1", "signs"])
+def test_a_warm_start_where_the_loss_overflows_is_no_fault_of_the_rows(how, far):
+    cold, _ = fit("exponential", X, Y, **how)
+    model = MarginLinearClassifier("exponential", warm_start=True, **how)
+    model.classes_, model.coef_ = np.unique(Y), np.full((1, X.shape[1]), far)
+    assert model.fit(X, Y).objective_ == pytest.approx(cold.objective_, rel=1e-7)
+
+
 @pytest.mark.parametrize("loss", ["logistic", "hinge"])
 def test_history_is_that_of_the_fit(loss):
     model, _ = fit(loss, X, Y, penalty="elastic_net", record_history=True, verbose=0)

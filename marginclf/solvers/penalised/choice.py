@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from ...objective import NonsmoothPenalty, Point, StopFit, fenchel_young, few_operations, rounding_of_proof
+from ..convergence import UNREPRESENTABLE
 from ..solution import Solution, Status
 from .dense_columns import minimise_dense
-from .interior_sets import by_interior_point, lines_of
+from .flat_losses import minimise_flat
+from .interior_sets import by_interior_point
 from .proximal_loop import proximal_loop
 from .proximal_newton import proximal_newton
 from .proximal_proof import certified, clipped, least_of
@@ -40,11 +42,6 @@ _ENOUGH, _LEAST = 0.03, 1e-13
 
 _MANY, _WORTH = 1000, 0.8
 """Columns from which on it is asked which can have coefficients, and the part of them that is worth a copy."""
-
-_PATIENCE, _FAR, _ROWS_EACH = ((10, 3e8), (25, 3e9), (60, math.inf)), 0.3, 2.5
-"""Of a loss that is curved in some rows only: steps, and operations of one of interior points up to which it is asked
-after these whether they are better; the gap beside F from which on they are, and rows with curvature for each
-coefficient up to which. Beside large C these are hardly more, and other ones from step to step."""
 
 _HALF, _IDLE = 0.5, 6
 """Part of the gap that a round has to leave to be progress, and rounds without."""
@@ -111,41 +108,15 @@ def solve_penalised(
 
 
 def _smooth(
-    objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray, *, max_iter: int, **how: Any
+    objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray, *, provable: bool, **how: Any
 ) -> Solution[Point]:
-    """A loss without a kink; interior points where Newton steps are many."""
-    best, spent = None, 0
-    asks = how["provable"] and not objective.curved and lines_of(objective, penalty) is not None
-    for patience, dear in _PATIENCE if asks else ():
-        found = _by_newton(objective, penalty, theta, max_iter=min(patience, max_iter) - spent, **how)
-        theta, spent = found.point.theta, spent + found.n_iter
-        if found.status is not Status.MAX_ITER or spent >= max_iter:
-            return Solution(found.point, found.status, spent)
-        if math.isinf(dear) or _wanders(objective, found.point, dear):
-            end = by_interior_point(objective, penalty, how["least"], tol=how["tol"], max_iter=max_iter - spent)
-            if end is not None:
-                spent, (best, _) = spent + end.n_iter, least_of(found.point, end.point)
-                theta = best.theta
-                if best.excess <= how["tol"]:
-                    return Solution(best, Status.PROVEN, spent)
-                if spent >= max_iter:
-                    return Solution(best, Status.MAX_ITER, spent)
-            break
-    last = _by_newton(objective, penalty, theta, max_iter=max_iter - spent, **how)
-    best, _ = least_of(best, last.point)
-    return Solution(best, Status.PROVEN if best.excess <= how["tol"] else last.status, spent + last.n_iter)
+    """A loss without a kink."""
+    if provable and not objective.curved:
+        return minimise_flat(_by_steps, objective, penalty, theta, **how)
+    return _by_steps(objective, penalty, theta, provable=provable, **how)
 
 
-def _wanders(objective: Any, point: Point, dear: float) -> bool:
-    """Whether so few rows are curved that they are other ones from step to step, and interior points are cheap."""
-    (n, _), m = objective.matrix.shape, np.count_nonzero(point.coefficients)
-    if not (point.bound > _FAR * abs(point.value) and n * m * min(n, m) <= dear):
-        return False
-    *_, c = objective.matrix.pointwise(objective.compiled, objective.v, objective.decisions(point.theta), point.b[0])
-    return bool(np.count_nonzero(c) <= _ROWS_EACH * m)
-
-
-def _by_newton(
+def _by_steps(
     objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray, *, max_iter: int, **how: Any
 ) -> Solution[Point]:
     """Newton steps, and quasi-Newton ones."""
@@ -246,6 +217,18 @@ def closed(objective: Any, penalty: NonsmoothPenalty) -> Solution[Point]:
     return Solution(point, Status.PROVEN, 1)
 
 
+def _ended(objective: Any, penalty: NonsmoothPenalty, point: Any, least: float, tol: float, status: Status) -> Status:
+    """A status, unless the point is optimal to rounding.
+
+    Where features of weight 0 separate the classes, F is 0 to the rounding of the margins, and no bound is little
+    beside it.
+    """
+    u = penalty.vector(objective.by_class(point.theta))
+    none = penalty.value(u) <= UNREPRESENTABLE * float(penalty.kink.sum() * np.abs(u).max(initial=0.0))
+    none = none and point.value - least <= UNREPRESENTABLE * objective.total
+    return Status.LIMIT_OF_PRECISION if none or point.suboptimality <= tol else status
+
+
 def _multipliers(
     objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray, least: float, *, tol: float, max_iter: int
 ) -> Solution[Point]:
@@ -264,8 +247,7 @@ def _multipliers(
                 if best.excess <= tol:
                     return Solution(best, Status.PROVEN, spent)
                 if best.suboptimality <= min(tol, _PRECISE) or spent >= max_iter:
-                    precise = best.suboptimality <= tol
-                    return Solution(best, Status.LIMIT_OF_PRECISION if precise else Status.MAX_ITER, spent)
+                    return Solution(best, _ended(objective, penalty, best, least, tol, Status.MAX_ITER), spent)
                 if end.multipliers is not None:
                     gamma, multipliers, theta, smallest = _AFTER, end.multipliers, best.theta, best.suboptimality
         smooth = objective.envelope(gamma, multipliers).smooth
@@ -283,14 +265,14 @@ def _multipliers(
         point = certified(whole, here, least, at_zero, provable=True, dual=(value, slack))
         best, _ = least_of(best, point)
         left = best.suboptimality
-        idle = 0 if left <= _HALF * smallest else idle + 1
+        idle = 0 if left <= _HALF * smallest < math.inf else idle + 1
         asks, smallest = asks or left > _GAINS * smallest, min(smallest, left)
         objective.report(lambda point=best: point)
         if best.excess <= tol:
             return Solution(best, Status.PROVEN, spent)
-        if spent >= max_iter or idle > _IDLE:
+        if spent >= max_iter or idle > _IDLE or best.value <= least:
             status = Status.MAX_ITER if spent >= max_iter else Status.LINE_SEARCH
-            return Solution(best, Status.LIMIT_OF_PRECISION if best.suboptimality <= tol else status, spent)
+            return Solution(best, _ended(objective, penalty, best, least, tol, status), spent)
         multipliers = after
         if found.n_iter <= _FEW:
             gamma = max(gamma * _NARROWER, _NARROWEST)

@@ -231,8 +231,11 @@ class ProximalRun:
             theta = part.objective.theta(by_class, whole.objective.b(here.point.theta))
             part.damping = self._damping
             inside = part.weighed(part.objective.carried(here.point, theta, columns), factor)
-        # A slope that is beyond its kink by a part ε leaves about ε of what the losses are above their infimum.
-        losses = max(float(here.point.value) - self._least, 1e-300) if self._provable else 1.0
+        # A slope that is beyond its kink by a part ε leaves about ε of what the losses are above their infimum, one
+        # that is short of it ε of the penalty: far more, where the classes are separated and C is large.
+        losses = 1.0
+        if self._provable:
+            losses = max(float(here.point.value) - self._least, here.value - float(here.point.value), 1e-300)
         excess = min(point.bound / losses, 1.0) if self._provable else 0.0
         goal = max(0.3 * self._tol * abs(here.value), _INNER * point.bound) if self._provable else 0.0
         accuracy = ROUGH if cut else min(ROUGH, MODEL * excess) * SHARPER**self._idle + ACCURATE
