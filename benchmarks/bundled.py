@@ -11,8 +11,6 @@ thread.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import warnings
 from functools import partial
@@ -20,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from data import bundled
-from environment import THREADS, child_environment
+from environment import on_one_thread
 from map import Cell, peer, value
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.preprocessing import scale
@@ -80,8 +78,4 @@ if __name__ == "__main__":
     parser.add_argument("--data", nargs="+", default=list(_DATA), choices=_DATA)
     parser.add_argument("--losses", nargs="+", default=list(_LOSSES), choices=_LOSSES)
     parser.add_argument("--repeats", type=int, default=7)
-    parsed = parser.parse_args()
-    if THREADS in os.environ:
-        main(parsed)
-    else:
-        sys.exit(subprocess.run([sys.executable, *sys.argv], env=child_environment(1), check=False).returncode)
+    on_one_thread(main, parser)

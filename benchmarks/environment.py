@@ -66,6 +66,15 @@ def in_each_setting(main: Callable[[argparse.Namespace], None], parser: argparse
         subprocess.run([sys.executable, *sys.argv], env=child_environment(number), check=True)
 
 
+def on_one_thread(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
+    """Call main in a fresh process on one thread: this script, started again."""
+    arguments = parser.parse_args()
+    if THREADS in os.environ:
+        main(arguments)
+    else:
+        sys.exit(subprocess.run([sys.executable, *sys.argv], env=child_environment(1), check=False).returncode)
+
+
 def machine() -> dict[str, object]:
     return {
         "cpu": _cpu(),

@@ -15,15 +15,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import subprocess
 import sys
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from environment import THREADS, child_environment, machine, versions
+from environment import machine, on_one_thread, versions
 from objective import objective
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
@@ -170,8 +168,4 @@ if __name__ == "__main__":
     parser.add_argument("--tol", type=float, default=1e-8, help="ours")
     parser.add_argument("--output", type=Path, help="file of results; its other cells stay")
     parser.add_argument("--peers", type=Path, help="file of results from which solvers and tolerances are taken")
-    parsed = parser.parse_args()
-    if THREADS in os.environ:
-        main(parsed)
-    else:
-        sys.exit(subprocess.run([sys.executable, *sys.argv], env=child_environment(1), check=False).returncode)
+    on_one_thread(main, parser)

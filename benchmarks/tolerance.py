@@ -10,8 +10,6 @@ one of minima; fits whose minimum at --beside is at most so many ms (--least) ar
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -19,7 +17,7 @@ from collections.abc import Iterator
 import joint
 import map as shapes
 import numpy as np
-from environment import THREADS, child_environment
+from environment import on_one_thread
 from timing import duration, interleaved, markdown, median, seconds
 
 from marginclf import MarginLinearClassifier
@@ -90,8 +88,4 @@ if __name__ == "__main__":
     parser.add_argument("--data", nargs="+", default=("digits", "libras"), choices=tuple(joint.DATA))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--least", type=float, default=5.0, help="ms")
-    parsed = parser.parse_args()
-    if THREADS in os.environ:
-        main(parsed)
-    else:
-        sys.exit(subprocess.run([sys.executable, *sys.argv], env=child_environment(1), check=False).returncode)
+    on_one_thread(main, parser)

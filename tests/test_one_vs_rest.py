@@ -8,6 +8,7 @@ import pytest
 
 import marginclf._estimator.one_vs_rest as one_vs_rest
 from marginclf import MarginLinearClassifier
+from marginclf._estimator.problems import Problems, Settings
 from marginclf.losses import Logistic
 from marginclf.matrix import design_matrix
 from marginclf.matrix.base import DesignMatrix
@@ -78,10 +79,10 @@ def test_the_first_classes_may_end_before_the_others(passes):
     wanted, _ = fit("logistic", X, Y, tol=1e-10)
     starts = [(wanted.coef_[k].copy(), float(wanted.intercept_[k])) if k < 2 else None for k in range(CLASSES)]
     del passes[:]
-    settings = one_vs_rest.Settings(C=1.0, fit_intercept=True, solver="auto", tol=1e-8, max_iter=1000)
+    settings = Settings(C=1.0, fit_intercept=True, solver="auto", tol=1e-8, max_iter=1000)
     with design_matrix(X) as matrix:
-        problems = one_vs_rest.OneVsRest(matrix, Logistic(), Y.astype(np.uint8), None, CLASSES, settings)
-        found = [solution for solution, _ in problems.solve(range(CLASSES), starts)]
+        rows = Problems(matrix, Logistic(), Y.astype(np.uint8), None, CLASSES, settings)
+        found = [solution for solution, _ in one_vs_rest.OneVsRest(rows).solve(range(CLASSES), starts)]
     assert passes[0] == [0, 1, 2, 3, 4]
     assert [2, 3, 4] in passes, "the others go on without the first two"
     # A wrong one would be noticed by nothing else: Newton's method would mend the damage.

@@ -37,3 +37,20 @@ def test_the_oldest_versions_are_the_floors():
 def test_links_to_files_lead_somewhere(file):
     for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / file).read_text(encoding="utf-8")):
         assert (ROOT / target).exists(), target
+
+
+def test_links_and_pictures_on_pypi_lead_into_the_repository():
+    """No file is beside the text there; what replaces the paths is in pyproject.toml."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    text, repository = (ROOT / "README.md").read_text(encoding="utf-8"), settings["project"]["urls"]["Source"]
+    hook = settings["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    assert [part["path"] for part in hook["fragments"]] == ["README.md"]
+    for rule in hook["substitutions"]:
+        text = re.sub(rule["pattern"], rule["replacement"], text)
+    raw = repository.replace("github.com", "raw.githubusercontent.com")
+    targets = re.findall(r'(?:\]\(|src="|srcset=")([^)"]+)', text)
+    assert len(targets) >= 4
+    for target in targets:
+        path = target.removeprefix(f"{raw}/HEAD/").removeprefix(f"{repository}/blob/HEAD/")
+        assert path != target or target.startswith("https://"), target
+        assert path == target or (ROOT / path).exists(), target

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import os
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -23,7 +21,7 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from data_sets import keel, scaled, smaller
-from environment import THREADS, child_environment
+from environment import on_one_thread
 from timing import interleaved, markdown
 
 from marginclf import MarginLinearClassifier
@@ -81,8 +79,4 @@ if __name__ == "__main__":
     parser.add_argument("--losses", nargs="+", default=LOSSES)
     parser.add_argument("--sets", nargs="+", default=["*"], metavar="PATTERN", help="names of data, or patterns")
     parser.add_argument("--repeats", type=int, default=3)
-    parsed = parser.parse_args()
-    if THREADS in os.environ:
-        main(parsed)
-    else:
-        sys.exit(subprocess.run([sys.executable, *sys.argv], env=child_environment(1), check=False).returncode)
+    on_one_thread(main, parser)

@@ -25,14 +25,15 @@ from .collections import CollectionData, training_data
 from .compatible import check_compatible
 from .joint import fit_jointly, takes_joint
 from .lone_class import fit_lone_class
-from .one_vs_rest import OneVsRest, Settings
+from .one_vs_rest import OneVsRest
 from .partitioned import PartitionedFit, fits_by_parts
 from .penalised import PenalisedFit, Resolved, resolve
+from .problems import Problems, Settings
 from .progress import progress_of
 from .validation import Data, overflow_error, unusable_data
 from .warm_start import first_coefficients, previous_fit
 
-Solve = Callable[[Sequence[int], Sequence[tuple | None]], Iterator[tuple[Solution, float]]]
+Solve = Callable[[Sequence[Any], Sequence[tuple | None]], Iterator[tuple[Solution, float]]]
 
 
 class LinearFit:
@@ -118,11 +119,12 @@ class LinearFit:
         solver = self.solver, self.tol, self.max_iter, seed, n_jobs
         settings = Settings(self.C, self.fit_intercept, *solver, progress, weights)
         solutions: list[Solution] = []
+        which = [None] if joint else positive
         starts = [None] * len(labels) if start is None else [start] if joint else list(zip(*start, strict=True))
         # A trial step that is too long overflows, and is shortened.
         with _problems(data, loss, settings, resolved, joint=joint) as solve:
             try:
-                for label, (solution, seconds) in zip(labels, solve(positive, starts), strict=True):
+                for label, (solution, seconds) in zip(labels, solve(which, starts), strict=True):
                     solutions.append(solution)
                     if self.verbose:
                         say(report.line(label, solution, seconds))
@@ -159,7 +161,7 @@ def _default_seed() -> int:
 def _problems(
     data: Data | CollectionData, loss: MarginLoss, settings: Settings, resolved: Resolved | None, *, joint: bool
 ) -> Iterator[Solve]:
-    """What solves the problems of a fit, called with the class of each and where it starts.
+    """What solves the problems of a fit, called with the class of each, None for all of them, and where it starts.
 
     Parameters
     ----------
@@ -187,24 +189,22 @@ def _problems(
         if settings.solver == "dual":
             raise ValueError("solver='dual' needs X in memory, and X is a Dask collection; use solver='auto'")
         fit = PartitionedFit(data.parts, data.sample, loss, data.class_weights, n_classes, data.totals, settings)
-        yield lambda positive, starts: fit.solve([None] if joint else positive, starts)
-    elif resolved is not None:
-        with _limit(data.shape, loss, settings, joint=joint), design_matrix(data.X, settings.n_jobs) as matrix:
-            penalised = PenalisedFit(matrix, loss, data.codes, data.weights, n_classes, settings, resolved)
-            yield lambda positive, starts: penalised.solve([None] if joint else positive, starts)
-    elif fits_by_parts(data.X, settings.solver):
+        yield fit.solve
+    elif resolved is None and fits_by_parts(data.X, settings.solver):
         parts = LocalParts(data.X, data.codes, data.weights)
         totals = np.bincount(data.codes, data.weights, minlength=n_classes)[:n_classes].astype(float)
         fit = PartitionedFit(parts, parts.sample(n_classes, settings.seed), loss, None, n_classes, totals, settings)
         with one_blas_thread():
-            yield lambda positive, starts: fit.solve([None] if joint else positive, starts)
+            yield fit.solve
     else:
         with _limit(data.shape, loss, settings, joint=joint), design_matrix(data.X, settings.n_jobs) as matrix:
-            rows = matrix, loss, data.codes, data.weights, n_classes, settings
-            if joint:
-                yield lambda _, starts: iter([fit_jointly(*rows, starts[0])])
+            problems = Problems(matrix, loss, data.codes, data.weights, n_classes, settings)
+            if resolved is not None:
+                yield PenalisedFit(problems, resolved).solve
+            elif joint:
+                yield lambda _, starts: iter([fit_jointly(problems, starts[0])])
             else:
-                yield OneVsRest(*rows).solve
+                yield OneVsRest(problems).solve
 
 
 def _limit(shape: tuple[int, int], loss: MarginLoss, settings: Settings, *, joint: bool) -> AbstractContextManager:

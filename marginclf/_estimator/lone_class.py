@@ -16,7 +16,7 @@ from ..losses import MarginLoss
 from ..matrix import design_matrix
 from ..objective import L2, BinaryObjective, Point, signed_weights
 from ..solvers import Solution, Status
-from .one_vs_rest import COMPANION, Settings
+from .problems import COMPANION, Settings
 
 
 class LoneClass(NamedTuple):

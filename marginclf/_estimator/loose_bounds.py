@@ -11,7 +11,8 @@ from ..losses import MarginLoss
 from ..objective import NonsmoothPenalty
 from ..solvers import Solution, Status
 from .joint import fit_jointly
-from .one_vs_rest import OneVsRest, Settings
+from .one_vs_rest import OneVsRest
+from .problems import Problems
 
 _TIMES, _LOOKED_AT = 5.0, 2000
 """How many times what a coefficient would be alone its bounds have to be, and rows that are asked for that. Where
@@ -64,30 +65,27 @@ def _bend(loss: MarginLoss) -> float:
 
 
 def without_bounds(
-    rows: tuple[Any, ...], settings: Settings, weights: np.ndarray | None, penalty: Callable[[int], NonsmoothPenalty]
+    problems: Problems, weights: np.ndarray | None, penalty: Callable[[int], NonsmoothPenalty]
 ) -> Callable[[Sequence[int | None], Sequence[tuple | None]], Iterator[tuple[Solution, float]]]:
     """What solves the problems without their bounds.
 
     Parameters
     ----------
-    rows : tuple
-        What :class:`~.one_vs_rest.OneVsRest` has before its settings.
-    settings : Settings
-        Parameters of the estimator.
+    problems : Problems
+        The rows and what is done with them.
     weights : ndarray of shape (d,), or None
         Of the squares; None for ones.
     penalty : callable
         ``penalty(number)`` returns that of a problem, with its bounds.
     """
+    settings = problems.settings
     progress: Any = settings.progress and _WithinBounds(settings.progress, penalty)
-    plain = settings._replace(weights=weights, progress=progress)
-    matrix, loss, codes, row_weights, n_classes = rows
+    plain = problems._replace(settings=settings._replace(weights=weights, progress=progress))
 
     def solve(positive: Sequence[int | None], starts: Sequence[tuple | None]) -> Iterator[tuple[Solution, float]]:
         if positive[0] is None:
-            return iter([fit_jointly(matrix, loss, codes, row_weights, n_classes, plain, starts[0])])
-        problems = OneVsRest(matrix, loss, codes, row_weights, n_classes, plain)
-        return problems.solve([k for k in positive if k is not None], starts)
+            return iter([fit_jointly(plain, starts[0])])
+        return OneVsRest(plain).solve([k for k in positive if k is not None], starts)
 
     return solve
 

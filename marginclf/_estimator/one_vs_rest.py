@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from ..losses import Logistic, MarginLoss
-from ..matrix import DesignMatrix
-from ..objective import L2, BinaryObjective, signed_weights
+from ..objective import BinaryObjective
 from ..solvers import (
     AT_ONCE,
     Begun,
@@ -25,32 +23,10 @@ from ..solvers import (
 )
 from ..solvers.lockstep import Ask, lockstep
 from ..solvers.one_factor import one_factor, one_factor_suits
-from .progress import Progress
-
-COMPANION = Logistic()
-"""The convex loss at whose optimum a fit of a non-convex loss starts."""
+from .problems import Problems
 
 _WIDE, _LARGE = 128, 1 << 20
 """Columns and entries of dense data from which on one pass for all classes is 1.5 to 3 times as fast as one a class."""
-
-
-class Settings(NamedTuple):
-    """Parameters of the estimator that the problems share."""
-
-    C: float
-    fit_intercept: bool
-    solver: str
-    tol: float
-    max_iter: int
-    seed: int = 0
-    n_jobs: int = 1
-    progress: Progress | None = None
-    weights: np.ndarray | None = None  # of the quadratic penalty, of each feature
-
-    @property
-    def quadratic(self) -> L2:
-        """The penalty of fits that have no other."""
-        return L2(0.0 if not np.isfinite(self.C) else 1.0 if self.weights is None else self.weights)
 
 
 class OneVsRest:
@@ -58,36 +34,12 @@ class OneVsRest:
 
     Parameters
     ----------
-    matrix : DesignMatrix
-        The rows.
-    loss : MarginLoss
-        φ.
-    codes : ndarray of int of shape (n,)
-        Class of each row.
-    weights : ndarray of shape (n,) or None
-        s; None for ones.
-    n_classes : int
-        How many classes there are.
-    settings : Settings
-        The rest.
+    problems : Problems
+        The rows and what is done with them.
     """
 
-    def __init__(
-        self,
-        matrix: DesignMatrix,
-        loss: MarginLoss,
-        codes: np.ndarray,
-        weights: np.ndarray | None,
-        n_classes: int,
-        settings: Settings,
-    ) -> None:
-        self._matrix = matrix
-        self._loss = loss
-        self._codes = codes
-        self._weights = weights
-        self._n_classes = n_classes
-        self._settings = settings
-        self._penalty = settings.quadratic
+    def __init__(self, problems: Problems) -> None:
+        self._problems, self._settings = problems, problems.settings
         self._first: BinaryObjective | None = None
 
     def solve(self, positive: Sequence[int], starts: Sequence[tuple | None]) -> Iterator[tuple[Solution, float]]:
@@ -109,7 +61,7 @@ class OneVsRest:
         if solutions is not None:
             seconds = (time.perf_counter() - began) / len(positive)
             for k, start, found in zip(positive, starts, solutions, strict=True):
-                yield (found, seconds) if found else self._timed(self._matrix, k, start)
+                yield (found, seconds) if found else self._timed(k, start)
             return
         ascends = self._ascends()
         threads = min(self._settings.n_jobs, len(positive)) if ascends else 1
@@ -130,11 +82,11 @@ class OneVsRest:
         settings, apart = self._settings, [None] * len(positive)
         if not ascends or any(start is not None for start in starts):
             return apart
-        objectives = [self._objective(self._matrix, self._loss, k) for k in positive]
+        objectives = [self._objective(k) for k in positive]
         if not classes_suit(objectives):
             return apart
         for k, objective in zip(positive, objectives, strict=True):
-            self._watch(objective, k, self._matrix)
+            self._watch(objective, k)
         return begin_classes(objectives, tol=settings.tol, max_iter=most_sweeps(settings.max_iter), seed=settings.seed)
 
     def _each(self, tasks: list[tuple], threads: int) -> Iterator[tuple[Solution, float]]:
@@ -142,40 +94,40 @@ class OneVsRest:
             yield from self._side_by_side(tasks, threads)
             return
         for k, start, begun in tasks:
-            yield self._timed(self._matrix, k, start, begun)
+            yield self._timed(k, start, begun)
 
-    def _watch(self, objective: BinaryObjective, k: int, matrix: DesignMatrix) -> None:
-        if self._settings.progress is not None:
-            objective.monitor = self._settings.progress.monitor(k if self._n_classes > 2 else 0, matrix)
+    def _watch(self, objective: BinaryObjective, k: int) -> None:
+        self._problems.watch(objective, k if self._problems.n_classes > 2 else 0)
 
     def _ascends(self) -> bool:
         """Whether the problems spend their time in coordinate ascent, which cannot share its passes."""
-        solver = self._settings.solver
-        suits = dual_suits(*self._matrix.shape, self._matrix.entries, loss=self._loss)
-        provable = self._loss.convex and np.isfinite(self._settings.C) and not self._loss.affine
+        solver, matrix, loss = self._settings.solver, self._problems.matrix, self._problems.loss
+        suits = dual_suits(*matrix.shape, matrix.entries, loss=loss)
+        provable = loss.convex and np.isfinite(self._settings.C) and not loss.affine
         return bool(provable) and (solver == "dual" or (solver == "auto" and suits))
 
     def _side_by_side(self, tasks: list[tuple], threads: int) -> Iterator[tuple[Solution, float]]:
-        self._matrix.sweep_rows(self._settings.seed)  # once, for all of them
+        matrix = self._problems.matrix
+        matrix.sweep_rows(self._settings.seed)  # once, for all of them
 
         def run(task: tuple) -> tuple[Solution, float]:
             # Each thread has NumPy's error state of its own.
             with np.errstate(all="ignore"):
-                return self._timed(self._matrix.alone(), *task)
+                return self._timed(*task, problems=self._problems._replace(matrix=matrix.alone()))
 
         with ThreadPoolExecutor(threads) as pool:
             yield from pool.map(run, tasks)
 
     def _timed(
-        self, matrix: DesignMatrix, k: int, start: tuple | None, begun: Begun | None = None
+        self, k: int, start: tuple | None, begun: Begun | None = None, *, problems: Problems | None = None
     ) -> tuple[Solution, float]:
         began = time.perf_counter()
-        return self._solve(k, start, matrix=matrix, begun=begun), time.perf_counter() - began
+        return self._solve(k, start, begun=begun, problems=problems), time.perf_counter() - began
 
     def _pays(self) -> bool:
         """Whether the problems spend their time in evaluations, and one pass for all is faster than one for each."""
-        n, d = self._matrix.shape
-        entries = self._matrix.entries
+        loss, matrix = self._problems.loss, self._problems.matrix
+        (n, d), entries = matrix.shape, matrix.entries
         by_evaluations = self._settings.solver == "lbfgs" or (
             self._settings.solver == "auto" and not newton_suits(n, d, entries) and not self._ascends()
         )
@@ -185,29 +137,18 @@ class OneVsRest:
             and d >= _WIDE
             and entries >= _LARGE
             and by_evaluations
-            and self._loss.convex
-            and self._loss.smooth
-            and not self._loss.affine
+            and loss.convex
+            and loss.smooth
+            and not loss.affine
         )
 
-    def _objective(self, matrix: DesignMatrix, loss: MarginLoss, k: int, evaluator: Any = None) -> BinaryObjective:
-        C, fit_intercept = self._settings.C, self._settings.fit_intercept
-
-        def signed() -> np.ndarray:
-            return signed_weights(self._codes, k, self._n_classes, self._weights, C)
-
-        if evaluator is not None:
-            # Side by side, a vector for each class would outweigh narrow data: it is made where it is needed.
-            return BinaryObjective(
-                matrix, loss, signed, penalty=self._penalty, fit_intercept=fit_intercept, evaluator=evaluator
-            )
-        if matrix is not self._matrix or loss is not self._loss:
-            return BinaryObjective(matrix, loss, signed(), penalty=self._penalty, fit_intercept=fit_intercept)
+    def _objective(self, k: int) -> BinaryObjective:
+        """Of the rows as they are: what the first has that is the same for all classes, the others share."""
         if self._first is None:
-            self._first = BinaryObjective(matrix, loss, signed(), penalty=self._penalty, fit_intercept=fit_intercept)
-            self._first.first_hessian = [] if self._n_classes > 2 else None
+            self._first = self._problems.binary(k)
+            self._first.first_hessian = [] if self._problems.n_classes > 2 else None
             return self._first
-        return self._first.relabelled(signed())
+        return self._first.relabelled(self._problems.signed(k))
 
     def _solve(
         self,
@@ -215,19 +156,15 @@ class OneVsRest:
         start: tuple | None,
         evaluator: Any = None,
         *,
-        matrix: DesignMatrix | None = None,
         begun: Begun | None = None,
+        problems: Problems | None = None,
     ) -> Solution:
-        matrix = matrix or self._matrix
-        how: dict[str, Any] = {key: getattr(self._settings, key) for key in ("solver", "tol", "max_iter", "seed")}
-        objective = self._objective(matrix, self._loss, k, evaluator)
-        theta = objective.zeros() if start is None else objective.theta(*start)
-        spent = 0
-        if not self._loss.convex and start is None:
-            found = solve(self._objective(matrix, COMPANION, k), theta, **how)
-            theta, spent = found.point.theta, found.n_iter
-        self._watch(objective, k, matrix)
-        solution = solve(objective, theta, begun=begun, **how)
+        shared = evaluator is None and problems is None
+        problems = problems or self._problems
+        objective = self._objective(k) if shared else problems.binary(k, evaluator=evaluator)
+        theta, spent = problems.first(objective, start, lambda convex: convex.binary(k))
+        self._watch(objective, k)
+        solution = solve(objective, theta, begun=begun, **self._settings.how)
         solution.point.release()
         return Solution(solution.point, solution.status, spent + solution.n_iter)
 
@@ -236,7 +173,7 @@ class OneVsRest:
         settings, named = self._settings, self._settings.solver in ("auto", "newton")
         if len(positive) == 1 or not named or settings.progress is not None:
             return None
-        if not one_factor_suits(self._loss, self._penalty, self._matrix, len(positive)):
+        if not one_factor_suits(self._problems.loss, settings.quadratic, self._problems.matrix, len(positive)):
             return None
         evaluate = self._evaluator(positive)
 
@@ -247,19 +184,16 @@ class OneVsRest:
 
             return run
 
-        def objective(i: int) -> BinaryObjective:
-            return self._objective(self._matrix, self._loss, positive[i], alone(i))
-
-        return one_factor([objective(i) for i in range(len(positive))], evaluate, tol=settings.tol)
+        objectives = [self._problems.binary(k, evaluator=alone(i)) for i, k in enumerate(positive)]
+        return one_factor(objectives, evaluate, tol=settings.tol)
 
     def _evaluator(self, positive: Sequence[int]) -> Any:
         """A function of W, b and which of the problems they are of, all by default, that evaluates them in one pass."""
-        classes, compiled = np.asarray(positive, dtype=np.intp), self._loss.compiled()
-        scale = self._settings.C if np.isfinite(self._settings.C) else 1.0
-        weights = np.full(1, float(scale)) if self._weights is None else scale * self._weights
+        problems, classes, weights = self._problems, np.asarray(positive, dtype=np.intp), self._problems.scaled
+        compiled = problems.loss.compiled()
 
         def evaluate(w: np.ndarray, b: np.ndarray, which: Any = slice(None)) -> tuple[np.ndarray, np.ndarray]:
-            return self._matrix.evaluate_all(compiled, self._codes, weights, classes[which], w, b)
+            return problems.matrix.evaluate_all(compiled, problems.codes, weights, classes[which], w, b)
 
         return evaluate
 

@@ -13,7 +13,7 @@ from ..losses import MarginLoss
 from ..matrix.parts import Part, Parts
 from ..objective import PartitionedObjective, Point, Problem
 from ..solvers import Solution, Status, solve
-from .one_vs_rest import COMPANION, Settings
+from .problems import COMPANION, Settings
 
 _LARGE_BYTES, _LARGE_ROWS = 1 << 26, 1 << 18
 _HESSIAN_ROWS = 200

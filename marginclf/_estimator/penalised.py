@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import repeat
 from typing import Any, NamedTuple, Self
 
@@ -11,12 +12,11 @@ import numpy as np
 
 from .._penalties import L2, Penalty, Terms, get_penalty, resolve_bounds
 from ..losses import MarginLoss
-from ..matrix import DesignMatrix
 from ..objective import L2 as Quadratic
-from ..objective import BinaryObjective, JointObjective, NonsmoothPenalty, few_operations, signed_weights
+from ..objective import NonsmoothPenalty, few_operations
 from ..solvers import MOST_WRITTEN, Solution, solve_penalised
 from .loose_bounds import is_all, may_be_loose, squares_alone, surely_loose, without_bounds
-from .one_vs_rest import Settings
+from .problems import Problems
 
 
 class Resolved(NamedTuple):
@@ -141,28 +141,18 @@ def resolve(
 
 
 class PenalisedFit:
-    """The problems over one design matrix.
+    """The problems beside such a penalty.
 
     Parameters
     ----------
-    matrix, loss, codes, weights, n_classes, settings
-        As of :class:`~.one_vs_rest.OneVsRest`.
+    problems : Problems
+        The rows and what is done with them.
     resolved : Resolved
         The penalty and the bounds.
     """
 
-    def __init__(
-        self,
-        matrix: DesignMatrix,
-        loss: MarginLoss,
-        codes: np.ndarray,
-        weights: np.ndarray | None,
-        n_classes: int,
-        settings: Settings,
-        resolved: Resolved,
-    ) -> None:
-        self._matrix, self._loss, self._codes, self._weights = matrix, loss, codes, weights
-        self._n_classes, self._settings, self._resolved = n_classes, settings, resolved
+    def __init__(self, problems: Problems, resolved: Resolved) -> None:
+        self._problems, self._resolved = problems, resolved
         self._penalties: dict[int, NonsmoothPenalty] = {}  # by the number of the problem
 
     def solve(self, positive: Sequence[int | None], starts: Sequence[tuple | None]) -> Iterator[tuple[Solution, float]]:
@@ -185,36 +175,32 @@ class PenalisedFit:
             return repeat((None, 0.0))
         if not (self._surely_loose(positive[0]) or self._probably_loose(positive[0], starts[0])):
             return repeat((None, 0.0))
-        rows = self._matrix, self._loss, self._codes, self._weights, self._n_classes
         squares = self._resolved.terms.quadratic
         weights = None if (squares == 1.0).all() else squares  # ½‖W‖² itself has more solvers
-        return without_bounds(rows, self._settings, weights, lambda number: self._penalty(positive[0], number))(
-            positive, starts
-        )
+        return without_bounds(self._problems, weights, partial(self._penalty, positive[0]))(positive, starts)
 
     def _by_hessian(self) -> bool:
         """Whether sparse rows are so narrow that steps with a Hessian take a half of what plain fits do."""
-        matrix, smooth = self._matrix, self._loss.smooth
+        matrix, smooth = self._problems.matrix, self._problems.loss.smooth
         return matrix.sparse and smooth and matrix.shape[1] <= MOST_WRITTEN and not few_operations(*matrix.shape)
 
     def _surely_loose(self, k: int | None) -> bool:
         """By the value of the loss at 0, of two classes, which takes no look at the rows."""
         if k is None:
             return False
-        total = self._settings.C * (self._matrix.shape[0] if self._weights is None else float(self._weights.sum()))
-        return surely_loose(
-            self._penalty(k, 0), total * (float(self._loss.evaluate([0.0])[0][0]) - self._loss.infimum())
-        )
+        loss, weights = self._problems.loss, self._problems.weights
+        rows = self._problems.matrix.shape[0] if weights is None else float(weights.sum())
+        above = float(loss.evaluate([0.0])[0][0]) - loss.infimum()
+        return surely_loose(self._penalty(k, 0), self._problems.settings.C * rows * above)
 
     def _probably_loose(self, k: int | None, start: tuple | None) -> bool:
         objective, penalty = self.problem(k, 0)
         return may_be_loose(objective, penalty, objective.zeros() if start is None else objective.theta(*start))
 
     def _with_bounds(self, k: int | None, number: int, start: tuple | None, spent: int) -> Solution:
-        settings = self._settings
+        settings = self._problems.settings
         objective, penalty = self.problem(k, number)
-        if settings.progress is not None:
-            objective.monitor = settings.progress.monitor(number, self._matrix)
+        self._problems.watch(objective, number)
         how: dict[str, Any] = {"tol": settings.tol, "max_iter": max(1, settings.max_iter - spent)}
         how["provable"] = self._resolved.provable
         try:
@@ -230,27 +216,12 @@ class PenalisedFit:
 
     def _penalty(self, k: int | None, number: int) -> NonsmoothPenalty:
         if number not in self._penalties:
-            made = self._resolved.penalty(self._n_classes) if k is None else self._resolved.penalty(1, [number])
-            self._penalties[number] = made
+            rows = (self._problems.n_classes, slice(None)) if k is None else (1, [number])
+            self._penalties[number] = self._resolved.penalty(*rows)
         return self._penalties[number]
 
     def problem(self, k: int | None, number: int) -> tuple[Any, NonsmoothPenalty]:
         """The losses and the penalty of a class against the rest, or of all classes."""
-        return self._joint() if k is None else self._binary(k, number)
-
-    def _binary(self, k: int, number: int) -> tuple[BinaryObjective, NonsmoothPenalty]:
-        v = signed_weights(self._codes, k, self._n_classes, self._weights, self._settings.C)
-        objective = BinaryObjective(
-            self._matrix, self._loss, v, penalty=Quadratic(0.0), fit_intercept=self._settings.fit_intercept
-        )
+        none = Quadratic(0.0)
+        objective = self._problems.joint(none, always=True) if k is None else self._problems.binary(k, none)
         return objective, self._penalty(k, number)
-
-    def _joint(self) -> tuple[JointObjective, NonsmoothPenalty]:
-        C = self._settings.C if np.isfinite(self._settings.C) else 1.0
-        weights = np.full(1, float(C)) if self._weights is None else np.multiply(C, self._weights)
-        codes = self._codes if self._weights is None else np.minimum(self._codes, self._n_classes - 1)
-        objective = JointObjective(
-            self._matrix, self._loss, codes, weights, self._n_classes, penalty=Quadratic(0.0),
-            fit_intercept=self._settings.fit_intercept, always=True,
-        )  # fmt: skip
-        return objective, self._penalty(None, 0)

@@ -13,8 +13,8 @@ from ..matrix import design_matrix
 from ..solvers import solve_penalised
 from .classifier import MarginLinearClassifier
 from .joint import takes_joint
-from .one_vs_rest import Settings
 from .penalised import PenalisedFit, Resolved
+from .problems import Problems, Settings
 from .validation import training_data
 
 _TOL = 1e-12
@@ -114,7 +114,7 @@ def _smallest(estimator: MarginLinearClassifier, X: Any, y: Any, sample_weight: 
     settings = Settings(1.0, estimator.fit_intercept, "auto", _TOL, 1000)
     found = np.inf
     with design_matrix(data.X, 1) as matrix:
-        fit = PenalisedFit(matrix, loss, data.codes, data.weights, n_classes, settings, resolved)
+        fit = PenalisedFit(Problems(matrix, loss, data.codes, data.weights, n_classes, settings), resolved)
         for number, k in enumerate(positive):
             objective, penalty = fit.problem(k, number)
             kinked = np.repeat(penalty.kink, penalty.sizes) > 0.0

@@ -81,7 +81,7 @@ def _backward(rows, start, n, r, g, ahead):
         g[j] += total
 
 
-def _squares(rows, start, n, r, g):
+def _squares(rows, start, n, r, g, ahead):
     data, indices = rows[0], rows[1]
     for j in range(g.size):
         first, last = _part(rows, j, start, n)

@@ -30,7 +30,7 @@ def _backward(rows, start, n, r, g, ahead):
                 g[indices[p]] += rk * data[p]
 
 
-def _squares(rows, start, n, r, g):
+def _squares(rows, start, n, r, g, ahead):
     data, indices, indptr = rows
     for k in range(n):
         rk = r[k]

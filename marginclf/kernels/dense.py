@@ -76,7 +76,7 @@ def _backward_f(X, start, n, r, g, ahead):
         g[j] += total
 
 
-def _squares(X, start, n, r, g):
+def _squares(X, start, n, r, g, ahead):
     for k in range(n):
         rk = r[k]
         for j in range(X.shape[1]):

@@ -12,7 +12,7 @@ import numpy as np
 from .block import BLOCK_ROWS
 from .cache import inner, kernel
 from .elementary import exp
-from .joint_margins import evaluate_margins
+from .joint_margins import add_between, evaluate_margins
 from .storage import call_storage, work_rows
 from .view import part_of
 
@@ -209,25 +209,11 @@ def intercepts_joint(
                 z, codes, weights, shifts, start, size, q, m, v, address, parameters, top, values, slopes, curvatures
             )
             for k in range(n_classes):
-                slope = spread = 0.0
+                slope = 0.0
                 for i in range(size):
-                    own = codes[start + i] == k
-                    slope += slopes[i] if own else -slopes[i] * q[k, i]
-                    spread += -slopes[i] * q[k, i]
-                for i in range(size):
-                    z[k, i] = 1.0 if codes[start + i] == k else -q[k, i]
+                    slope += slopes[i] if codes[start + i] == k else -slopes[i] * q[k, i]
                 total[1 + k] += slope
-                total[1 + n_classes + k * n_classes + k] += spread
-            for k in range(n_classes):
-                for i in range(size):
-                    v[i], top[i] = curvatures[i] * z[k, i], slopes[i] * q[k, i]
-                for j in range(k + 1):
-                    both = 0.0
-                    for i in range(size):
-                        both += v[i] * z[j, i] + top[i] * q[j, i]
-                    total[1 + n_classes + k * n_classes + j] += both
-                    if j < k:
-                        total[1 + n_classes + j * n_classes + k] += both
+            add_between(codes, start, size, q, slopes, curvatures, z, v, top, 1 + n_classes, total)
 
 
 @kernel()

@@ -10,7 +10,7 @@ from .block import apply_block
 from .cache import inner, kernel
 from .elementary import log1p
 from .joint import sum_of
-from .joint_margins import evaluate_margins
+from .joint_margins import add_between, evaluate_margins
 from .view import part_of
 
 _SUMS = {"fastmath": {"contract", "reassoc", "nsz"}}
@@ -59,23 +59,7 @@ def between_joint(codes, q, slopes, curvatures, first, last, chunk_rows, block_r
         stop = min((chunk + 1) * chunk_rows, n)
         for start in range(chunk * chunk_rows, stop, block_rows):
             size = min(block_rows, stop - start)
-            for k in range(n_classes):
-                spread = 0.0
-                for i in range(size):
-                    spread -= slopes[block, i] * q[block, k, i]
-                for i in range(size):
-                    u[k, i] = 1.0 if codes[start + i] == k else -q[block, k, i]
-                total[k * n_classes + k] += spread
-            for k in range(n_classes):
-                for i in range(size):
-                    v[i], top[i] = curvatures[block, i] * u[k, i], slopes[block, i] * q[block, k, i]
-                for j in range(k + 1):
-                    both = 0.0
-                    for i in range(size):
-                        both += v[i] * u[j, i] + top[i] * q[block, j, i]
-                    total[k * n_classes + j] += both
-                    if j < k:
-                        total[j * n_classes + k] += both
+            add_between(codes, start, size, q[block], slopes[block], curvatures[block], u, v, top, 0, total)
             block += 1
 
 

@@ -57,3 +57,26 @@ def evaluate_margins(
     for i in range(n):
         value += values[i]
     return value
+
+
+@inner(**_INLINE)
+def add_between(codes, start, n, q, slopes, curvatures, u, v, top, first, total):
+    """Add Σ C s (φ'' (e_y − q)(e_y − q)ᵀ − φ' (diag q − q qᵀ)) of a block, K × K, to ``total`` from ``first`` on."""
+    n_classes = q.shape[0]
+    for k in range(n_classes):
+        spread = 0.0
+        for i in range(n):
+            spread -= slopes[i] * q[k, i]
+        for i in range(n):
+            u[k, i] = 1.0 if codes[start + i] == k else -q[k, i]
+        total[first + k * n_classes + k] += spread
+    for k in range(n_classes):
+        for i in range(n):
+            v[i], top[i] = curvatures[i] * u[k, i], slopes[i] * q[k, i]
+        for j in range(k + 1):
+            both = 0.0
+            for i in range(n):
+                both += v[i] * u[j, i] + top[i] * q[j, i]
+            total[first + k * n_classes + j] += both
+            if j < k:
+                total[first + j * n_classes + k] += both

@@ -87,7 +87,7 @@ def product(forward, w, first, last, chunk_rows, block_rows, z):
 
 @kernel()
 def transposed_product(backward, r, first, last, chunk_rows, block_rows, gradients):
-    """Xᵀ r, one partial sum a chunk."""
+    """Xᵀ r, one partial sum a chunk; (X²)ᵀ r, with the square taken elementwise, where ``backward`` is ``squares``."""
     for chunk in range(first, last):
         gradient = gradients[chunk]
         for j in range(gradient.size):
@@ -117,19 +117,6 @@ def hessian_product(forward, backward, c, p, shift, first, last, chunk_rows, blo
                 total += u[k]
             call_storage(backward, start, size, 1, u, gradient, 0.0, u, size)
         sums[chunk, 0] = total
-
-
-@kernel()
-def squared_product(squares, r, first, last, chunk_rows, block_rows, gradients):
-    """(X²)ᵀ r with the square taken elementwise, one partial sum a chunk."""
-    for chunk in range(first, last):
-        gradient = gradients[chunk]
-        for j in range(gradient.size):
-            gradient[j] = 0.0
-        stop = min((chunk + 1) * chunk_rows, r.size)
-        for start in range(chunk * chunk_rows, stop, block_rows):
-            size = min(block_rows, stop - start)
-            call_storage(squares, start, size, 1, part_of(r, start, size), gradient, 0.0, r, 0)
 
 
 @kernel(**_SUMS)

@@ -200,10 +200,6 @@ def _backward(data, indices, indptr, m, d, start, n, k, r, length, g, width, b, 
     operation(view(data, indices, indptr, m, d), start, n, c_view(r, (n,)), c_view(g, (d,)), ahead)
 
 
-def _squares(data, indices, indptr, m, d, start, n, k, r, length, g, width, b, work, ahead):
-    operation(view(data, indices, indptr, m, d), start, n, c_view(r, (n,)), c_view(g, (d,)))
-
-
 def _copy(data, indices, indptr, m, d, start, n, k, centre, width, out, length, b, work, ahead):
     operation(view(data, indices, indptr, m, d), start, n, c_view(centre, (d,)), c_view(out, (d, length)))
 
@@ -220,12 +216,6 @@ def _backward_each(data, indices, indptr, m, d, start, n, k, r, length, g, width
         operation(rows, start, n, r[i], g[i], ahead if i == 0 else 0)
 
 
-def _squares_each(data, indices, indptr, m, d, start, n, k, r, length, g, width, b, work, ahead):
-    rows, r, g = view(data, indices, indptr, m, d), c_view(r, (k, length)), c_view(g, (k, d))
-    for i in range(k):
-        operation(rows, start, n, r[i], g[i])
-
-
 def _forward_all(data, indices, indptr, m, d, start, n, k, w, width, z, length, b, work, ahead):
     coefficients = c_view(w, (d if BY_COLUMN else k, width))
     operation(view(data, indices, indptr, m, d), start, n, coefficients, c_view(b, (k,)), c_view(z, (k, length)), work)
@@ -239,11 +229,11 @@ def _backward_all(data, indices, indptr, m, d, start, n, k, r, length, g, width,
 _TEMPLATES = {
     "forward": _forward,
     "backward": _backward,
-    "squares": _squares,
+    "squares": _backward,
     "copy": _copy,
     "forward_each": _forward_each,
     "backward_each": _backward_each,
-    "squares_each": _squares_each,
+    "squares_each": _backward_each,
     "forward_all": _forward_all,
     "backward_all": _backward_all,
     "squares_all": _backward_all,

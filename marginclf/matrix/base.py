@@ -191,11 +191,11 @@ class DesignMatrix:
         self._run(lambda first, last: passes.product(forward, w, first, last, self._chunk_rows, self.block_rows, z))
         return z
 
-    def transposed_product(self, r: np.ndarray) -> np.ndarray:
+    def transposed_product(self, r: np.ndarray, backward: str = "backward") -> np.ndarray:
         """Xᵀ r, of shape (d,)."""
         self._run(
             lambda first, last: passes.transposed_product(
-                self.rows["backward"], r, first, last, self._chunk_rows, self.block_rows, self._gradients
+                self.rows[backward], r, first, last, self._chunk_rows, self.block_rows, self._gradients
             )
         )
         return self._gradients.sum(axis=0)
@@ -212,12 +212,7 @@ class DesignMatrix:
 
     def squared_product(self, r: np.ndarray) -> np.ndarray:
         """(X²)ᵀ r with the square taken elementwise, of shape (d,)."""
-        self._run(
-            lambda first, last: passes.squared_product(
-                self.rows["squares"], r, first, last, self._chunk_rows, self.block_rows, self._gradients
-            )
-        )
-        return self._gradients.sum(axis=0)
+        return self.transposed_product(r, "squares")
 
     def gram(self, c: np.ndarray, centre: np.ndarray | None) -> np.ndarray:
         """Σ_i c_i (x_i − centre)(x_i − centre)ᵀ, of shape (d, d); a few rows at a time, X is never copied whole.

@@ -19,7 +19,7 @@ from .nonsmooth_penalty import NonsmoothPenalty
 from .partial_sums import Problem
 from .partitioned import PartitionedObjective
 from .partitioned_point import PartitionedPoint
-from .penalty import L2, Penalty
+from .penalty import L2
 from .point import Point
 from .rounding import rounding_of_proof
 
@@ -41,7 +41,6 @@ __all__ = [
     "Objective",
     "PartitionedObjective",
     "PartitionedPoint",
-    "Penalty",
     "Point",
     "Problem",
     "Reach",

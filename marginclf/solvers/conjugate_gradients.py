@@ -1,9 +1,9 @@
-"""Conjugate gradients for the Newton step, truncated, and a bound on what the truncation hides."""
+"""Conjugate gradients; truncated for the Newton step, with a bound on what the truncation hides."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -30,6 +30,45 @@ _SQUARED, _CUBED = 0.16, 2e-4
 """Square of a gain, and its cube times ½‖∂F/∂w‖², relative to tol, from which on a step may be the last: dual variables
 that are corrected to first order miss w by what is left of a gradient that large. Steps that failed on the map at a tol
 of 1e-3 had a gap of 300 to 6,000 times the second; at gains below 1e-3 it is mostly the residual."""
+
+
+def conjugate_gradients(
+    product: Callable[[np.ndarray], np.ndarray],
+    precondition: Callable[[np.ndarray], np.ndarray],
+    left: np.ndarray,
+    found: np.ndarray,
+) -> Iterator[float]:
+    """Solve a positive semidefinite system: rᵀM⁻¹r of what is left, at the start and after each product.
+
+    They end where nothing is left, or at a direction without positive curvature; the caller ends them before. SciPy's
+    do not say which of these it was, and their tolerance has another name in the oldest version that we support.
+
+    Parameters
+    ----------
+    product, precondition : callable
+        The matrix times a vector, and M⁻¹ of one.
+    left : ndarray
+        The right side; becomes what is left of it, the residual r. The caller may take off it what M⁻¹ does not see.
+    found : ndarray
+        Zeros; becomes the solution.
+    """
+    s = precondition(left)
+    p = s.copy()
+    rho = float(np.vdot(left, s))
+    yield rho
+    while rho > 0.0:
+        image = product(p)
+        along = float(np.vdot(p, image))
+        if not along > 0.0:
+            return
+        t = rho / along
+        found += t * p
+        left -= t * image
+        s = precondition(left)
+        rho, last = float(np.vdot(left, s)), rho
+        yield rho
+        p *= rho / last
+        p += s
 
 
 def diagonal(objective: Objective, curvature: Curvature) -> Callable[[np.ndarray], np.ndarray]:
@@ -99,30 +138,20 @@ class ConjugateGradients:
         ``enough`` says which part of r may be left, and what of ½‖r‖² in w by the weights of the penalty, from what the
         preconditioner makes of rᵀH⁻¹r.
         """
-        objective, curvature = self._objective, self._curvature
-        step = np.zeros_like(r)
-        s = self._precondition(r)
-        p = s.copy()
-        rho = start = float(r @ s)
-        left, miss = (curvature.residual, math.inf) if enough is None else enough(start)
+        objective, step = self._objective, np.zeros_like(r)
+        steps = conjugate_gradients(self._curvature.product, self._precondition, r, step)
+        start = next(steps)
+        left, miss = (self._curvature.residual, math.inf) if enough is None else enough(start)
         if self._loop is not None:
             return self._loop(r, left, miss, _MAX_PRODUCTS)
-        for _ in range(_MAX_PRODUCTS if start > 0.0 else 0):
-            h = curvature.product(p)
-            along = float(p @ h)
-            if not along > 0.0:
-                if not step.any():
-                    step = s
+        for products, rho in enumerate(steps, 1):
+            reached = rho <= left**2 * start
+            if reached and (miss == math.inf or objective.penalty.conjugate(objective.w(r)) <= miss):
                 break
-            t = rho / along
-            step += t * p
-            r -= t * h
-            s = self._precondition(r)
-            rho, last = float(r @ s), rho
-            if rho <= left**2 * start and (miss == math.inf or objective.penalty.conjugate(objective.w(r)) <= miss):
+            if products == _MAX_PRODUCTS:
                 break
-            p *= rho / last
-            p += s
+        if start > 0.0 and not step.any():
+            step = self._precondition(r)  # the first direction has no positive curvature
         return step, r
 
     def missing(self, r: np.ndarray, known: float) -> float:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..objective import BinaryObjective, Point
+from .conjugate_gradients import conjugate_gradients
 from .dual_active_set import certified_by_lines
 from .lines import two_lines
 
@@ -143,29 +144,19 @@ def _system(
     gram_product: Any, missing: np.ndarray, scale: np.ndarray, surplus: float, left: float, *, fit_intercept: bool
 ) -> tuple[np.ndarray, float, np.ndarray]:
     """q and db with Q q + db = missing and, where b is free, Σ q = −surplus; and Q q."""
-    along = scale / np.linalg.norm(scale)
-
-    def held(p: np.ndarray) -> np.ndarray:
-        return p - (along @ p) * along if fit_intercept else p
-
-    start = np.full(len(missing), -surplus / len(missing)) if surplus else np.zeros(len(missing))
-    image = gram_product(start) if surplus else np.zeros(len(missing))
-    p = residual = held(scale * (missing - image))
-    solution, rho = np.zeros_like(residual), float(residual @ residual)
-    enough = max(left**2 * len(missing), 1e-26 * rho)
-    for _ in range(_PRODUCTS):
-        if rho <= enough:
+    square = scale * scale
+    weight = square / square.sum() if fit_intercept else np.zeros_like(square)
+    q, step, db = np.full(len(missing), -surplus / len(missing)), np.zeros_like(square), 0.0
+    residual = missing - gram_product(q) if surplus else missing.copy()
+    steps = conjugate_gradients(gram_product, lambda r: square * (r - weight @ r), residual, step)
+    enough = 0.0
+    # Of rows that depend on each other and contradict, multipliers run to a bound, which the caller sees to.
+    for products, rho in enumerate(steps):
+        # The mean is what b takes up, and steps add up to 0; left in, it would round what is small beside it.
+        mean = float(weight @ residual)
+        residual -= mean
+        db += mean
+        enough = enough or max(left**2 * len(missing), 1e-26 * rho)
+        if rho <= enough or products == _PRODUCTS:
             break
-        product = gram_product(scale * p)
-        curvature = float(p @ (scale * product))
-        if not curvature > 0.0:
-            # Rows that depend on each other and contradict: their multipliers run to a bound, which the caller sees to.
-            break
-        step = rho / curvature
-        solution = solution + step * p
-        image = image + step * product
-        residual = residual - step * held(scale * product)
-        rho, last = float(residual @ residual), rho
-        p = residual + (rho / last) * p
-    db = float(along @ (scale * (missing - image))) / float(along @ scale) if fit_intercept else 0.0
-    return start + scale * solution, db, image
+    return q + step, db, missing - db - residual

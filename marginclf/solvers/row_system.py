@@ -15,6 +15,7 @@ from scipy.linalg import lapack
 
 from ..kernels import primal_dual as kernel
 from ..objective import JointObjective
+from .conjugate_gradients import conjugate_gradients
 from .row_kronecker import RowKronecker, Solve
 
 _LEFT_OUT = 1.0, 1e-2
@@ -173,28 +174,22 @@ class RowSystem:
         d = self.d
         rows = np.flatnonzero((beta + response) * self.squares > _LEFT_OUT[1] / len(beta))
         X = self.X if len(rows) == len(beta) else self.X[rows]
-        enough = tight**2
-        step, left = np.zeros_like(right), right.copy()
-        left[:, d:] -= left[:, d:].mean(axis=0)
-        at = precondition(left)
-        direction, size = at, float(np.vdot(left, at))
-        first = size
-        for k in range(1, most + 1):
-            change = X @ np.ascontiguousarray(direction.T)
+
+        def product(p: np.ndarray) -> np.ndarray:
+            change = X @ np.ascontiguousarray(p.T)
             kernel.row_products(change, self.codes, rows, q, beta, response)
-            product = change.T @ X
-            product[:, :d] += direction[:, :d]
-            curvature = float(np.vdot(direction, product))
-            if not curvature > 0.0:
-                return step, k
-            step += (size / curvature) * direction
-            left -= (size / curvature) * product
-            at = precondition(left)
-            before, size = size, float(np.vdot(left, at))
-            if size <= enough * first:
-                return step, k
-            direction = at + (size / before) * direction
-        return step, most
+            found = change.T @ X
+            found[:, :d] += p[:, :d]
+            return found
+
+        step, left, products = np.zeros_like(right), right.copy(), 0
+        left[:, d:] -= left[:, d:].mean(axis=0)
+        steps = conjugate_gradients(product, precondition, left, step)
+        enough = tight**2 * next(steps)
+        for products, size in enumerate(steps, 1):
+            if size <= enough or products == most:
+                break
+        return step, products
 
     @cached_property
     def _X32(self) -> np.ndarray:

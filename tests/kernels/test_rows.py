@@ -112,18 +112,15 @@ def test_products(storage):
             passes.product(rows["forward"], p.w, k, k + 1, chunk_rows, BLOCK_ROWS, z_split)
         np.testing.assert_array_equal(z, z_split)
         assert (np.abs(z - p.X @ p.w) <= 1e-14 * (np.abs(p.X) @ np.abs(p.w))).all(), (n, d)
-        for kernel, function, power in (
-            (passes.transposed_product, rows["backward"], 1),
-            (passes.squared_product, rows["squares"], 2),
-        ):
+        for name, power in (("backward", 1), ("squares", 2)):
             gradients, split = np.full((2, chunks, d), np.nan)
-            kernel(function, p.r, 0, chunks, chunk_rows, BLOCK_ROWS, gradients)
+            passes.transposed_product(rows[name], p.r, 0, chunks, chunk_rows, BLOCK_ROWS, gradients)
             for k in range(chunks):
-                kernel(function, p.r, k, k + 1, chunk_rows, BLOCK_ROWS, split)
+                passes.transposed_product(rows[name], p.r, k, k + 1, chunk_rows, BLOCK_ROWS, split)
             np.testing.assert_array_equal(gradients, split)
             scale = np.abs(p.X.T) ** power @ np.abs(p.r)
             difference = gradients.sum(axis=0) - (p.X.T**power) @ p.r
-            assert (np.abs(difference) <= 1e-14 * scale).all(), (kernel.__name__, n, d)
+            assert (np.abs(difference) <= 1e-14 * scale).all(), (name, n, d)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +130,7 @@ def test_products(storage):
 def test_squares_of_float32_do_not_overflow(storage):
     X = np.array([[1e30, 1e-30], [0.0, 3e38]])
     rows, gradients = stored(storage, X), np.empty((1, 2))
-    passes.squared_product(rows["squares"], np.ones(2), 0, 1, 2, BLOCK_ROWS, gradients)
+    passes.transposed_product(rows["squares"], np.ones(2), 0, 1, 2, BLOCK_ROWS, gradients)
     squares = X.astype(np.float32).astype(np.float64) ** 2
     np.testing.assert_allclose(gradients[0], squares.sum(axis=0), rtol=1e-15)
 

@@ -6,7 +6,6 @@ That of many classes is :mod:`.joint_column_model`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -19,6 +18,7 @@ from ...kernels.column_descent import (
     squared_columns,
 )
 from ...objective import NonsmoothPenalty, Point
+from ..conjugate_gradients import conjugate_gradients
 from .quadratic_model import RIDGE, change_of_kinks
 
 _ROUNDS = 4
@@ -241,18 +241,17 @@ class _OneClass:
         high = np.minimum(np.where(single & (u < 0.0), 0.0, np.inf), self._upper[members])
         unit = np.append(np.where(single, self._kink[members], 1.0), math.inf)
 
-        def enough(step: np.ndarray, left: np.ndarray, less: float, products: int) -> bool:
-            if products % _TRIED == 0:
-                to = u + step[:-1]
-                if ((to < low) | (to > high)).any():
-                    return True
-            if (np.abs(left) <= accuracy * unit).all():
-                return True
-            rough = less <= _LOOSE[0] or products >= _LOOSE[1]
+        step, left, products = np.zeros_like(pull), -pull, 0
+        steps = conjugate_gradients(product, lambda r: r / diagonal, left, step)
+        rough = _LOOSE[0] ** 2 * next(steps)
+        for products, size in enumerate(steps, 1):
+            to = u + step[:-1]
+            crosses = products % _TRIED == 0 and bool(((to < low) | (to > high)).any())
+            if crosses or products >= _PRODUCTS or (np.abs(left) <= accuracy * unit).all():
+                break
             # The model falls by half of what the gradient says of a step to its minimum.
-            return products >= _PRODUCTS or (rough and -0.5 * float(pull @ step) > close)
-
-        step, products = conjugate_gradients(product, -pull, diagonal, enough)
+            if (size <= rough or products >= _LOOSE[1]) and -0.5 * float(pull @ step) > close:
+                break
         to = np.clip(u + step[:-1], low, high)
         move = np.append(to - u, step[-1])
         spread[at] = move[:-1]
@@ -260,40 +259,3 @@ class _OneClass:
         self._u[members] = to
         self._change += rows
         return float(step[-1]), products, to != u + step[:-1]
-
-
-def conjugate_gradients(
-    product: Callable[[np.ndarray], np.ndarray],
-    right: np.ndarray,
-    diagonal: np.ndarray,
-    enough: Callable[[np.ndarray, np.ndarray, float, int], bool],
-) -> tuple[np.ndarray, int]:
-    """About the solution of a positive semidefinite system, preconditioned by its diagonal, and the products it took.
-
-    Parameters
-    ----------
-    product : callable
-        The matrix times a vector.
-    right, diagonal : ndarray
-        The right side, and the diagonal.
-    enough : callable
-        Whether to end with a solution, of which a right side is left, and what part of the first by the
-        preconditioner's measure, after so many products.
-    """
-    found, left, done = np.zeros_like(right), right.copy(), 0
-    p = left / diagonal
-    square = first = float(left @ p)
-    while square > 0.0:
-        image = product(p)
-        curvature = float(p @ image)
-        done += 1
-        if not curvature > 0.0:
-            break
-        found += square / curvature * p
-        left -= square / curvature * image
-        z = left / diagonal
-        before, square = square, float(left @ z)
-        if enough(found, left, math.sqrt(square / first), done):
-            break
-        p = z + square / before * p
-    return found, done

@@ -13,7 +13,8 @@ import numpy as np
 
 from ...kernels.joint_column_descent import decisions_jointly, descend_jointly, gradient_jointly
 from ...objective import NonsmoothPenalty, Point, softmax
-from .column_model import Columns, conjugate_gradients
+from ..conjugate_gradients import conjugate_gradients
+from .column_model import Columns
 from .quadratic_model import change_of_kinks
 
 _ROUNDS = 4
@@ -182,9 +183,12 @@ class _Entries:
         slope[:m] += pull[members] + beside * (at - start[members]) + kink[members] * np.sign(at)
         if free:
             slope[m:] += in_b + damping * shift
-        step, _ = conjugate_gradients(
-            product, -slope, diagonal, lambda step, left, part, products: part <= less or products >= most
-        )
+        step = np.zeros_like(slope)
+        steps = conjugate_gradients(product, lambda r: r / diagonal, -slope, step)
+        enough = less * less * next(steps)
+        for products, size in enumerate(steps, 1):
+            if size <= enough or products >= most:
+                break
         single = kink[members] > 0.0
         low = np.maximum(np.where(single & (at > 0.0), 0.0, -np.inf), lower[members])
         high = np.minimum(np.where(single & (at < 0.0), 0.0, np.inf), upper[members])
