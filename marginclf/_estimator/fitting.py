@@ -23,12 +23,13 @@ from . import report
 from .callbacks import with_callbacks
 from .collections import CollectionData, training_data
 from .compatible import check_compatible
-from .joint import fit_jointly, takes_joint
+from .joint import takes_joint
 from .lone_class import fit_lone_class
-from .one_vs_rest import OneVsRest, Settings
+from .one_vs_rest import Settings
 from .partitioned import PartitionedFit, fits_by_parts
 from .penalised import PenalisedFit, Resolved, resolve
 from .progress import progress_of
+from .squares import squares_problems
 from .validation import Data, overflow_error, unusable_data
 from .warm_start import first_coefficients, previous_fit
 
@@ -200,11 +201,7 @@ def _problems(
             yield lambda positive, starts: fit.solve([None] if joint else positive, starts)
     else:
         with _limit(data.shape, loss, settings, joint=joint), design_matrix(data.X, settings.n_jobs) as matrix:
-            rows = matrix, loss, data.codes, data.weights, n_classes, settings
-            if joint:
-                yield lambda _, starts: iter([fit_jointly(*rows, starts[0])])
-            else:
-                yield OneVsRest(*rows).solve
+            yield squares_problems(matrix, loss, data.codes, data.weights, n_classes, settings, joint=joint)
 
 
 def _limit(shape: tuple[int, int], loss: MarginLoss, settings: Settings, *, joint: bool) -> AbstractContextManager:

@@ -10,8 +10,8 @@ import numpy as np
 from ..losses import MarginLoss
 from ..objective import NonsmoothPenalty
 from ..solvers import Solution, Status
-from .joint import fit_jointly
-from .one_vs_rest import OneVsRest, Settings
+from .one_vs_rest import Settings
+from .squares import squares_problems
 
 _TIMES, _LOOKED_AT = 5.0, 2000
 """How many times what a coefficient would be alone its bounds have to be, and rows that are asked for that. Where
@@ -84,10 +84,8 @@ def without_bounds(
     matrix, loss, codes, row_weights, n_classes = rows
 
     def solve(positive: Sequence[int | None], starts: Sequence[tuple | None]) -> Iterator[tuple[Solution, float]]:
-        if positive[0] is None:
-            return iter([fit_jointly(matrix, loss, codes, row_weights, n_classes, plain, starts[0])])
-        problems = OneVsRest(matrix, loss, codes, row_weights, n_classes, plain)
-        return problems.solve([k for k in positive if k is not None], starts)
+        problems = squares_problems(matrix, loss, codes, row_weights, n_classes, plain, joint=positive[0] is None)
+        return problems([k for k in positive if k is not None], starts)
 
     return solve
 
