@@ -18,7 +18,7 @@ from ...kernels.block_column_descent import (
     descend_by_blocks,
 )
 from ...objective import NonsmoothPenalty, Point, softmax
-from .column_model import Columns, conjugate_gradients
+from .column_model import CLOSE, Columns, conjugate_gradients
 from .quadratic_model import change_of_kinks
 
 _ROUNDS, _NEAR = 4, 0.6
@@ -29,8 +29,8 @@ _STANDING, _CYCLES = 0.03, 4
 they take turns."""
 
 _LEFT, _PRODUCTS, _HALVINGS = (0.1, 1e-3), (15, 80), 20
-"""Part of the gradient that conjugate gradients leave and their products, at first and later; and how often a step on
-which the model does not fall is halved."""
+"""Part of the gradient that conjugate gradients leave and their products, far from the optimum and near; and how often
+a step on which the model does not fall is halved."""
 
 _REACHED = 1e-8
 """Largest move of a last round, relative to the kink, up to which the minimum of the model is known."""
@@ -66,7 +66,8 @@ class BlockColumnModel:
         slope = objective.b(point.gradient)
         parts = (part[which] for part in (self.q, self._u, penalty.lower, penalty.upper))
         groups = _Groups(self._X, self._rows, columns, starts, kink[chosen], damping, parts, slope if free else None)
-        self.reached = groups.minimise(accuracy)
+        close = CLOSE * (abs(float(point.value)) + penalty.value(self._u, factor))
+        self.reached = groups.minimise(accuracy, close)
         end = self._u.copy()
         end[which] = groups.u
         promise = float(self.q @ (end - self._u)) + float(slope @ groups.shift)
@@ -121,8 +122,9 @@ class _Groups:
         codes, q, slopes, c = rows
         self._of_b = (q * (c[:, None] * q - slopes[:, None] * (1.0 - q))).sum(axis=0) + np.bincount(codes, c, k)
 
-    def minimise(self, accuracy: float) -> bool:
-        """Whether that is the minimum."""
+    def minimise(self, accuracy: float, close: float) -> bool:
+        """Whether that is the minimum; a promise beyond ``close`` is enough."""
+        before = float(self._kink @ self._norms(self.u))
         for cycle in range(_CYCLES):
             worst, changed = descend_by_blocks(
                 *self._X, self._columns, self._starts, *self._rows, self._q, self._in_b, self._of_b, self._scale,
@@ -132,7 +134,11 @@ class _Groups:
             inside = self._norms(self.u) > 0.0
             if worst <= accuracy or changed > _STANDING * inside.sum() or cycle == _CYCLES - 1:
                 return bool(worst <= max(accuracy, _REACHED))
-            if not self._smooth_step(inside | (self._kink == 0.0), int(cycle > 0)):
+            promise = float(self._q @ (self.u - self._start)) + float(self._kink @ self._norms(self.u)) - before
+            if len(self._in_b):
+                promise += float(self._in_b @ self.shift)
+            far = -promise > close
+            if not self._smooth_step(inside | (self._kink == 0.0), int(not far)) or far:
                 break
         return False
 
