@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any, Self
@@ -23,17 +23,15 @@ from . import report
 from .callbacks import with_callbacks
 from .collections import CollectionData, training_data
 from .compatible import check_compatible
-from .joint import fit_jointly, takes_joint
+from .joint import takes_joint
 from .lone_class import fit_lone_class
-from .one_vs_rest import OneVsRest
 from .partitioned import PartitionedFit, fits_by_parts
 from .penalised import PenalisedFit, Resolved, resolve
-from .problems import Problems, Settings
+from .problems import Problems, Settings, Solve
 from .progress import progress_of
+from .squares import squares_solver
 from .validation import Data, overflow_error, unusable_data
 from .warm_start import first_coefficients, previous_fit
-
-Solve = Callable[[Sequence[Any], Sequence[tuple | None]], Iterator[tuple[Solution, float]]]
 
 
 class LinearFit:
@@ -201,10 +199,8 @@ def _problems(
             problems = Problems(matrix, loss, data.codes, data.weights, n_classes, settings)
             if resolved is not None:
                 yield PenalisedFit(problems, resolved).solve
-            elif joint:
-                yield lambda _, starts: iter([fit_jointly(problems, starts[0])])
             else:
-                yield OneVsRest(problems).solve
+                yield squares_solver(problems, joint=joint)
 
 
 def _limit(shape: tuple[int, int], loss: MarginLoss, settings: Settings, *, joint: bool) -> AbstractContextManager:

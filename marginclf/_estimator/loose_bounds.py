@@ -10,9 +10,8 @@ import numpy as np
 from ..losses import MarginLoss
 from ..objective import NonsmoothPenalty
 from ..solvers import Solution, Status
-from .joint import fit_jointly
-from .one_vs_rest import OneVsRest
 from .problems import Problems
+from .squares import squares_solver
 
 _TIMES, _LOOKED_AT = 5.0, 2000
 """How many times what a coefficient would be alone its bounds have to be, and rows that are asked for that. Where
@@ -83,9 +82,7 @@ def without_bounds(
     plain = problems._replace(settings=settings._replace(weights=weights, progress=progress))
 
     def solve(positive: Sequence[int | None], starts: Sequence[tuple | None]) -> Iterator[tuple[Solution, float]]:
-        if positive[0] is None:
-            return iter([fit_jointly(plain, starts[0])])
-        return OneVsRest(plain).solve([k for k in positive if k is not None], starts)
+        return squares_solver(plain, joint=positive[0] is None)(positive, starts)
 
     return solve
 

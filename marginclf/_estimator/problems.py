@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,8 +10,12 @@ import numpy as np
 from ..losses import Logistic, MarginLoss
 from ..matrix import DesignMatrix
 from ..objective import L2, BinaryObjective, JointObjective, signed_weights
-from ..solvers import solve
+from ..solvers import Solution, solve
 from .progress import Progress
+
+Solve = Callable[[Sequence[Any], Sequence[tuple | None]], Iterator[tuple[Solution, float]]]
+"""What solves problems, called with the class of each, None for all of them, and where each starts: the solution of
+each, and the seconds that it took."""
 
 COMPANION = Logistic()
 """The convex loss at whose optimum a fit of a non-convex loss starts."""

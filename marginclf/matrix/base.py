@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -63,9 +62,7 @@ class DesignMatrix:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.shutdown()
 
@@ -287,6 +284,10 @@ class DesignMatrix:
 
     def columns(self, which: np.ndarray) -> DesignMatrix:
         """Some of the columns, in rising order, for one thread."""
+        raise NotImplementedError
+
+    def scaled(self, factor: np.ndarray) -> DesignMatrix:
+        """A copy in float64 with each column multiplied by a number; as this one, it is a context."""
         raise NotImplementedError
 
     def copy_rows(self, part: slice, out: np.ndarray) -> None:

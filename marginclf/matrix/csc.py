@@ -11,7 +11,7 @@ from ..kernels.csc import CSC, copy_rows
 from ..kernels.storage import NARROW, StoredRows
 from .base import DesignMatrix
 from .chunks import Chunks
-from .csr import CSRMatrix, canonical
+from .csr import CSRMatrix, canonical, with_data
 from .packed import PackedRows, SweepRows
 
 _PART = 1 << 12
@@ -88,6 +88,10 @@ class CSCMatrix(DesignMatrix):
 
     def columns(self, which: np.ndarray) -> DesignMatrix:
         return CSRMatrix(self._X[:, which].tocsr(), 1)
+
+    def scaled(self, factor: np.ndarray) -> DesignMatrix:
+        each = np.repeat(factor, np.diff(self._X.indptr))
+        return CSCMatrix(with_data(self._X, self._X.data * each), self._n_jobs)
 
     def copy_rows(self, part: slice, out: np.ndarray) -> None:
         start, stop, _ = part.indices(self.shape[0])

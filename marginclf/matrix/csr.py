@@ -35,6 +35,13 @@ def canonical(X: Any) -> tuple[Any, tuple[np.ndarray, ...]]:
     return X, (read_only(X.data), indices, indptr)
 
 
+def with_data(X: Any, data: np.ndarray) -> Any:
+    """X with other entries in the same places, which it shares."""
+    found = type(X)((data, X.indices, X.indptr), shape=X.shape)
+    found.has_canonical_format = True
+    return found
+
+
 class CSRMatrix(DesignMatrix):
     """A sparse design matrix; its arrays are used as they are unless entries are duplicate or unsorted."""
 
@@ -105,6 +112,9 @@ class CSRMatrix(DesignMatrix):
         X = sparse.csr_array(kept, shape=(self.shape[0], len(which)))
         X.has_canonical_format = True
         return CSRMatrix(X, 1)
+
+    def scaled(self, factor: np.ndarray) -> DesignMatrix:
+        return CSRMatrix(with_data(self._X, self._X.data * factor[self._X.indices]), self._n_jobs)
 
     @property
     def few_pairs(self) -> bool:  # type: ignore[override]

@@ -80,6 +80,9 @@ class DenseMatrix(DesignMatrix):
         take_dense_columns(self._X, which.astype(np.uint32), out)
         return DenseMatrix(out, 1)
 
+    def scaled(self, factor: np.ndarray) -> DesignMatrix:
+        return DenseMatrix(np.multiply(self._X, factor, dtype=np.float64), self._n_jobs)
+
     @property
     def by_columns(self) -> bool:
         """Whether columns lie one after the other."""

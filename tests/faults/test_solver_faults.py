@@ -69,6 +69,7 @@ NO_PASSES = {
     "alone",
     "take",
     "columns",
+    "scaled",
     "packed",
     "copy_rows",
     "row_gram",

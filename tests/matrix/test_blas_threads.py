@@ -9,7 +9,7 @@ from children import child
 from sklearn.datasets import load_iris
 
 from marginclf import MarginLinearClassifier
-from marginclf._estimator import fitting
+from marginclf._estimator import squares
 from marginclf.matrix import blas_threads
 from marginclf.matrix.blas_threads import one_blas_thread
 
@@ -111,13 +111,13 @@ def test_a_child_starts_anew(libraries):
 
 
 def test_fits_in_threads_leave_it_as_it_was(libraries, monkeypatch):
-    seen, fit = set(), fitting.fit_jointly
+    seen, fit = set(), squares.fit_jointly
 
     def watched(*arguments):
         seen.update(numbers(libraries)[:2])
         return fit(*arguments)
 
-    monkeypatch.setattr(fitting, "fit_jointly", watched)
+    monkeypatch.setattr(squares, "fit_jointly", watched)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda k: MarginLinearClassifier("squared_hinge", C=0.1 + k).fit(X, Y), range(12)))
         # Also in threads that live on.
@@ -130,7 +130,7 @@ def test_a_fit_that_fails_restores(libraries, monkeypatch):
         assert numbers(libraries) == [1, 1, 2]
         raise MemoryError
 
-    monkeypatch.setattr(fitting, "fit_jointly", fails)
+    monkeypatch.setattr(squares, "fit_jointly", fails)
     with pytest.raises(MemoryError):
         MarginLinearClassifier().fit(X, Y)
     assert numbers(libraries) == [4, 3, 2]
@@ -150,8 +150,8 @@ def test_the_libraries_that_are_loaded(monkeypatch):
         X, y = load_iris(return_X_y=True)
         libraries = ThreadpoolController().select(user_api="blas").lib_controllers
         now = lambda: [lib.get_num_threads() for lib in libraries]
-        inside, fit = [], fitting.fit_jointly
-        fitting.fit_jointly = lambda *a: (inside.append(max(now())), fit(*a))[1]
+        inside, fit = [], squares.fit_jointly
+        squares.fit_jointly = lambda *a: (inside.append(max(now())), fit(*a))[1]
         before = now()
         threads = [threading.Thread(target=MarginLinearClassifier("hinge", C=1 + k).fit, args=(X, y)) for k in range(8)]
         for thread in threads: thread.start()

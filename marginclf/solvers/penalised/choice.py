@@ -37,8 +37,9 @@ _TALL, _GAINS = 200, 0.1
 _FEW = 8
 """Steps in a round up to which the next is narrower."""
 
-_ENOUGH, _LEAST = 0.03, 1e-13
-"""Part of the gap, and of what it was before, to which a smooth problem is solved, and the least relative one."""
+_ENOUGH, _LEAST, _BELOW = 0.03, 1e-13, 0.01
+"""Part of the gap, and of what it was before, to which a smooth problem is solved; and the least, relative to F and to
+tol."""
 
 _MANY, _WORTH = 1000, 0.8
 """Columns from which on it is asked which can have coefficients, and the part of them that is worth a copy."""
@@ -251,7 +252,7 @@ def _multipliers(
                 if end.multipliers is not None:
                     gamma, multipliers, theta, smallest = _AFTER, end.multipliers, best.theta, best.suboptimality
         smooth = objective.envelope(gamma, multipliers).smooth
-        within = max(_ENOUGH * min(smallest, within), _LEAST)
+        within = max(_ENOUGH * min(smallest, within), _LEAST, _BELOW * tol)
         steps = max(1, max_iter - spent)
         found = proximal_newton(smooth, penalty, theta, least=least, tol=within, max_iter=steps)
         spent, theta = spent + found.n_iter, found.point.theta
@@ -266,6 +267,7 @@ def _multipliers(
         best, _ = least_of(best, point)
         left = best.suboptimality
         idle = 0 if left <= _HALF * smallest < math.inf else idle + 1
+        narrower = found.n_iter <= _FEW or left > _HALF * smallest
         asks, smallest = asks or left > _GAINS * smallest, min(smallest, left)
         objective.report(lambda point=best: point)
         if best.excess <= tol:
@@ -274,5 +276,5 @@ def _multipliers(
             status = Status.MAX_ITER if spent >= max_iter else Status.LINE_SEARCH
             return Solution(best, _ended(objective, penalty, best, least, tol, status), spent)
         multipliers = after
-        if found.n_iter <= _FEW:
+        if narrower:
             gamma = max(gamma * _NARROWER, _NARROWEST)

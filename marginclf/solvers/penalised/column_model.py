@@ -35,7 +35,7 @@ _TRIED, _LOOSE = 16, (0.1, 15)
 """Products after which signs are looked at; part of the gradient that is left, and products, where the curvatures are
 worth another look."""
 
-_CLOSE = 2e-5
+CLOSE = 2e-5
 """What a step may lower F by, relative to it, for its model to be minimised to the end, ten times the work."""
 
 _REACHED = 1e-8
@@ -96,7 +96,7 @@ class ColumnModel:
         """As of :class:`WrittenModel`; a promise of infinity where it is not known what the minimum is."""
         objective, penalty, point = self._objective, self._penalty, self._point
         slope, b = objective.b(point.gradient), objective.b(point.theta).copy()
-        close = _CLOSE * (abs(float(point.value)) + penalty.value(self._u, factor))
+        close = CLOSE * (abs(float(point.value)) + penalty.value(self._u, factor))
         parts = [
             penalty.matrix(part)
             for part in (self.q, factor * penalty.kink, penalty.quadratic + damping, penalty.lower, penalty.upper)

@@ -39,8 +39,9 @@ times stronger its kinks are than those asked for if many more are to come."""
 _OF_SQUARES = 1e-3
 """Gap to which squares in place of kinks are solved."""
 
-SHARPER = 0.1
-"""What the accuracy of the model is multiplied by after a step that proves no more."""
+SHARPER, _HARDLY = 0.1, 0.5
+"""What the accuracy of the model is multiplied by after a step that proves hardly more, and the part of a bound that
+such a step leaves: where columns are correlated, moves of descent are short far from the minimum."""
 
 
 _IDLE = 4
@@ -133,7 +134,8 @@ class ProximalRun:
         self._whole = ProximalNewton(objective, penalty)
         self._least, self._tol, self._max_iter, self._provable = least, tol, max_iter, provable
         self._start = clipped(objective, penalty, theta)
-        self._n_iter = self._idle = 0
+        self._n_iter = self._idle = self._slow = 0
+        self._last = math.inf
         self._damping = 0.0
         self.sets = WorkingSets(self._whole)
         self._at_zero = self._promise = math.inf
@@ -171,6 +173,8 @@ class ProximalRun:
                 here = self._anew(best)
                 best = certified(whole, here, self._least, self._at_zero, provable=self._provable)
             self._idle = 0 if better or self.sets.factor > 1.0 else self._idle + 1
+            hardly = point.bound > _HARDLY * self._last and self.sets.factor == 1.0
+            self._slow, self._last = self._slow + 1 if hardly else 0, point.bound
             objective.report(lambda point=best: point)
             if best.excess <= tol or np.count_nonzero(here.u) > self.most:
                 return Solution(best, Status.PROVEN, self._n_iter)
@@ -238,7 +242,7 @@ class ProximalRun:
             losses = max(float(here.point.value) - self._least, here.value - float(here.point.value), 1e-300)
         excess = min(point.bound / losses, 1.0) if self._provable else 0.0
         goal = max(0.3 * self._tol * abs(here.value), _INNER * point.bound) if self._provable else 0.0
-        accuracy = ROUGH if cut else min(ROUGH, MODEL * excess) * SHARPER**self._idle + ACCURATE
+        accuracy = ROUGH if cut else min(ROUGH, MODEL * excess) * SHARPER**self._slow + ACCURATE
         if whole.has_dual and self._provable and not cut:
             # The dual variables of the model prove no less than its minimum is missed by.
             scale = min(abs(here.value), max(point.gain, 0.0))

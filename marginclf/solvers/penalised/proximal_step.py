@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...objective import Move, NonsmoothPenalty, Point, imbalance, newton_dual
+from .block_column_model import BlockColumnModel
 from .column_model import ColumnModel, Columns
 from .joint_column_model import JointColumnModel
 from .quadratic_model import WrittenModel, written
@@ -108,7 +109,7 @@ class ProximalNewton:
             self.damping = max(self.damping, least)
         for _ in range(_TRIALS):
             target, promise = model.minimised(factor, accuracy, self.damping)
-            if isinstance(model, JointColumnModel) and self.objective.keeps_decisions:
+            if self.objective.n_outputs > 1 and not self.written and self.objective.keeps_decisions:
                 there = self._moved(here, model, target, promise, factor)
             else:
                 there = self._shortened(here, target, promise, factor)
@@ -123,14 +124,14 @@ class ProximalNewton:
             self.damping = max(_MORE * self.damping, least)
         return None
 
-    def _model(self, here: At) -> WrittenModel | ColumnModel | JointColumnModel:
+    def _model(self, here: At) -> Any:
         objective, penalty = self.objective, self.penalty
         if self.written:
             return WrittenModel(objective, penalty, here.point, here.u)
         if self._columns is None:
             self._columns = Columns.of(objective.matrix)
-        model = ColumnModel if objective.n_outputs == 1 else JointColumnModel
-        return model(objective, penalty, here.point, here.u, self._columns)
+        model: Any = ColumnModel if objective.n_outputs == 1 else JointColumnModel
+        return (BlockColumnModel if penalty.grouped else model)(objective, penalty, here.point, here.u, self._columns)
 
     def _shortened(self, here: At, target: np.ndarray, promise: float, factor: float) -> At | None:
         """The first point on the way that lowers F enough; None where that is no use."""
@@ -145,7 +146,7 @@ class ProximalNewton:
             t *= _HALF
         return None
 
-    def _moved(self, here: At, model: JointColumnModel, target: np.ndarray, promise: float, factor: float) -> At | None:
+    def _moved(self, here: At, model: Any, target: np.ndarray, promise: float, factor: float) -> At | None:
         """As :meth:`_shortened`, not far beyond the minimum, and with b at its own.
 
         By what the step changes of the decision values, a length costs no pass over X.
@@ -154,17 +155,19 @@ class ProximalNewton:
         if not (np.isfinite(target).all() and np.isfinite(model.change).all()):
             return None
         move, end = Move(objective, here.point, model.change), penalty.vector(objective.by_class(target))
-        which = np.flatnonzero((here.u != 0.0) | (end != 0.0))
+        moving = penalty.norms(np.abs(here.u) + np.abs(end)) > 0.0
+        which, sizes = np.flatnonzero(np.repeat(moving, penalty.sizes)), penalty.sizes[moving]
         start, change = here.u[which], end[which] - here.u[which]
-        kink, quadratic = factor * penalty.kink[which], penalty.quadratic[which]
+        kink, quadratic, first = factor * penalty.kink[moving], penalty.quadratic[which], np.cumsum(sizes) - sizes
 
         def look(t: float) -> tuple[float, float]:
             """F and its slope in t, from below."""
             value, slope = move.along(t)
             u = start + t * change
-            side = np.where(u == 0.0, -np.sign(change), np.sign(u))
-            value += float(kink @ np.abs(u) + 0.5 * (quadratic * u) @ u)
-            return value, slope + float((quadratic * u + kink * side) @ change)
+            norms, farthest = (np.sqrt(np.add.reduceat(it * it, first)) for it in (u, change))
+            rates = np.divide(np.add.reduceat(u * change, first), norms, out=-farthest, where=norms > 0.0)
+            value += float(kink @ norms + 0.5 * (quadratic * u) @ u)
+            return value, slope + float((quadratic * u) @ change + kink @ rates)
 
         t = 1.0
         for _ in range(_LOOKS):

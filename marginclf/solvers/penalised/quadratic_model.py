@@ -34,7 +34,8 @@ def written(matrix: Any, penalty: NonsmoothPenalty, entries: int) -> bool:
         most = MOST_WRITTEN_JOINT_SPARSE if matrix.sparse else MOST_WRITTEN_JOINT
     else:
         most = MOST_WRITTEN_SPARSE if matrix.sparse else MOST_WRITTEN
-    return penalty.grouped or entries <= most
+    # Steps by columns have no Newton steps of what nothing penalises in groups.
+    return entries <= most or (penalty.grouped and bool(penalty.unheld.any()))
 
 
 class WrittenModel:
