@@ -92,9 +92,12 @@ class ConjugateGradients:
         self._loop = loop
 
     def solve(
-        self, r: np.ndarray, enough: Callable[[float], tuple[float, float]] | None = None
+        self,
+        r: np.ndarray,
+        enough: Callable[[float], tuple[float, float]] | None = None,
+        most: int = _MAX_PRODUCTS,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """H⁻¹ r, truncated, and the residual; r is changed.
+        """H⁻¹ r, truncated, and the residual, after so many products at most; r is changed.
 
         ``enough`` says which part of r may be left, and what of ½‖r‖² in w by the weights of the penalty, from what the
         preconditioner makes of rᵀH⁻¹r.
@@ -106,8 +109,8 @@ class ConjugateGradients:
         rho = start = float(r @ s)
         left, miss = (curvature.residual, math.inf) if enough is None else enough(start)
         if self._loop is not None:
-            return self._loop(r, left, miss, _MAX_PRODUCTS)
-        for _ in range(_MAX_PRODUCTS if start > 0.0 else 0):
+            return self._loop(r, left, miss, most)
+        for _ in range(most if start > 0.0 else 0):
             h = curvature.product(p)
             along = float(p @ h)
             if not along > 0.0:

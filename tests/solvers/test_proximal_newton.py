@@ -26,7 +26,7 @@ MANY = RNG.integers(0, 3, N)
 @pytest.fixture(autouse=True)
 def no_other_method(monkeypatch):
     """Little data of two classes would go to a compiled loop, and weak kinks to quasi-Newton steps."""
-    for name in ("proximal_loop", "quasi_newton"):
+    for name in ("proximal_loop", "quasi_newton", "orthant_newton"):
         monkeypatch.setattr(choice, name, lambda *given, **how: None)
 
 
