@@ -149,6 +149,24 @@ def test_a_metric_learns_what_a_step_shows():
     np.testing.assert_array_equal(metric.m, before)
 
 
+@pytest.mark.parametrize("near", [1.0, 3e-3], ids=["single", "double"])
+def test_a_metric_is_the_inverse_of_the_hessian_whatever_the_precision(near, monkeypatch):
+    wide = RNG.normal(size=(2000, 150))
+    wide[:, 1] = wide[:, 0] + near * wide[:, 1]
+    penalty = NonsmoothPenalty.of((1, 150), np.ones(150), np.zeros(150), None, None)
+    with design_matrix(wide, 1) as matrix:
+        objective = BinaryObjective(
+            matrix, get_loss("logistic"), 2.0 * Y[:2000] - 1.0, penalty=L2(0.0), fit_intercept=True
+        )
+        metric, doubles, gram = inverse_metric.InverseMetric(objective, penalty), [], matrix.gram
+        monkeypatch.setattr(type(matrix), "gram", lambda self, *given: doubles.append(1) or gram(*given))
+        point = objective.at(objective.theta(0.1 * RNG.normal(size=150), 0.3))
+        metric.renew(point)
+        assert bool(doubles) == (near < 1.0)
+        hessian = gram(point.c, objective.curvature(point).centre)
+    np.testing.assert_allclose(metric.m[:-1, :-1] @ hessian, np.eye(150), atol=1e-3)
+
+
 @pytest.mark.parametrize("group", [None, GROUPS], ids=["entries", "groups"])
 @pytest.mark.parametrize("bounded", [False, True], ids=["free", "bounds"])
 def test_the_model_by_the_inverse_has_its_minimum(group, bounded):

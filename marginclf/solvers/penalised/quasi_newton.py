@@ -29,11 +29,11 @@ _SUFFICIENT, _ROUNDING, _HALF, _HALVINGS = 1e-4, 4e-13, 0.5, 4
 _NEAR = 30.0
 """Gap, relative to tol, from which on the intercept is put at its minimum at the next point, for a proof."""
 
-_ACCURATE, _FEWEST, _LATELY, _AFTER = 1e-3, 2, 5, 4
+_ACCURATE, _FEWEST, _LATELY, _AFTER = 1e-2, 2, 5, 4
 """Promise of a step, relative to F, from which on a Hessian stands for those to come; by how many steps at least,
 and at most, it is judged how many are left; and how many come after it."""
 
-_STEP, _PASS, _HESSIAN, _HESSIAN_WIDE, _INVERSE = 1e5, 0.4, 0.04, 0.012, 0.05
+_STEP, _PASS, _HESSIAN, _HESSIAN_WIDE, _INVERSE = 1e5, 0.4, 0.04, 0.0075, 0.05
 """Nanoseconds of a step beside its pass, of a pass for each entry, of a Hessian for each product, up to 128 columns and
 beyond, and of an inverse."""
 
