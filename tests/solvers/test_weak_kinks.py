@@ -12,7 +12,7 @@ from marginclf.matrix import design_matrix
 from marginclf.objective import L2, BinaryObjective, JointObjective, NonsmoothPenalty
 from marginclf.penalties import GroupLasso
 from marginclf.solvers.kronecker import Spread
-from marginclf.solvers.penalised import inverse_metric, orthant_newton, quasi_newton
+from marginclf.solvers.penalised import inverse_metric, orthant_model, orthant_newton, quasi_newton
 from marginclf.solvers.penalised.orthant_face import Face
 from marginclf.solvers.penalised.proximal_loop import proximal_loop
 from marginclf.solvers.penalised.proximal_newton import proximal_newton
@@ -214,6 +214,30 @@ def test_who_watches_changes_nothing(n, penalty):
     assert not messages
     assert not others
     np.testing.assert_array_equal(model.coef_, watched.coef_)
+    history = watched.history_[0]
+    assert history["objective"][-1] == watched.objective_[0]
+    assert len(history["objective"]) == watched.n_iter_[0] + 1
+    assert (history["objective"] * (1.0 - history["suboptimality"]) <= watched.objective_[0] * (1.0 + 1e-12)).all()
+
+
+@pytest.mark.parametrize("fails", [None, 0, 2], ids=["ends", "fails at once", "fails later"])
+def test_who_watches_many_classes_changes_nothing(fails, monkeypatch):
+    y, how = Y + (X[:, 0] > 1.0), {"multi_class": "joint", "penalty": "l1", "C": 30.0}
+    right, _ = fit("logistic", X, y, **how)
+    minimise, steps = orthant_model.OrthantModel.minimise, []
+    if fails is not None:
+        monkeypatch.setattr(
+            orthant_model.OrthantModel,
+            "minimise",
+            lambda *given: steps.append(1) or (len(steps) % (fails + 1) > 0 and minimise(*given)),
+        )
+    model, messages = fit("logistic", X, y, **how)
+    watched, others = fit("logistic", X, y, record_history=True, **how)
+    assert not messages
+    assert not others
+    assert bool(steps) == (fails is not None)
+    np.testing.assert_array_equal(model.coef_, watched.coef_)
+    np.testing.assert_allclose(model.objective_, right.objective_, rtol=2e-8)
     history = watched.history_[0]
     assert history["objective"][-1] == watched.objective_[0]
     assert len(history["objective"]) == watched.n_iter_[0] + 1

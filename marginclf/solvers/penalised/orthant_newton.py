@@ -73,9 +73,9 @@ class _Run:
         self._orthants = Orthants(objective, penalty, curvature)
         self._factor, self._near = 1.0, False
 
-    def minimise(self, max_iter: int) -> Solution[Point] | None:
-        """From zero; None where it fails before it is near, and another method had better begin anew."""
-        here = self._whole.weighed(self._objective.origin(), 1.0)
+    def minimise(self, max_iter: int) -> Solution[Point]:
+        """From zero, and back to it where a step fails before the optimum is near: from there others do not get on."""
+        start = here = self._whole.weighed(self._objective.origin(), 1.0)
         for n_iter in range(max_iter + 1):
             self._objective.report(partial(self._certified, here))
             if self._gap(here) <= self._tol * self._measure(here.value):
@@ -83,11 +83,14 @@ class _Run:
                 point = self._certified(here)
                 if point.excess <= self._tol:
                     return Solution(point, Status.PROVEN, n_iter)
-            there = self._next(here) if n_iter < max_iter else None
-            if there is None:
+            if n_iter == max_iter:
                 break
+            there = self._next(here)
+            if there is None:
+                last = (here, n_iter) if self._near else (start, n_iter + 1)
+                return Solution(self._certified(last[0]), Status.LINE_SEARCH, last[1])
             here = there
-        return Solution(self._certified(here), Status.LINE_SEARCH, n_iter) if self._near else None
+        return Solution(self._certified(here), Status.MAX_ITER, max_iter)
 
     def _next(self, here: At) -> At | None:
         """The first point on the way of a step that lowers F with the kinks aimed at; None where that is no use."""
@@ -152,4 +155,4 @@ class _Run:
     def _measure(self, value: float) -> float:
         """What tol is relative to."""
         gained = self._at_zero - value
-        return min(abs(value), gained) if gained > 0.0 else abs(value)
+        return max(min(abs(value), gained) if gained > 0.0 else abs(value), np.finfo(float).tiny)
