@@ -15,11 +15,9 @@ from ..kernels.classes import classes_scratch, evaluate_all
 from ..kernels.gram import GRAM_COLUMNS, gram, gram_scratch, gram_totals
 from ..kernels.storage import StoredRows
 from ..losses.base import CompiledLoss
-from .blas import add_square, bordered, mirrored
+from .blas import bordered, gram_by_blas
 from .chunks import Chunks, cut
 from .packed import SweepRows
-
-_GRAM_NUMBERS = 1 << 18
 
 
 class DesignMatrix:
@@ -219,7 +217,7 @@ class DesignMatrix:
         d = self.shape[1]
         centre = np.zeros(d) if centre is None else centre
         if d > GRAM_COLUMNS:
-            return self._gram_by_blas(c, centre)
+            return gram_by_blas(self.copy_rows, self.shape, c, centre)
         if self._gram_work is None:
             # One work space a thread: they are larger than those of the other passes.
             self._gram_work = [gram_scratch(d) for _ in self._shares[1:]], gram_totals(self._chunks, d)
@@ -235,24 +233,12 @@ class DesignMatrix:
         """Σ_i c_i (x_i − centre, 1)(x_i − centre, 1)ᵀ, of shape (d + 1, d + 1)."""
         return bordered(self.gram(c, centre), self.transposed_product(c), float(c.sum()), centre)
 
-    def _gram_by_blas(self, c: np.ndarray, centre: np.ndarray) -> np.ndarray:
-        n, d = self.shape
-        size = min(n, max(64, _GRAM_NUMBERS // d))
-        buffer, total = np.empty((size, d)), np.zeros((d, d))
-        signed = bool((c < 0.0).any())
-        root = np.sqrt(np.abs(c))
-        for start in range(0, n, size):
-            part = slice(start, min(start + size, n))
-            block = buffer[: part.stop - part.start]
-            self.copy_rows(part, block)
-            block -= centre
-            block *= root[part, None]
-            if signed:
-                add_square(total, block[c[part] > 0.0])
-                add_square(total, block[c[part] < 0.0], -1.0)
-            else:
-                add_square(total, block)
-        return mirrored(total)
+    def rough_gram(self, c: np.ndarray, centre: np.ndarray) -> np.ndarray:
+        """:meth:`gram` for c ≥ 0, of many columns to about 1e-6 of its diagonal, in half of the time."""
+        if self.shape[1] <= GRAM_COLUMNS:
+            return self.gram(c, centre)
+        with np.errstate(over="ignore"):
+            return gram_by_blas(self.copy_rows, self.shape, c, centre, np.float32).astype(float)
 
     def sweep_rows(self, seed: int, *, single: bool = True) -> SweepRows:
         """The rows as coordinate ascent visits them; made once, in a random order and ``single`` where copied."""

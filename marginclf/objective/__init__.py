@@ -10,7 +10,9 @@ from .envelope import Answer, answer, imbalance
 from .in_memory import CONSTANT, InMemoryObjective
 from .intercepts import intercept_step, shortened
 from .joint import JointObjective
+from .joint_dual import dual_of_step
 from .joint_moves import Move, softmax
+from .joint_point import JointPoint
 from .labels import signed_weights
 from .monitored import Monitored, StopFit
 from .newton_dual import newton_dual
@@ -35,6 +37,7 @@ __all__ = [
     "Curvature",
     "InMemoryObjective",
     "JointObjective",
+    "JointPoint",
     "Monitored",
     "Move",
     "NonsmoothPenalty",
@@ -48,6 +51,7 @@ __all__ = [
     "above",
     "answer",
     "by_duality",
+    "dual_of_step",
     "fenchel_young",
     "few_operations",
     "gain",

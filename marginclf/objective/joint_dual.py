@@ -20,17 +20,17 @@ from .joint_point import JointPoint
 _ULP = 4.0 * np.finfo(float).eps
 
 
-def proven_by_step(objective: Any, point: JointPoint, full: JointPoint, tol: float) -> JointPoint:
-    """The end of a full step with that bound, if it is less; no pass over X but for the combination.
+def dual_of_step(objective: Any, point: JointPoint, full: JointPoint, enough: float) -> tuple[float, np.ndarray, float]:
+    """−Σ C s h*(α), Σ α (x, 1)ᵀ as θ, and what rounding may hide; no pass over X but for the combination.
 
     Parameters
     ----------
     objective : JointObjective
         F, which keeps decision values.
     point, full : JointPoint
-        Where the step begins and ends.
-    tol : float
-        Relative suboptimality that is to be proved.
+        Where a step begins and ends.
+    enough : float
+        What is to be proved; next to nothing of it is left of Σ α.
     """
     passes, found = objective.passes, objective.passes.room()
     assert point.rows is not None
@@ -40,13 +40,26 @@ def proven_by_step(objective: Any, point: JointPoint, full: JointPoint, tol: flo
     dual = balanced(
         lambda b: passes.dual(objective.compiled, point.rows, change, b, found),
         lambda excess: intercept_step(excess, point.between),
-        objective.n_outputs, reach if objective.fit_intercept else 0.0, tol * min(abs(full.value), full.gain),
+        objective.n_outputs, reach if objective.fit_intercept else 0.0, enough,
     )  # fmt: skip
     combined = passes.gradient(objective.compiled, *objective.split(full.theta), found)
-    gap = above(full.value, dual - objective.penalty.conjugate(objective.w(combined)), rounding=True)
     # What slopes make of the rounding of decision values, in which offsets of the columns cancel.
     terms = reach + float((np.abs(full.coefficients) @ np.abs(objective.centre)).max())
-    gap += _ULP * terms * float(np.abs(found.slopes).sum())
+    return dual, combined, _ULP * terms * float(np.abs(found.slopes).sum())
+
+
+def proven_by_step(objective: Any, point: JointPoint, full: JointPoint, tol: float) -> JointPoint:
+    """The end of a full step with that bound, if it is less.
+
+    Parameters
+    ----------
+    objective, point, full
+        As of :func:`dual_of_step`, of an objective with squares.
+    tol : float
+        Relative suboptimality that is to be proved.
+    """
+    dual, combined, rounding = dual_of_step(objective, point, full, tol * min(abs(full.value), full.gain))
+    gap = above(full.value, dual - objective.penalty.conjugate(objective.w(combined)), rounding=True) + rounding
     if not gap < full.bound:
         return full
     by_convexity = by_duality(objective.penalty.value(full.w), gap, gap)

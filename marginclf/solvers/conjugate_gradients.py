@@ -131,9 +131,12 @@ class ConjugateGradients:
         self._loop = loop
 
     def solve(
-        self, r: np.ndarray, enough: Callable[[float], tuple[float, float]] | None = None
+        self,
+        r: np.ndarray,
+        enough: Callable[[float], tuple[float, float]] | None = None,
+        most: int = _MAX_PRODUCTS,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """H⁻¹ r, truncated, and the residual; r is changed.
+        """H⁻¹ r, truncated, and the residual, after so many products at most; r is changed.
 
         ``enough`` says which part of r may be left, and what of ½‖r‖² in w by the weights of the penalty, from what the
         preconditioner makes of rᵀH⁻¹r.
@@ -143,12 +146,12 @@ class ConjugateGradients:
         start = next(steps)
         left, miss = (self._curvature.residual, math.inf) if enough is None else enough(start)
         if self._loop is not None:
-            return self._loop(r, left, miss, _MAX_PRODUCTS)
+            return self._loop(r, left, miss, most)
         for products, rho in enumerate(steps, 1):
             reached = rho <= left**2 * start
             if reached and (miss == math.inf or objective.penalty.conjugate(objective.w(r)) <= miss):
                 break
-            if products == _MAX_PRODUCTS:
+            if products == most:
                 break
         if start > 0.0 and not step.any():
             step = self._precondition(r)  # the first direction has no positive curvature

@@ -129,7 +129,7 @@ def test_gram(store, centred, sign, widest, monkeypatch):
 @pytest.mark.parametrize("dense", [True, False], ids=["dense", "sparse"])
 def test_gram_in_pieces(dense, monkeypatch):
     """As many rows at a time as the buffers hold, and a rest."""
-    monkeypatch.setattr("marginclf.matrix.base._GRAM_NUMBERS", 1)
+    monkeypatch.setattr("marginclf.matrix.blas._GRAM_NUMBERS", 1)
     for d in (1, 3, GRAM_COLUMNS, GRAM_COLUMNS + 1):
         for n in (1, GRAM_ROWS - 1, GRAM_ROWS, GRAM_ROWS + 1, 3 * GRAM_ROWS + 5):
             X = np.random.default_rng([n, d]).normal(size=(n, d))

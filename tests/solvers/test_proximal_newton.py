@@ -25,8 +25,8 @@ MANY = RNG.integers(0, 3, N)
 
 @pytest.fixture(autouse=True)
 def no_other_method(monkeypatch):
-    """Dense data of two classes would go to compiled steps, and weak kinks to quasi-Newton ones."""
-    for name in ("proximal_loop", "quasi_newton"):
+    """Dense data of two classes would go to compiled steps, and weak kinks to other methods."""
+    for name in ("proximal_loop", "quasi_newton", "orthant_newton"):
         monkeypatch.setattr(choice, name, lambda *given, **how: None)
     monkeypatch.setattr(choice, "minimise_dense", proximal_newton.proximal_newton)
 

@@ -9,9 +9,11 @@ from marginclf._estimator import penalised as penalised_fits
 from marginclf.kernels.inverse_descent import minimise_by_inverse
 from marginclf.losses import get_loss
 from marginclf.matrix import design_matrix
-from marginclf.objective import L2, BinaryObjective, NonsmoothPenalty
+from marginclf.objective import L2, BinaryObjective, JointObjective, NonsmoothPenalty
 from marginclf.penalties import GroupLasso
-from marginclf.solvers.penalised import inverse_metric, quasi_newton
+from marginclf.solvers.kronecker import Spread
+from marginclf.solvers.penalised import inverse_metric, orthant_model, orthant_newton, quasi_newton
+from marginclf.solvers.penalised.orthant_face import Face
 from marginclf.solvers.penalised.proximal_loop import proximal_loop
 from marginclf.solvers.penalised.proximal_newton import proximal_newton
 from marginclf.solvers.solution import Status
@@ -34,6 +36,18 @@ def problem(matrix, loss, kind, C, rows=slice(None), bounds=None):
     return BinaryObjective(matrix, get_loss(loss), v, penalty=L2(0.0), fit_intercept=True), penalty
 
 
+def joint_problem(matrix, kind, C, k, *, free=True, noise=3.0):
+    """The losses of k classes, with weights of the rows, and a penalty."""
+    rng = np.random.default_rng(k)
+    codes = (X @ rng.normal(size=(D, k)) + noise * rng.gumbel(size=(len(X), k))).argmax(axis=1)
+    squares = 0.5 if kind == "elastic_net" else 0.0
+    kink = (1.0 - squares) * np.linspace(0.5, 2.0, D)
+    penalty = NonsmoothPenalty.of((k, D), kink, np.full(D, squares), None, None)
+    weights = C * np.linspace(0.5, 1.5, len(X))
+    how = {"penalty": L2(0.0), "fit_intercept": free, "always": True}
+    return JointObjective(matrix, get_loss("logistic"), codes, weights, k, **how), penalty
+
+
 def solved(method, objective, penalty, tol=1e-9):
     how = {"least": objective.loss.infimum() * objective.total, "tol": tol, "max_iter": 500}
     found = method(objective, penalty, objective.zeros(), **how)
@@ -52,6 +66,53 @@ def test_quasi_newton_steps_end_at_the_optimum(kind, loss, C):
     assert found.point.value - other.point.value <= 1e-9 * other.point.value
     assert found.point.value - found.point.bound <= other.point.value * (1.0 + 1e-14)
     np.testing.assert_allclose(found.point.theta, other.point.theta, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["l1", "elastic_net"])
+@pytest.mark.parametrize(
+    ("k", "C", "free", "noise"), [(3, 30.0, True, 3.0), (4, 0.5, False, 3.0), (3, 30.0, True, 0.0)]
+)
+def test_steps_on_signs_that_stand_end_at_the_optimum(kind, k, C, free, noise):
+    with design_matrix(X, 1) as matrix:
+        objective, penalty = joint_problem(matrix, kind, C, k, free=free, noise=noise)
+        found = solved(orthant_newton.orthant_newton, objective, penalty)
+        other = solved(proximal_newton, objective, penalty, tol=1e-11)
+    assert found.n_iter <= (8 if noise else 20)
+    assert found.point.value - other.point.value <= 1e-9 * other.point.value
+    assert found.point.value - found.point.bound <= other.point.value * (1.0 + 1e-14)
+    if k % 2 or kind == "elastic_net":  # elsewhere a number added to all classes of a column may change nothing
+        np.testing.assert_allclose(found.point.theta, other.point.theta, rtol=1e-2, atol=1e-4)
+
+
+def test_strong_kinks_of_many_classes_are_for_another_method():
+    with design_matrix(X, 1) as matrix:
+        objective, penalty = joint_problem(matrix, "l1", 1e-3, 3)
+        how = {"least": 0.0, "tol": 1e-9, "max_iter": 100}
+        assert orthant_newton.orthant_newton(objective, penalty, objective.zeros(), **how) is None
+
+
+def test_the_kronecker_product_on_a_face_is_its_inverse_there():
+    k = 3
+    with design_matrix(X, 1) as matrix:
+        objective, _ = joint_problem(matrix, "l1", 2.0, k)
+        smooth = objective.like(penalty=L2(0.7))
+        curvature = smooth.curvature(objective.origin(), robust=True)
+        kronecker = Spread(smooth, objective.centre).at(curvature)
+
+        def matrix_of(apply):
+            made = []
+            for unit in np.eye(k * D):
+                made.append(objective.by_class(apply(objective.theta(unit.reshape(k, D), 0.0))).ravel())
+            return np.array(made)
+
+        held = np.zeros((k, D), dtype=bool)
+        held[0, :4] = held[1, 2:5] = held[:, 7] = True
+        face = Face.of(objective, kronecker, held)
+        left = np.flatnonzero(~held)
+        right = np.zeros((k * D, k * D))
+        right[np.ix_(left, left)] = np.linalg.inv(np.linalg.inv(matrix_of(kronecker))[np.ix_(left, left)])
+        found = matrix_of(face)[left]
+    np.testing.assert_allclose(found, right[left], rtol=1e-8, atol=1e-8 * np.abs(right).max())
 
 
 def test_strong_kinks_and_near_bounds_are_for_other_methods():
@@ -86,6 +147,24 @@ def test_a_metric_learns_what_a_step_shows():
     before = metric.m.copy()
     metric.learn(step, -change)  # no curvature
     np.testing.assert_array_equal(metric.m, before)
+
+
+@pytest.mark.parametrize("near", [1.0, 3e-3], ids=["single", "double"])
+def test_a_metric_is_the_inverse_of_the_hessian_whatever_the_precision(near, monkeypatch):
+    wide = RNG.normal(size=(2000, 150))
+    wide[:, 1] = wide[:, 0] + near * wide[:, 1]
+    penalty = NonsmoothPenalty.of((1, 150), np.ones(150), np.zeros(150), None, None)
+    with design_matrix(wide, 1) as matrix:
+        objective = BinaryObjective(
+            matrix, get_loss("logistic"), 2.0 * Y[:2000] - 1.0, penalty=L2(0.0), fit_intercept=True
+        )
+        metric, doubles, gram = inverse_metric.InverseMetric(objective, penalty), [], matrix.gram
+        monkeypatch.setattr(type(matrix), "gram", lambda self, *given: doubles.append(1) or gram(*given))
+        point = objective.at(objective.theta(0.1 * RNG.normal(size=150), 0.3))
+        metric.renew(point)
+        assert bool(doubles) == (near < 1.0)
+        hessian = gram(point.c, objective.curvature(point).centre)
+    np.testing.assert_allclose(metric.m[:-1, :-1] @ hessian, np.eye(150), atol=1e-3)
 
 
 @pytest.mark.parametrize("group", [None, GROUPS], ids=["entries", "groups"])
@@ -142,6 +221,30 @@ def test_who_watches_changes_nothing(n, penalty):
     assert not messages
     assert not others
     np.testing.assert_array_equal(model.coef_, watched.coef_)
+    history = watched.history_[0]
+    assert history["objective"][-1] == watched.objective_[0]
+    assert len(history["objective"]) == watched.n_iter_[0] + 1
+    assert (history["objective"] * (1.0 - history["suboptimality"]) <= watched.objective_[0] * (1.0 + 1e-12)).all()
+
+
+@pytest.mark.parametrize("fails", [None, 0, 2], ids=["ends", "fails at once", "fails later"])
+def test_who_watches_many_classes_changes_nothing(fails, monkeypatch):
+    y, how = Y + (X[:, 0] > 1.0), {"multi_class": "joint", "penalty": "l1", "C": 30.0}
+    right, _ = fit("logistic", X, y, **how)
+    minimise, steps = orthant_model.OrthantModel.minimise, []
+    if fails is not None:
+        monkeypatch.setattr(
+            orthant_model.OrthantModel,
+            "minimise",
+            lambda *given: steps.append(1) or (len(steps) % (fails + 1) > 0 and minimise(*given)),
+        )
+    model, messages = fit("logistic", X, y, **how)
+    watched, others = fit("logistic", X, y, record_history=True, **how)
+    assert not messages
+    assert not others
+    assert bool(steps) == (fails is not None)
+    np.testing.assert_array_equal(model.coef_, watched.coef_)
+    np.testing.assert_allclose(model.objective_, right.objective_, rtol=2e-8)
     history = watched.history_[0]
     assert history["objective"][-1] == watched.objective_[0]
     assert len(history["objective"]) == watched.n_iter_[0] + 1

@@ -15,6 +15,7 @@ from ..solution import Solution, Status
 from .dense_columns import minimise_dense
 from .flat_losses import minimise_flat
 from .interior_sets import by_interior_point
+from .orthant_newton import orthant_newton
 from .proximal_loop import proximal_loop
 from .proximal_newton import proximal_newton
 from .proximal_proof import certified, clipped, least_of
@@ -123,7 +124,9 @@ def _by_steps(
     """Newton steps, and quasi-Newton ones."""
     spent = 0
     found = proximal_loop(objective, penalty, theta, max_iter=max_iter, **how)
-    if found is None and not few_operations(*objective.matrix.shape):
+    if objective.n_outputs > 1:
+        found = orthant_newton(objective, penalty, theta, max_iter=max_iter, **how)
+    elif found is None and not few_operations(*objective.matrix.shape):
         found = quasi_newton(objective, penalty, theta, max_iter=max_iter, **how)
     if found is not None:
         if found.status is Status.PROVEN or found.n_iter >= max_iter:

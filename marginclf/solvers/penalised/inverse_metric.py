@@ -18,7 +18,10 @@ from ..preconditioner import preconditioners
 _ROUNDS, _EXACT = 60, 1e-9
 """Rounds of a model, and to what its slopes are exact, relative to the kinks."""
 
-_JITTER = 1e-10
+_JITTER, _ROUGH = 1e-10, 1e-4
+"""Added to a diagonal, relative to it, and the least part of a column that those before may leave unexplained where it
+is added up in single precision."""
+
 _CURVED = 1e-12
 """Cosine of a step and the change of the slope along it, below which that is rounding."""
 
@@ -120,14 +123,26 @@ class InverseMetric:
 
     def renew(self, point: Any) -> None:
         """M of all rows at a point; as it is where that is singular."""
-        curvature, penalty, n = self._objective.curvature(point), self._penalty, len(self._mean)
-        hessian = curvature.dense()[np.ix_(penalty.order, penalty.order)]
-        hessian.flat[:: n + 1] += penalty.quadratic + _JITTER * hessian.diagonal()
-        factor, info = lapack.dpotrf(hessian, lower=True)
-        if info or not curvature.decoupled >= 0.0:
+        curvature, n = self._objective.curvature(point), len(self._mean)
+        centre = np.zeros(n) if curvature.centre is None else curvature.centre
+        matrix, c = self._objective.matrix, point.c
+        factor = self._factor(matrix.rough_gram(c, centre), _ROUGH)
+        factor = self._factor(matrix.gram(c, centre), 0.0) if factor is None else factor
+        if factor is None or not curvature.decoupled >= 0.0:
             return
         inverse, _ = lapack.dpotri(factor, lower=True)
         self.m[:n, :n] = np.tril(inverse) + np.tril(inverse, -1).T
         self.m[n, :n] = self.m[:n, n] = 0.0
         self.m[n, n] = 1.0 / curvature.decoupled if curvature.decoupled > 0.0 else 0.0
-        self._mean = np.zeros(n) if curvature.centre is None else curvature.centre[penalty.order]
+        self._mean = centre[self._penalty.order]
+
+    def _factor(self, hessian: np.ndarray, least: float) -> np.ndarray | None:
+        """That of a Hessian of the losses, with squares; None where a column is all but a combination of others."""
+        penalty = self._penalty
+        if not penalty.in_order:
+            hessian = hessian[np.ix_(penalty.order, penalty.order)]
+        hessian.flat[:: len(hessian) + 1] += penalty.quadratic + _JITTER * hessian.diagonal()
+        spread = hessian.diagonal().copy()
+        # Symmetric: its transpose is the same matrix in Fortran order.
+        factor, info = lapack.dpotrf(hessian.T, lower=True, overwrite_a=True)
+        return factor if info == 0 and (factor.diagonal() ** 2 >= least * spread).all() else None

@@ -1,11 +1,8 @@
 """A quasi-Newton method for tall dense data beside kinks so weak that they hold next to no coefficient at zero.
 
 A step costs one pass over the rows, where the Hessian of all of them costs many; it minimises the quadratic model with
-the penalty as it is. A Hessian of all rows comes where it spares more steps than it costs.
-
-Kinks are aimed at a little lower than they are. At the optimum of these every slope is that much below its kink, and
-need not be exact to be one of a dual point: a part ε of all kinks costs the proof ε Σ κ|u|, which is little where kinks
-are weak; elsewhere it takes slopes that are exact to tol itself, which is many steps more.
+the penalty as it is. A Hessian of all rows comes where it spares more steps than it costs. Kinks are aimed at a little
+lower than they are (:mod:`.weak_kinks`).
 """
 
 from __future__ import annotations
@@ -22,28 +19,21 @@ from ..solution import Solution, Status
 from .inverse_metric import InverseMetric
 from .proximal_proof import certified
 from .proximal_step import At, ProximalNewton
-
-_WEAK, _NEARLY, _LOOKED_AT = 0.1, 0.75, 1000
-"""κ² beside the curvature in a coefficient and the weight of a row, below which it is hardly ever zero: its standard
-error is three times what the kink moves it by. The part of the coefficients of which that is asked, and the rows that
-are asked first."""
+from .weak_kinks import aimed, are_weak, room_of, some_squares
 
 _FAR = 5.0
 """How many times a coefficient at the start its bounds have to be."""
 
 _SUFFICIENT, _ROUNDING, _HALF, _HALVINGS = 1e-4, 4e-13, 0.5, 4
 
-_AIM, _MOST_AIM = 0.7, 0.05
-"""Part of tol that is spent on aiming lower, and the most of a kink."""
-
 _NEAR = 30.0
 """Gap, relative to tol, from which on the intercept is put at its minimum at the next point, for a proof."""
 
-_ACCURATE, _FEWEST, _LATELY, _AFTER = 1e-3, 2, 5, 4
+_ACCURATE, _FEWEST, _LATELY, _AFTER = 1e-2, 2, 5, 4
 """Promise of a step, relative to F, from which on a Hessian stands for those to come; by how many steps at least,
 and at most, it is judged how many are left; and how many come after it."""
 
-_STEP, _PASS, _HESSIAN, _HESSIAN_WIDE, _INVERSE = 1e5, 0.4, 0.04, 0.012, 0.05
+_STEP, _PASS, _HESSIAN, _HESSIAN_WIDE, _INVERSE = 1e5, 0.4, 0.04, 0.0075, 0.05
 """Nanoseconds of a step beside its pass, of a pass for each entry, of a Hessian for each product, up to 128 columns and
 beyond, and of an inverse."""
 
@@ -68,7 +58,7 @@ def quasi_newton(
     if not (provable and _may_suit(objective, penalty, theta)):
         return None
     metric = InverseMetric(objective, penalty)
-    if metric.start is None or not _weak(objective, penalty, 1.0 / metric.m.diagonal()[:-1]):
+    if metric.start is None or not are_weak(objective, penalty, 1.0 / metric.m.diagonal()[:-1]):
         return None
     if penalty.bounded and not (_FAR * np.abs(penalty.vector(metric.start.w)) <= penalty.room).all():
         return None
@@ -84,15 +74,8 @@ def _may_suit(objective: Any, penalty: NonsmoothPenalty, theta: np.ndarray) -> b
         return False
     if not (penalty.kink > 0.0).any() or (penalty.bounded and not (penalty.room > 0.0).all()):
         return False
-    rows = np.arange(0, n, max(1, n // _LOOKED_AT))
-    squares = objective.matrix.take(rows).squared_product(np.abs(objective.v[rows]))
-    return _weak(objective, penalty, mean_curvature(objective.loss) * n / len(rows) * squares[penalty.order])
-
-
-def _weak(objective: Any, penalty: NonsmoothPenalty, curvature: np.ndarray) -> bool:
-    """Whether the kinks move most coefficients by less than their standard errors."""
-    kink, weight = np.repeat(penalty.kink, penalty.sizes), objective.total / np.count_nonzero(objective.v)
-    return bool(np.count_nonzero(kink**2 <= _WEAK * weight * curvature) >= _NEARLY * len(kink))
+    curvature = mean_curvature(objective.loss) * some_squares(objective)
+    return are_weak(objective, penalty, curvature[penalty.order])
 
 
 class _Run:
@@ -122,9 +105,7 @@ class _Run:
             if n_iter >= max_iter:
                 break
             x, slope = metric.x(here.point.theta), metric.slope(here.point)
-            kinks = float(penalty.kink @ penalty.norms(here.u))
-            aim = _AIM * tol * self._measure(here.value)
-            self._factor = 1.0 - min(aim / kinks, _MOST_AIM) if kinks > 0.0 else 1.0
+            self._factor = aimed(penalty, here.u, tol * self._measure(here.value))
             target, y, promise = metric.target(x, slope, y, self._factor * penalty.kink)
             there = self._shortened(here, x, target, promise, settles=excess <= _NEAR * tol)
             if there is None or metric.unsolved > _UNSOLVED:
@@ -190,7 +171,5 @@ class _Run:
 
     def _enough(self, measure: float) -> float:
         """About what a step promises once it leaves slopes that prove tol."""
-        penalty = self._penalty
-        by_squares = np.sqrt(2.0 * penalty.quadratic * self._tol * measure / len(penalty.order))
-        room = np.where(by_squares > 0.0, by_squares, (1.0 - self._factor) * np.repeat(penalty.kink, penalty.sizes))
+        room = room_of(self._penalty, self._factor, self._tol * measure)
         return 0.5 * float(self._metric.m.diagonal()[:-1] @ (room * room))
