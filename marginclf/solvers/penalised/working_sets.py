@@ -40,6 +40,11 @@ _LONG = 20_000
 _WIDER = 2.0
 """How many times more columns than are wanted may be looked at where they are at hand already."""
 
+_CROWD = 0.5
+"""Columns beyond their kink at zero, for each row, from which on all that is asked of sparse rows is asked at once: a
+round of descent over all of them then costs less than Hessians of working sets. Of 2,000 × 50,000, a fit takes 0.4 to
+0.9 of the time with 0.9 to 15 of them for each row, and more than before with a tenth."""
+
 
 class WorkingSets:
     """Working sets of one minimisation.
@@ -82,6 +87,14 @@ class WorkingSets:
         weak = penalty.pull(here.u, self._whole.slopes(here.point)) >= _WEAK * penalty.kink
         return bool(np.count_nonzero(weak & (penalty.kink > 0.0)) >= _NEARLY * len(weak) > 0.0)
 
+    def crowded(self, here: At) -> bool:
+        """Whether so many columns of sparse rows are asked for at zero that a path would let them in for nothing."""
+        objective, penalty = self._whole.objective, self._whole.penalty
+        if objective.n_outputs > 1 or not objective.matrix.sparse or penalty.grouped or here.u.any():
+            return False
+        asked = penalty.pull(here.u, self._whole.slopes(here.point)) > penalty.kink
+        return bool(np.count_nonzero(asked) > _CROWD * objective.matrix.shape[0])
+
     def part(self, columns: np.ndarray) -> ProximalNewton:
         """The problem of some columns; that of before where they are the same."""
         whole, d = self._whole, self._whole.penalty.shape[1]
@@ -101,6 +114,8 @@ class WorkingSets:
         pull = penalty.pull(here.u, self._whole.slopes(here.point if here.dual is None else here.dual.point))
         in_use = penalty.sums((here.u != 0.0).astype(float)) > 0.0
         asked = np.divide(pull, penalty.kink, out=np.zeros_like(pull), where=penalty.kink > 0.0)
+        if math.isinf(self.factor):
+            self.at_once |= self.crowded(here)
         if k > 1 and not written(matrix, penalty, k * d):
             # Steps by columns choose their entries, of each class its own. Not all at once: at zero a softmax is curved
             # but a little, and steps would go too far.
