@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from ...objective.base import DIRECT_LIMIT
+from .kept_hessian import KeptHessian
 from .proximal_step import At, ProximalNewton
 from .quadratic_model import written
 
@@ -23,8 +24,9 @@ _NEAR, _ASKED, _NEARLY_ASKED = 0.6, 1.0 - 1e-3, 0.93
 """Columns whose slope is this part of their kink are let in before the last stage, and in it. Of two classes, what is
 nearly at its kink comes in as well: the next step may need it, and a proof then one more."""
 
-_SLIGHTLY = 1.2
-"""How many times more columns there may be in a working set of before, which is kept."""
+_SLIGHTLY, _HELD = 1.2, 0.98
+"""How many times more columns there may be in a working set of before, which is kept, and the part of their kink from
+which on it has to hold them: what comes nearer at the end of a fit, comes in at once for certain."""
 
 _FIRST, _GROWTH = 50, 2
 """Columns in a working set at least, and how many times those that are not zero. As many as √d cost no more in a
@@ -71,6 +73,8 @@ class WorkingSets:
         sparse = whole.objective.matrix.sparse
         self._shrink, self.steps = (_SHRINK_SPARSE, _STEPS_SPARSE) if sparse else (_SHRINK, _STEPS)
         self._kept: tuple[np.ndarray, ProximalNewton] | None = None
+        # A Hessian of before misses the curvatures of now, which the dual variables of its model do not mind.
+        self._keeps = sparse and whole.has_dual and not whole.penalty.grouped
         if whole.penalty.grouped or whole.objective.n_outputs > 1:
             self.asked = _ASKED  # their Hessians grow too large
 
@@ -101,7 +105,8 @@ class WorkingSets:
         if len(columns) == d:
             return whole
         if self._kept is None or not np.array_equal(self._kept[0], columns):
-            part = ProximalNewton(whole.objective.columns(columns), whole.penalty.restricted(columns))
+            kind = KeptHessian if self._keeps else ProximalNewton
+            part = kind(whole.objective.columns(columns), whole.penalty.restricted(columns))
             part.has_dual = whole.has_dual
             self._kept = columns, part
         return self._kept[1]
@@ -139,10 +144,11 @@ class WorkingSets:
             cut = cut or int((columns >= _ASKED).sum()) > room
             wanted &= columns >= np.partition(columns[wanted], -room)[-room]
         found = np.flatnonzero(wanted)
-        if not cut and self._kept is not None and len(found) <= len(self._kept[0]) <= _SLIGHTLY * len(found):
+        if not cut and self._kept is not None and len(self._kept[0]) <= _SLIGHTLY * len(found):
             # A few columns more cost less than another copy.
-            wanted[self._kept[0]] = False
-            found = found if wanted.any() else self._kept[0]
+            needed = columns >= (_HELD if self._keeps else self.asked)
+            needed[self._kept[0]] = False
+            found = found if needed.any() else self._kept[0]
         return found, cut
 
     def _lower(self, asked: np.ndarray) -> None:
