@@ -101,7 +101,8 @@ def _of_sample(
     if sample.n_outputs == 1 and not ((sample.v > 0.0).any() and (sample.v < 0.0).any()):
         return start
     run = ProximalRun(sample, penalty, theta, least, _OF_SAMPLE, **how)
-    first = run._given = run._first()
+    run.sets.rows, first = n, run._first()
+    run._given = first
     if run.sets.nearly_all(first):
         return start
     if run.sets.crowded(first):
