@@ -106,6 +106,8 @@ def test_a_sample_first_changes_nothing(monkeypatch):
 
 def test_a_crowd_of_columns_comes_in_at_once(monkeypatch):
     how = {"penalty": "l1", "C": 30.0 * smallest_C(WORDS, Y, penalty="l1")}
+    for least in ("_CROWDED_ROWS", "_CROWDED_COLUMNS"):
+        monkeypatch.setattr(working_sets, least, 0)
     at_once, messages = fit("logistic", WORDS, Y, **how)
     monkeypatch.setattr(working_sets, "_CROWD", np.inf)
     by_path, others = fit("logistic", WORDS, Y, **how)
