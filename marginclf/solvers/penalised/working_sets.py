@@ -45,8 +45,8 @@ _WIDER = 2.0
 _CROWD, _CROWDED_ROWS, _CROWDED_COLUMNS = 0.5, 1000, 1500
 """Columns beyond their kink at zero, for each row, from which on all that is asked of sparse rows is asked at once: a
 round of descent over all of them then costs less than Hessians of working sets. Of 2,000 × 50,000, a fit takes 0.4 to
-0.9 of the time with 0.9 to 15 of them for each row, and 1.2 of it with a tenth. And rows and columns asked for from which
-on: of fewer, Hessians cost next to nothing. 300 × 4000, and 1000 × 1500, take twice as long at once."""
+0.9 of the time with 0.9 to 15 of them for each row, and 1.2 of it with a tenth. And rows, and columns asked for, from
+which on: of fewer, Hessians cost next to nothing. 300 × 4000, and 1000 × 1500, take twice as long at once."""
 
 
 class WorkingSets:
