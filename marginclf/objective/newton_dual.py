@@ -23,7 +23,9 @@ _CORRECTIONS, _LONGEST = 3, 1.0
 """Newton steps from slopes to decision values, and how long one may be: there may be no such slope."""
 
 
-def newton_dual(objective: Any, before: Any, after: Any) -> tuple[BinaryPoint, float]:
+def newton_dual(
+    objective: Any, before: Any, after: Any, curvatures: np.ndarray | None = None, b: float | None = None
+) -> tuple[BinaryPoint, float]:
     """Decision values whose slopes are those of the model, as a point with b at its minimum, and the gap they leave.
 
     Parameters
@@ -32,9 +34,14 @@ def newton_dual(objective: Any, before: Any, after: Any) -> tuple[BinaryPoint, f
         The losses, without a penalty.
     before, after : BinaryPoint
         Where the model was made, and where a whole step led to; b may have been moved since.
+    curvatures : ndarray of shape (n,), optional
+        Those of the rows in the model, where they are not those of ``before``.
+    b : float, optional
+        Where the model has the intercept, if it has been moved since: the model's slopes add up to zero there.
     """
     end = after.z + after.b[0]
-    wanted = before.r + before.c * (end - before.z - before.b[0])
+    curvatures, b = before.c if curvatures is None else curvatures, after.b[0] if b is None else b
+    wanted = before.r + curvatures * (after.z + b - before.z - before.b[0])
     z, r, c = end, after.r, after.c
     for _ in range(_CORRECTIONS):
         step = np.divide(wanted - r, c, out=np.zeros_like(z), where=c > 0.0)

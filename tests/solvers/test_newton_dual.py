@@ -29,3 +29,23 @@ def test_the_gap_is_that_of_the_conjugate(length):
     exact = float(WEIGHTS @ of_rows)
     assert exact <= gap <= exact + 1e-10
     assert exact > 1e-9 or length < 0.1
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_slopes_are_those_of_the_model_wherever_its_hessian_is_from_and_b_has_gone(kept):
+    with design_matrix(X, 1) as matrix:
+        objective = BinaryObjective(matrix, get_loss("logistic"), WEIGHTS * SIGNS, penalty=L2(0.0), fit_intercept=True)
+        before = objective.at(np.array([0.15, -0.15, 0.05, 0.0]))
+        c = objective.at(objective.zeros()).c if kept else before.c
+        # Where the model has b, its slopes add up to zero.
+        step = np.array([0.05, -0.05, 0.02])
+        b = before.b[0] - c @ (X @ step) / c.sum()
+        after = objective.at(np.append(before.theta[:-1] + step, b))
+        assert abs(after.b[0] - b) > 1e-6
+        point, gap = newton_dual(objective, before, after, c, b)
+        of_model = before.r + c * (X @ step + b - before.b[0])
+        np.testing.assert_allclose(point.r, of_model, atol=1e-12)
+        a = -point.r * SIGNS / WEIGHTS
+        z = after.z + after.b[0]
+        exact = WEIGHTS @ (np.logaddexp(0.0, -SIGNS * z) + xlogy(a, a) + xlogy(1.0 - a, 1.0 - a) + a * SIGNS * z)
+    assert exact <= gap <= exact + 1e-10

@@ -10,6 +10,7 @@ from marginclf.penalties import ElasticNet, GroupLasso, smallest_C
 from marginclf.solvers.penalised import (
     choice,
     column_model,
+    kept_hessian,
     proximal_newton,
     proximal_step,
     quadratic_model,
@@ -104,6 +105,33 @@ def test_a_sample_first_changes_nothing(monkeypatch):
     assert proven(alone, messages) == pytest.approx(proven(after, others), rel=2e-8)
 
 
+def test_a_crowd_of_columns_comes_in_at_once(monkeypatch):
+    how = {"penalty": "l1", "C": 30.0 * smallest_C(WORDS, Y, penalty="l1")}
+    for least in ("_CROWDED_ROWS", "_CROWDED_COLUMNS"):
+        monkeypatch.setattr(working_sets, least, 0)
+    at_once, messages = fit("logistic", WORDS, Y, **how)
+    monkeypatch.setattr(working_sets, "_CROWD", np.inf)
+    by_path, others = fit("logistic", WORDS, Y, **how)
+    assert at_once.n_iter_[0] < by_path.n_iter_[0]
+    assert proven(at_once, messages) == pytest.approx(proven(by_path, others), rel=2e-8)
+
+
+def test_a_last_step_keeps_the_hessian_of_the_one_before(monkeypatch):
+    rng = np.random.default_rng(7)
+    X = sp.random_array((1500, 300), density=0.1, rng=rng, format="csr")
+    y = X[:, :20].sum(axis=1) - X[:, 20:40].sum(axis=1) + 0.3 * rng.normal(size=1500) > 0.0
+    how = {"penalty": "l1", "C": 20.0 * smallest_C(X, y, penalty="l1"), "tol": 1e-9}
+    made, model = [], kept_hessian.WrittenModel
+    monkeypatch.setattr(kept_hessian, "WrittenModel", lambda *given: made.append(1) or model(*given))
+    kept, messages = fit("logistic", X, y, **how)
+    steps = len(made)
+    assert steps < kept.n_iter_[0]
+    monkeypatch.setattr(kept_hessian, "_STANDS", -1.0)
+    anew, others = fit("logistic", X, y, **how)
+    assert len(made) - steps == anew.n_iter_[0]
+    assert proven(kept, messages) == pytest.approx(proven(anew, others), rel=2e-9)
+
+
 def test_next_to_no_penalty_needs_no_path(monkeypatch):
     rng = np.random.default_rng(6)
     X = rng.normal(size=(200, 10))
@@ -141,7 +169,8 @@ def test_dual_variables_of_a_model_never_prove_too_much(loss, how, entries, monk
     best = proven(*fit(loss, X, Y, tol=1e-10, **given))[0]
     plain = fit(loss, X, Y, tol=1e-3, **given)[0].n_iter_[0]
     monkeypatch.setattr(quadratic_model, "MOST_WRITTEN_SPARSE", entries)
-    monkeypatch.setattr(proximal_step, "_ROWS_DUAL", 0)
+    for least in ("_ROWS_DUAL", "_ENTRIES_DUAL"):
+        monkeypatch.setattr(proximal_step, least, 0)
     steps = []
     for tol in (1e-1, 1e-2, 1e-3, 1e-5, 1e-7):
         model, messages = fit(loss, X, Y, tol=tol, **given)

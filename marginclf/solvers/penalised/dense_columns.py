@@ -148,9 +148,7 @@ class DenseRun(ProximalRun):
         self._given, self._rounds = first, _ROUNDS if first is not None else 0
 
     def _first(self) -> At:
-        if self._given is not None:
-            return self._given
-        if self.guess is None:
+        if self._given is not None or self.guess is None:
             return super()._first()
         objective, part = self._whole.objective, part_of(self._whole, self.guess)
         theta = part.objective.theta(objective.by_class(self._start)[:, self.guess], objective.b(self._start))

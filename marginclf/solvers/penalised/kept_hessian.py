@@ -1,4 +1,4 @@
-"""Proximal Newton steps for two classes on some columns of dense rows, with a Hessian that is kept for some steps."""
+"""Proximal Newton steps for two classes on some columns, with a Hessian that is kept for some steps."""
 
 from __future__ import annotations
 
@@ -46,6 +46,23 @@ class KeptHessian(ProximalNewton):
             return self._anew(here, factor, accuracy)
         return there, abs(promise)
 
+    def step(self, here: At, factor: float, accuracy: float) -> tuple[At, float] | None:
+        """As there; by the Hessian of a step before where that says enough."""
+        model = None if self.damping else self._standing(here)
+        if model is not None:
+            target, promise = model.minimised(factor, accuracy, 0.0)
+            if abs(promise) <= _SLOW * self._promise:
+                there = self._shortened(here, target, promise, factor)
+                if there is not None:
+                    self._promise = abs(promise)
+                    end = self.weighed(self._settled(there.point, model), factor)
+                    before = there.before and there.before._replace(curvatures=self._curvatures)
+                    return end._replace(before=before), abs(promise)
+        self._made = None
+        found = super().step(here, factor, accuracy)
+        self._promise = 0.0 if found is None else found[1]
+        return found
+
     def left(self, here: At, least: float) -> float:
         """What :meth:`gap` would be if b were at its minimum here."""
         g = self.slopes(here.point)
@@ -66,14 +83,20 @@ class KeptHessian(ProximalNewton):
     def _model(self, here: At) -> Any:
         if not self.written:
             return super()._model(here)
-        curvatures = here.point.c  # type: ignore[attr-defined]
-        if self._made is not None:
-            change = float(np.abs(curvatures - self._curvatures).sum())
-            if change <= _STANDS * float(self._curvatures.sum()):
-                return moved(self._made, here)
-        self._made, self._curvatures = WrittenModel(self.objective, self.penalty, here.point, here.u), curvatures
+        model = self._standing(here)
+        if model is not None:
+            return model
+        self._curvatures = here.point.c  # type: ignore[attr-defined]
+        self._made = WrittenModel(self.objective, self.penalty, here.point, here.u)
         self._promise = math.inf
         return self._made
+
+    def _standing(self, here: At) -> WrittenModel | None:
+        """The model with the Hessian of before, where the curvatures of the rows have changed little since."""
+        if self._made is None:
+            return None
+        change = float(np.abs(here.point.c - self._curvatures).sum())  # type: ignore[attr-defined]
+        return moved(self._made, here) if change <= _STANDS * float(self._curvatures.sum()) else None
 
 
 def moved(model: WrittenModel, here: At) -> WrittenModel:

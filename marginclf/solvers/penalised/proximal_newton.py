@@ -102,8 +102,12 @@ def _of_sample(
     if sample.n_outputs == 1 and not ((sample.v > 0.0).any() and (sample.v < 0.0).any()):
         return start
     run = ProximalRun(sample, penalty, theta, least, _OF_SAMPLE, **how)
-    if run.sets.nearly_all(ProximalNewton(sample, penalty).at(theta)):
+    run.sets.rows, first = n, run._first()
+    run._given = first
+    if run.sets.nearly_all(first):
         return start
+    if run.sets.crowded(first):
+        return theta, True
     run.most = size // _ROWS_EACH
     try:
         found = run.minimise().point.theta
@@ -139,6 +143,7 @@ class ProximalRun:
         self._damping = 0.0
         self.sets = WorkingSets(self._whole)
         self._at_zero = self._promise = math.inf
+        self._given: At | None = None
         self._unheld = bool(penalty.unheld.any())
         if at_zero is not None:
             self._at_zero = at_zero
@@ -193,7 +198,7 @@ class ProximalRun:
 
     def _first(self) -> At:
         """Where it starts."""
-        return self._whole.at(self._start)
+        return self._whole.at(self._start) if self._given is None else self._given
 
     def _after_squares(self, here: At) -> At:
         """Where F is least with squares in place of kinks, which costs no Hessian, if it is less there."""

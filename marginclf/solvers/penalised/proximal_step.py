@@ -43,12 +43,20 @@ class Dual(NamedTuple):
     slack: float
 
 
+class Before(NamedTuple):
+    """From where a whole step of an undamped model led: the curvatures of its rows, and where it has the intercept."""
+
+    point: Point
+    curvatures: np.ndarray | None = None
+    b: float | None = None
+
+
 class At(NamedTuple):
     """A point of the losses with what the penalty makes of it.
 
     Attributes
     ----------
-    before : Point or None
+    before : Before or None
         From where a whole step of an undamped model led here.
     dual : Dual or None
         What that model says of dual variables.
@@ -57,7 +65,7 @@ class At(NamedTuple):
     point: Point
     u: np.ndarray
     value: float
-    before: Point | None = None
+    before: Before | None = None
     dual: Dual | None = None
 
 
@@ -119,7 +127,7 @@ class ProximalNewton:
                 whole = not self.damping and there.before is not None
                 self.damping = self.damping * _LESS if self.damping > least * _LESS else 0.0
                 promise = abs(promise) if model.reached else math.inf
-                return there._replace(before=here.point if whole else None), promise
+                return there if whole else there._replace(before=None), promise
             # Where few rows are curved, the model has directions with next to no curvature, and its minimum is far off.
             self.damping = max(_MORE * self.damping, least)
         return None
@@ -142,7 +150,9 @@ class ProximalNewton:
             theta = target if t == 1.0 else here.point.theta + t * change
             there = self.weighed(self.objective.point(theta), factor)
             if there.value <= here.value + _SUFFICIENT * t * promise + _ROUNDING * abs(here.value):
-                return there._replace(before=here.point if t == 1.0 else None)
+                if t < 1.0:
+                    return there
+                return there._replace(before=Before(here.point, b=float(self.objective.b(theta)[0])))
             t *= _HALF
         return None
 
@@ -212,7 +222,7 @@ class ProximalNewton:
         """What the model of the step that led here says of dual variables; None where that was no whole step."""
         if here.before is None or not self.has_dual:
             return None
-        return Dual(*newton_dual(self.objective, here.before, here.point))
+        return Dual(*newton_dual(self.objective, here.before.point, here.point, here.before.curvatures, here.before.b))
 
     def proven_by(self, here: At, dual: Dual, least: float) -> float:
         """F − F* at most, by these dual variables; infinite where they say nothing."""
