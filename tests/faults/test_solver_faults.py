@@ -40,6 +40,7 @@ PASSES = {
         "squared_product",
         "gram",
         "gram_with_intercept",
+        "rough_gram",
     ],
     DenseMatrix: ["row_gram"],
     CSRMatrix: ["gram", "gram_with_intercept", "largest_products", "row_gram"],

@@ -59,8 +59,8 @@ def outcomes(monkeypatch):
 
 def test_which_losses_are_two_lines():
     lines = {loss: two_lines(loss, loss.compiled()) for loss in (Hinge(), Pinball(), SmoothHinge())}
-    assert lines[Hinge()] == (-1.0, 0.0, 1.0, 0.0)
-    assert_allclose(lines[Pinball()], (-0.8, 0.2, 2.0, 0.0), atol=1e-14)
+    assert lines[Hinge()] == (-1.0, 0.0, 1.0, 0.0, 0.0)
+    assert_allclose(lines[Pinball()], (-0.8, 0.2, 2.0, 0.0, 0.0), atol=1e-14)
     assert lines[SmoothHinge()] is None
     assert two_lines(Bent(), Bent().compiled()) is None
 
