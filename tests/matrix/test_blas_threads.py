@@ -143,7 +143,7 @@ def test_the_libraries_that_are_loaded(monkeypatch):
     found = child(
         """
         import json, threading
-        import marginclf._estimator.fitting as fitting
+        import marginclf._estimator.squares as squares
         from sklearn.datasets import load_iris
         from threadpoolctl import ThreadpoolController, threadpool_limits
         from marginclf import MarginLinearClassifier
