@@ -39,7 +39,7 @@ def soft_lines(loss: MarginLoss, compiled: CompiledLoss) -> Lines | None:
 
 def _remembered(find: Callable[[MarginLoss], Lines | None], loss: MarginLoss, compiled: CompiledLoss) -> Lines | None:
     _, parameters, code = compiled
-    key = code, *parameters.tolist()
+    key = find, code, *parameters.tolist()
     if key not in _known:
         _known[key] = find(loss)
     return _known[key]
