@@ -145,6 +145,19 @@ def test_lines_are_found_by_values_and_not_by_an_inverse_that_says_so(loss):
     assert soft_lines(loss, loss.compiled()) is None
 
 
+def test_the_best_of_several_attempts_is_the_end_and_the_last_that_is_seen(monkeypatch):
+    """Two Newton steps leave one of three, for an interior point that is far from the optimum."""
+    monkeypatch.setattr(flat_losses, "_PATIENCE", ((2, np.inf),))
+    X, codes, _ = rows(60, 20)
+    for loss in ("squared_hinge", "smooth_hinge", "modified_huber"):
+        how = {"penalty": "l1", "C": 1e4, "max_iter": 3, "record_history": True}
+        model, messages = fit(loss, X, codes, **how)
+        history = model.history_[0]
+        assert messages
+        assert model.objective_[0] == history["objective"].min() == history["objective"][-1]
+        assert history["suboptimality"][-1] == model.suboptimality_[0]
+
+
 def test_what_took_a_thousand_steps_takes_thirty():
     X, codes, _ = rows(300, 60, 1)
     C = 1e4 * smallest_C(X, codes, loss="hinge", penalty="l1")
