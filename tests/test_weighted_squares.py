@@ -50,8 +50,9 @@ def test_what_is_claimed_is_the_formula_and_a_warm_start_is_one():
     margins = np.where(y, 1.0, -1.0) * (X @ model.coef_[0] + model.intercept_)
     value = 5.0 * np.maximum(1.0 - margins, 0.0).sum() + 0.5 * WEIGHTS @ model.coef_[0] ** 2
     assert model.objective_[0] == pytest.approx(value, rel=1e-13)
-    last = model.history_[0]["objective"][-1]
-    assert last == pytest.approx(value, rel=1e-12)
+    history = model.history_[0]
+    assert history["objective"][-1] == model.objective_[0]
+    assert history["suboptimality"][-1] == model.suboptimality_[0]
     first = model.n_iter_[0]
     model.fit(X, y)
     assert model.objective_[0] == pytest.approx(value, rel=2e-8)

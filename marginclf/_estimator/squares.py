@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,11 +67,15 @@ class _ByScaledColumns:
     def __init__(self, problems: Problems, *, joint: bool) -> None:
         self._problems, self._joint = problems, joint
         self._root = np.sqrt(np.asarray(problems.settings.weights))
+        self._objectives: dict[int | None, Any] = {}
 
     def solve(self, positive: Sequence[int | None], starts: Sequence[tuple | None]) -> Iterator[tuple[Solution, float]]:
         """The solution of each problem, and the seconds that it took."""
         began, settings = time.perf_counter(), self._problems.settings
-        watched: Any = settings.progress and _Watched(settings.progress, self._root)
+        alone = positive[0] if len(positive) == 1 else None
+        watched: Any = settings.progress and _Watched(
+            settings.progress, lambda number, point: self._point(number if len(positive) > 1 else alone, point)
+        )
         settings = settings._replace(weights=None, progress=watched)
         scaled = [None if start is None else (start[0] * self._root, start[1]) for start in starts]
         with self._problems.matrix.scaled(1.0 / self._root) as matrix:
@@ -81,17 +86,26 @@ class _ByScaledColumns:
                 yield self._outside(k, solution), seconds + spent + time.perf_counter() - began
 
     def _outside(self, k: int | None, solution: Solution) -> Solution:
-        """What is claimed is of F at the coefficients of the columns as they are."""
-        inside, objective = solution.point, self._problems.joint() if k is None else self._problems.binary(k)
-        point = objective.evaluate(objective.theta(inside.coefficients / self._root, inside.b))
-        # Scaled columns are rounded, by no more than what products with them are.
-        lower = inside.value - inside.bound - inside.rounding
-        point = point.certified(above(point.value, lower, rounding=True), inside.gain)
+        """A solution, without a claim that the columns as they are do not bear out."""
+        point = self._point(k, solution.point)
+        self._objectives.pop(k)
         point.release()
         status = solution.status
         if status is Status.PROVEN and not point.excess <= self._problems.settings.tol:
             status = Status.LIMIT_OF_PRECISION
         return Solution(point, status, solution.n_iter)
+
+    def _point(self, k: int | None, inside: Any) -> Any:
+        """What is claimed is of F at the coefficients of the columns as they are."""
+        if k not in self._objectives:
+            # Problems side by side are watched from threads of their own.
+            problems = self._problems._replace(matrix=self._problems.matrix.alone())
+            self._objectives[k] = problems.joint() if k is None else problems.binary(k)
+        objective = self._objectives[k]
+        point = objective.evaluate(objective.theta(inside.coefficients / self._root, inside.b))
+        # Scaled columns are rounded, by no more than what products with them are.
+        lower = inside.value - inside.bound - inside.rounding
+        return point.certified(above(point.value, lower, rounding=True), inside.gain)
 
 
 class _Seen(NamedTuple):
@@ -107,19 +121,19 @@ class _Seen(NamedTuple):
 class _Watched:
     """Who watches a fit sees points of the columns as they are."""
 
-    def __init__(self, progress: Any, root: np.ndarray) -> None:
-        self._progress, self._root = progress, root
+    def __init__(self, progress: Any, outside: Callable[[int, Any], Any]) -> None:
+        self._progress, self._outside = progress, outside
 
     def monitor(self, number: int, matrix: DesignMatrix) -> Any:
         """Who watches the problem of a number."""
-        return _Monitor(self._progress.monitor(number, matrix), self._root)
+        return _Monitor(self._progress.monitor(number, matrix), partial(self._outside, number))
 
 
 class _Monitor:
     """Of one problem."""
 
-    def __init__(self, monitor: Any, root: np.ndarray) -> None:
-        self._monitor, self._root = monitor, root
+    def __init__(self, monitor: Any, outside: Callable[[Any], Any]) -> None:
+        self._monitor, self._outside = monitor, outside
 
     @property
     def n_iter(self) -> int:
@@ -128,5 +142,6 @@ class _Monitor:
     def __call__(self, iterate: Callable[[], Any]) -> bool:
         return bool(self._monitor(lambda: self._seen(iterate())))
 
-    def _seen(self, point: Any) -> _Seen:
-        return _Seen(point.theta, point.value, point.suboptimality, point.coefficients / self._root, point.b)
+    def _seen(self, inside: Any) -> _Seen:
+        point = self._outside(inside)
+        return _Seen(inside.theta, point.value, point.suboptimality, point.coefficients, point.b)

@@ -17,6 +17,7 @@ _FAR = (-745.0, 745.0, -1e4, 1e4, -1e8, 1e8, -1e300, 1e300)
 _STEP = 1e-5
 _ACCURACY = 1e-4
 _KAPPAS = (1e-3, 1.0, 1e3)
+_PARTS = (1e-3, 0.1, 0.5, 0.9, 0.999)
 _RIGHT, _GENTLE, _MODERATE = 1e4, 1e6, 1e8
 
 
@@ -166,6 +167,21 @@ def _prox(loss: MarginLoss) -> Iterator[str]:
                 )
 
 
+def _inverse(loss: MarginLoss) -> Iterator[str]:
+    if not loss.invertible:
+        return
+    most = -loss.slope_bounds()[0]
+    for part in _PARTS:
+        a = part * (most if math.isfinite(most) else 1.0)
+        m, change = (float(number) for number in loss.inverse_slope(a))
+        # At a kink the slope is anything between those on both sides.
+        h = 1e-7 * max(1.0, abs(m))
+        left, here, right = (_point(loss, m + k * h)[1] for k in (-1, 0, 1))
+        room = 1e-5 * a + (0.0 if change == 0.0 else 2.0 * h / abs(change))
+        if not left - room <= -a <= right + room:
+            yield f"inverse_slope({a:.3g}) is the margin {m:.6g}, where the slope is {here:.6g}, not {-a:.6g}"
+
+
 def _logarithms(loss: MarginLoss) -> Iterator[str]:
     # Only those that the class has written: the others are computed from what is checked elsewhere.
     own = {name for name in ("log_slope", "log_probability", "probability") if is_own(loss, name)}
@@ -236,6 +252,7 @@ CHECKS: dict[str, tuple[Callable[[Any], Iterator[str]], str]] = {
     "declared bounds": (_declared_bounds, "slope_bounds() and curvature_bounds() hold"),
     "declared behaviour": (_declared_behaviour, "noise_symmetric and saturating are not claimed wrongly"),
     "prox": (_prox, "fits to point, where there is one"),
+    "inverse slope": (_inverse, "fits to point, where there is one"),
     "logarithms": (_logarithms, "agree with the slopes and probabilities, where they are written"),
     "extreme margins": (_extremes, "nothing overflows before it must"),
     "compilation": (_compiles, "Numba takes all of it"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,9 +10,8 @@ import numpy as np
 from ..losses import MarginLoss
 from ..losses.base import CompiledLoss
 
-_FAR, _GRID = 64.0, np.linspace(-8.0, 8.0, 65)
+_FAR, _FARTHEST, _GRID = 64.0, 1e6, np.linspace(-8.0, 8.0, 65)
 _SAME = 1e-12
-_PARTS = np.array([1e-3, 0.1, 0.5, 0.9, 0.999])
 
 
 class Lines(NamedTuple):
@@ -29,24 +29,20 @@ class Lines(NamedTuple):
 
 def two_lines(loss: MarginLoss, compiled: CompiledLoss) -> Lines | None:
     """The two lines of a loss; None for another loss, as far as a grid of margins shows."""
+    return _remembered(_two_lines, loss, compiled)
+
+
+def soft_lines(loss: MarginLoss, compiled: CompiledLoss) -> Lines | None:
+    """Two lines with the corner rounded off by a parabola; None for another loss, as far as a grid of margins shows."""
+    return _remembered(_soft_lines, loss, compiled)
+
+
+def _remembered(find: Callable[[MarginLoss], Lines | None], loss: MarginLoss, compiled: CompiledLoss) -> Lines | None:
     _, parameters, code = compiled
-    key = code, *parameters.tolist()
+    key = find, code, *parameters.tolist()
     if key not in _known:
-        _known[key] = _two_lines(loss)
+        _known[key] = find(loss)
     return _known[key]
-
-
-def soft_lines(loss: MarginLoss, _: CompiledLoss) -> Lines | None:
-    """Two lines with the corner rounded off by a parabola; None for another loss, as far as its slopes show."""
-    if not (loss.smooth and loss.invertible):
-        return None
-    most = -loss.slope_bounds()[0]
-    slopes = _PARTS * (most if np.isfinite(most) else 1.0)
-    margins, changes = np.array([loss.inverse_slope(float(a)) for a in slopes]).T
-    softness, kink = -float(changes[0]), float(margins[0] - changes[0] * slopes[0])
-    straight = np.abs(margins - (kink - softness * slopes)) <= _SAME * (1.0 + np.abs(margins))
-    same = np.abs(changes + softness) <= _SAME * softness
-    return Lines(-most, 0.0, kink, loss.infimum(), softness) if softness > 0.0 and (straight & same).all() else None
 
 
 _known: dict[tuple, Lines | None] = {}
@@ -63,3 +59,21 @@ def _two_lines(loss: MarginLoss) -> Lines | None:
     found, expected = loss.evaluate(grid)[0], value + np.maximum(left * (grid - kink), right * (grid - kink))
     same = np.abs(found - expected) <= _SAME * (1.0 + np.abs(expected))
     return Lines(left, right, kink, value) if same.all() else None
+
+
+def _soft_lines(loss: MarginLoss) -> Lines | None:
+    """One slope says where the parabola would be, and values whether it is: a proof would trust ``inverse_slope``."""
+    if not (loss.smooth and loss.invertible):
+        return None
+    most = -loss.slope_bounds()[0]
+    width = most if np.isfinite(most) else 1.0
+    margin, change = loss.inverse_slope(0.5 * width)
+    softness, kink, value = -float(change), float(margin - change * 0.5 * width), loss.infimum()
+    if not (softness > 0.0 and np.isfinite(kink)):
+        return None
+    grid = kink + np.concatenate([_GRID, softness * width * _GRID, [-_FARTHEST, -_FAR, _FAR, -1e-6, 1e-6]])
+    short = np.maximum(kink - grid, 0.0)
+    a = np.minimum(short / softness, most)
+    found, expected = loss.evaluate(grid)[0], value + a * (short - 0.5 * softness * a)
+    same = np.abs(found - expected) <= _SAME * (1.0 + np.abs(expected))
+    return Lines(-most, 0.0, kink, value, softness) if same.all() else None

@@ -152,6 +152,15 @@ class Forgotten(MarginLoss):
         return self.tau - m, -1.0, 0.0
 
 
+class WrongInverse(MarginLoss):
+    def point(self, m):
+        t = max(0.0, 1.0 - m)
+        return t * t, -2.0 * t, 2.0 if t > 0.0 else 0.0
+
+    def inverse_slope(self, a):
+        return 1.0 - 0.25 * a, -0.25
+
+
 class WrongLogarithmOfTheSlope(Logistic):
     def log_slope(self, m):
         return -np.maximum(m, 0.0)
@@ -187,6 +196,7 @@ class WrongLogarithmOfTheProbability(Logistic):
         (TwoNumbers(), r"types: at m = -1.5 point returned \(1.5, -1.0\), not three numbers"),
         (Text(), r"types: at m = -1.5 the slope is '-1', of type str, not a real number"),
         (Array(), r"types: at m = -1.5 the value is array\(\[1.5\]\), of type ndarray"),
+        (WrongInverse(), r"inverse slope: inverse_slope\([\d.]+\) is the margin [\d.]+, where the slope is -"),
         (WrongLogarithmOfTheSlope(), r"logarithms: log_slope is -?0 at -[\d.]+, and the logarithm of −φ' -\d"),
         (
             WrongLogarithmOfTheProbability(),

@@ -1,5 +1,7 @@
 """Hinge beside kinks, weights and bounds by interior points: the optimum of other solvers, proven, zeros exact."""
 
+import math
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -7,12 +9,13 @@ from penalised import Problem
 from problems import fit
 from scipy.optimize import linprog
 
-from marginclf.losses import get_loss
+from marginclf.losses import MarginLoss, get_loss
 from marginclf.matrix import design_matrix
 from marginclf.objective import L2 as Quadratic
 from marginclf.objective import BinaryObjective, NonsmoothPenalty
 from marginclf.penalties import L1, L2, ElasticNet, smallest_C
 from marginclf.solvers import Status, solve_penalised
+from marginclf.solvers.lines import soft_lines
 from marginclf.solvers.penalised import flat_losses, interior_sets
 from marginclf.solvers.penalised.interior_point import Columns, InteriorPoint, Rows
 from marginclf.solvers.penalised.interior_system import Products
@@ -107,6 +110,52 @@ def test_few_curved_rows_that_change_are_left_to_interior_points(loss, monkeypat
     monkeypatch.setattr(flat_losses, "lines_of", lambda *given: None)
     alone, _ = fit(loss, X, codes, penalty="l1", C=C)
     assert model.objective_[0] <= alone.objective_[0] * (1.0 + 1e-9)
+
+
+class Bent(MarginLoss):
+    """A parabola up to slope 1, and from there on a loss that grows more slowly."""
+
+    def point(self, m):
+        t = 1.0 - m
+        if t <= 1.0:
+            return 0.5 * max(t, 0.0) ** 2, -max(t, 0.0), 1.0 if t > 0.0 else 0.0
+        root = math.sqrt(2.0 * t - 1.0)
+        return (1.0 + 2.0 * root**3) / 6.0, -root, 1.0 / root
+
+    def slope_bounds(self):
+        return -np.inf, 0.0
+
+    def inverse_slope(self, a):
+        return (1.0 - a, -1.0) if a <= 1.0 else (0.5 - 0.5 * a * a, -a)
+
+
+class Untrue(Bent):
+    """A parabola whose inverse is that of another one, which would prove what is false."""
+
+    def point(self, m):
+        t = max(1.0 - m, 0.0)
+        return t * t, -2.0 * t, 2.0 if t > 0.0 else 0.0
+
+    def inverse_slope(self, a):
+        return 1.0 - 0.25 * a, -0.25
+
+
+@pytest.mark.parametrize("loss", [Bent(), Untrue()], ids=["bent", "untrue"])
+def test_lines_are_found_by_values_and_not_by_an_inverse_that_says_so(loss):
+    assert soft_lines(loss, loss.compiled()) is None
+
+
+def test_the_best_of_several_attempts_is_the_end_and_the_last_that_is_seen(monkeypatch):
+    """Two Newton steps leave one of three, for an interior point that is far from the optimum."""
+    monkeypatch.setattr(flat_losses, "_PATIENCE", ((2, np.inf),))
+    X, codes, _ = rows(60, 20)
+    for loss in ("squared_hinge", "smooth_hinge", "modified_huber"):
+        how = {"penalty": "l1", "C": 1e4, "max_iter": 3, "record_history": True}
+        model, messages = fit(loss, X, codes, **how)
+        history = model.history_[0]
+        assert messages
+        assert model.objective_[0] == history["objective"].min() == history["objective"][-1]
+        assert history["suboptimality"][-1] == model.suboptimality_[0]
 
 
 def test_what_took_a_thousand_steps_takes_thirty():

@@ -251,6 +251,18 @@ def test_who_watches_many_classes_changes_nothing(fails, monkeypatch):
     assert (history["objective"] * (1.0 - history["suboptimality"]) <= watched.objective_[0] * (1.0 + 1e-12)).all()
 
 
+def test_a_step_that_fails_at_the_end_of_the_iterations_does_not_lead_back_to_zero(monkeypatch):
+    minimise, steps = orthant_model.OrthantModel.minimise, []
+    monkeypatch.setattr(
+        orthant_model.OrthantModel, "minimise", lambda *given: steps.append(1) or (len(steps) < 3 and minimise(*given))
+    )
+    y, how = Y + (X[:, 0] > 1.0), {"multi_class": "joint", "penalty": "l1", "C": 30.0}
+    model, messages = fit("logistic", X, y, max_iter=3, record_history=True, **how)
+    assert messages
+    assert len(steps) == 3
+    assert model.objective_[0] == model.history_[0]["objective"].min()
+
+
 @pytest.mark.parametrize("many", [False, True], ids=["binary", "joint"])
 @pytest.mark.parametrize("loss", ["logistic", "squared_hinge"])
 def test_bounds_that_do_not_bind_are_a_fit_without(loss, many):

@@ -114,7 +114,9 @@ def _smooth(
 ) -> Solution[Point]:
     """A loss without a kink."""
     if provable and not objective.curved:
-        return minimise_flat(_by_steps, objective, penalty, theta, **how)
+        found = minimise_flat(_by_steps, objective, penalty, theta, **how)
+        objective.report(lambda: found.point)  # of several attempts, the last may not have been the best
+        return found
     return _by_steps(objective, penalty, theta, provable=provable, **how)
 
 

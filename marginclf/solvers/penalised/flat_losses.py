@@ -56,9 +56,9 @@ def minimise_flat(
         spent, (best, _) = spent + found.n_iter, least_of(best, found.point)
         theta, stuck = found.point.theta, found.status is Status.LINE_SEARCH
         if found.status not in _UNENDED or spent >= max_iter:
-            return Solution(best, found.status, spent)
+            return _ended(best, found, spent, tol)
         if suits and (stuck or math.isinf(dear) or _wanders(objective, found.point, dear)):
-            end = by_interior_point(objective, penalty, least, tol=tol, max_iter=max_iter - spent)
+            end = by_interior_point(objective, penalty, least, tol=tol, max_iter=max_iter - spent, near=theta)
             if end is not None:
                 spent, (best, _) = spent + end.n_iter, least_of(best, end.point)
                 theta = best.theta
@@ -71,12 +71,19 @@ def minimise_flat(
         last = by_steps(objective, penalty, theta, max_iter=min(_PATIENCE[-1][0], max_iter - spent), **how)
         spent, (best, _) = spent + last.n_iter, least_of(best, last.point)
         if last.status not in _UNENDED or best.excess <= tol or spent >= max_iter:
-            return Solution(best, Status.PROVEN if best.excess <= tol else last.status, spent)
+            return _ended(best, last, spent, tol)
     last = _from_stronger(by_steps, objective, penalty, start, max_iter=max_iter - spent, **how)
-    better = last.status is Status.PROVEN or last.point.value <= best.value
-    status = last.status if better or last.status is not Status.LIMIT_OF_PRECISION else found.status
+    if last.status is Status.LIMIT_OF_PRECISION and not last.point.value <= best.value:
+        last = Solution(last.point, found.status, last.n_iter)
     best, _ = least_of(best, last.point)
-    return Solution(best, Status.PROVEN if best.excess <= tol else status, spent + last.n_iter)
+    return _ended(best, last, spent + last.n_iter, tol)
+
+
+def _ended(best: Point, last: Solution[Point], spent: int, tol: float) -> Solution[Point]:
+    """The best of all points, or the last where that alone is proven: to put two proofs together costs rounding."""
+    if best.excess <= tol:
+        return Solution(best, Status.PROVEN, spent)
+    return Solution(last.point if last.status is Status.PROVEN else best, last.status, spent)
 
 
 def _wanders(objective: Any, point: Point, dear: float) -> bool:

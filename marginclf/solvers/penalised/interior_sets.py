@@ -55,7 +55,13 @@ class Ended(NamedTuple):
 
 
 def by_interior_point(
-    objective: Any, penalty: NonsmoothPenalty, least: float, *, tol: float, max_iter: int
+    objective: Any,
+    penalty: NonsmoothPenalty,
+    least: float,
+    *,
+    tol: float,
+    max_iter: int,
+    near: np.ndarray | None = None,
 ) -> Ended | None:
     """The optimum with its proof; None where the loss, the penalty or the size is not one for this method.
 
@@ -63,6 +69,8 @@ def by_interior_point(
     ----------
     objective, penalty, least, tol, max_iter
         As of :func:`~.proximal_newton.proximal_newton`, but for the loss.
+    near : ndarray, optional
+        θ that says which columns are in, if there is one.
     """
     lines = lines_of(objective, penalty)
     if lines is None:
@@ -71,7 +79,7 @@ def by_interior_point(
     zero = None if program.soft else program.at_zero()
     if zero is not None:
         return Ended(*zero, 1)
-    run = _Run(program, tol, max_iter)
+    run = _Run(program, tol, max_iter, objective.zeros() if near is None else near)
     return run.solve() if run.fits(len(run.which)) else None
 
 
@@ -87,10 +95,10 @@ def lines_of(objective: Any, penalty: NonsmoothPenalty) -> Lines | None:
 class _Run:
     """The columns that are in, and where their problem has got to."""
 
-    def __init__(self, program: Program, tol: float, max_iter: int) -> None:
+    def __init__(self, program: Program, tol: float, max_iter: int, theta: np.ndarray) -> None:
         self._program, self._max_iter, self._n_iter = program, max_iter, 0
         self._tol, self._goal = tol, tol if tol >= ROUGH else min(tol, _GOAL)
-        self.which = self._first()
+        self.which = self._first(theta)
         self._begin()
 
     def _operations(self, d: int) -> float:
@@ -108,17 +116,18 @@ class _Run:
         small = 0 < min(n, d) <= _MOST and (d <= n or float(n) * d <= _ENTRIES)
         return small and self._operations(d) <= _OPERATIONS
 
-    def _first(self) -> np.ndarray:
-        """All columns that may move, or those that cannot be zero and the steepest at zero."""
+    def _first(self, theta: np.ndarray) -> np.ndarray:
+        """All columns that may move, or those that are not or cannot be zero, and the steepest."""
         program = self._program
         movable, objective, columns = program.movable, program.objective, program.columns
         kink, lower, upper = (it[movable] for it in (program.kink, columns.lower, columns.upper))
         held = (kink > 0.0) & (lower <= 0.0) & (upper >= 0.0)
         if self._operations(len(movable)) <= _FEW or not held.any():
             return movable
-        gradient = objective.by_class(objective.at(objective.zeros()).gradient)[0]
+        gradient = objective.by_class(objective.at(theta).gradient)[0]
         pull = np.divide(np.abs(gradient[movable]), kink, out=np.full(len(kink), math.inf), where=held)
-        first = max(_FIRST, int((~held).sum()) + _FIRST // 2)
+        pull[objective.w(theta)[movable] != 0.0] = math.inf
+        first = max(_FIRST, int(np.isinf(pull).sum()) + _FIRST // 2)
         return np.sort(movable[np.argsort(-pull, kind="stable")[:first]])
 
     def _begin(self) -> None:

@@ -59,7 +59,7 @@ def orthant_newton(
     curvature = mean_curvature(objective.loss) * squares
     if not are_weak(objective, penalty, curvature[penalty.columns]):
         return None
-    return _Run(objective, penalty, curvature, least, tol).minimise(min(max_iter, _STEPS))
+    return _Run(objective, penalty, curvature, least, tol).minimise(max_iter)
 
 
 class _Run:
@@ -74,23 +74,27 @@ class _Run:
         self._factor, self._near = 1.0, False
 
     def minimise(self, max_iter: int) -> Solution[Point]:
-        """From zero, and back to it where a step fails before the optimum is near: from there others do not get on."""
+        """From zero, and back to it where a step fails before the optimum is near: from there others do not get on.
+
+        Not where no step would be left to take from zero.
+        """
         start = here = self._whole.weighed(self._objective.origin(), 1.0)
-        for n_iter in range(max_iter + 1):
+        most = min(max_iter, _STEPS)
+        for n_iter in range(most + 1):
             self._objective.report(partial(self._certified, here))
             if self._gap(here) <= self._tol * self._measure(here.value):
                 here = self._settled(here)
                 point = self._certified(here)
                 if point.excess <= self._tol:
                     return Solution(point, Status.PROVEN, n_iter)
-            if n_iter == max_iter:
+            if n_iter == most:
                 break
             there = self._next(here)
             if there is None:
-                last = (here, n_iter) if self._near else (start, n_iter + 1)
+                last = (start, n_iter + 1) if not self._near and n_iter + 1 < max_iter else (here, n_iter)
                 return Solution(self._certified(last[0]), Status.LINE_SEARCH, last[1])
             here = there
-        return Solution(self._certified(here), Status.MAX_ITER, max_iter)
+        return Solution(self._certified(here), Status.MAX_ITER, most)
 
     def _next(self, here: At) -> At | None:
         """The first point on the way of a step that lowers F with the kinks aimed at; None where that is no use."""
