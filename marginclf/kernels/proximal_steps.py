@@ -20,9 +20,10 @@ from .rows import apply_loss
 from .storage import call_storage
 from .view import part_of
 
-LOSS, SLOPE, CURVATURE, SCALE, AT_ZERO, STEPS, PASSES, PROVEN, STUCK, IDLE = range(10)
+LOSS, SLOPE, CURVATURE, SCALE, AT_ZERO, STEPS, PASSES, PROVEN, STUCK, IDLE, BEGUN, SIZE = range(12)
 """What ``state`` holds. Of the end: Σ C s φ, its slope and curvature in b, Σ C s |φ'|. F at zero, NaN where that is
-the start. Steps and passes done; whether tol is reached; whether no step lowers F; steps that promised next to none."""
+the start. Steps and passes done; whether tol is reached; whether no step lowers F; steps that promised next to none;
+whether an earlier call has left its point. And how many these are."""
 
 _SUFFICIENT, _HALVINGS, _RISE, _IDLE, _TRIES, _ROUNDING = 1e-4, 5, 4e-13, 3.0, 200, 4.0 * 2.0**-52
 _ROUGH, _MODEL, _ACCURATE, _ROUNDS = 0.05, 0.03, 1e-12, 1000
@@ -67,6 +68,15 @@ def _decisions(forward, w, z):
     for start in range(0, z.size, BLOCK_ROWS):
         size = min(BLOCK_ROWS, z.size - start)
         call_storage(forward, start, size, 1, w, part_of(z, start, size), 0.0, z, 0)
+
+
+@inner()
+def _place(forward, v, theta, free, address, parameters, work, z, r, c, state):
+    """Put b at its minimum, and have the decision values and the losses there."""
+    d = theta.size - 1
+    _decisions(forward, part_of(theta, 0, d), z)
+    state[PASSES] += 1.0
+    theta[d] = _at_best(z, theta[d], free, v, address, parameters, work, r, c, state)
 
 
 @inner(**SUMS)
@@ -197,9 +207,7 @@ def _advanced(
         for i in range(d):  # back to the end of the whole step
             to[i] = u[i] + (to[i] - u[i]) / t
         t *= 0.5
-    _decisions(forward, part_of(theta, 0, d), z)  # back to where it was
-    state[PASSES] += 1.0
-    theta[d] = _at_best(z, theta[d], free, v, address, parameters, work, r, c, state)
+    _place(forward, v, theta, free, address, parameters, work, z, r, c, state)  # back to where it was
     return False
 
 
@@ -233,10 +241,10 @@ def proximal_steps(
     )  # fmt: skip
     trial, slopes = columns[8], part_of(columns[9], 0, d)
     unbounded = _unbounded(lower, upper)
-    state[STEPS] = state[PROVEN] = state[STUCK] = 0.0
-    state[PASSES] = 1.0
-    _decisions(forward, part_of(theta, 0, d), z)
-    theta[d] = _at_best(z, theta[d], free, v, address, parameters, work, r, c, state)
+    state[STEPS] = state[PROVEN] = state[STUCK] = state[PASSES] = 0.0
+    if state[BEGUN] == 0.0:  # b anew may be another one, and who watches asks step by step
+        state[BEGUN] = 1.0
+        _place(forward, v, theta, free, address, parameters, work, z, r, c, state)
     while True:
         state[PASSES] += 1.0
         _gradient(backward, r, c, free, g, m, state)

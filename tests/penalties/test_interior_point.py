@@ -145,6 +145,20 @@ def test_lines_are_found_by_values_and_not_by_an_inverse_that_says_so(loss):
     assert soft_lines(loss, loss.compiled()) is None
 
 
+@pytest.mark.parametrize(("loss", "C"), [("squared_hinge", 73.8), ("modified_huber", 1e3), ("hinge", 1e-4)])
+def test_who_watches_changes_no_bit(loss, C):
+    rng = np.random.default_rng(10)
+    X = rng.normal(size=(92, 95))
+    how = {"penalty": ElasticNet(0.5), "C": C, "max_iter": 11, "tol": 1e-9}
+    codes = (X[:, 0] + rng.normal(size=92) > 0.0).astype(int)
+    model, messages = fit(loss, X, codes, **how)
+    watched, others = fit(loss, X, codes, record_history=True, **how)
+    assert messages == others
+    np.testing.assert_array_equal(model.coef_, watched.coef_)
+    np.testing.assert_array_equal(model.intercept_, watched.intercept_)
+    assert watched.history_[0]["objective"][-1] == model.objective_[0]
+
+
 def test_the_best_of_several_attempts_is_the_end_and_the_last_that_is_seen(monkeypatch):
     """Two Newton steps leave one of three, for an interior point that is far from the optimum."""
     monkeypatch.setattr(flat_losses, "_PATIENCE", ((2, np.inf),))

@@ -46,7 +46,7 @@ class CompiledSteps:
         self.theta = theta.copy()
         self._rows, self._columns = np.empty((3, n)), np.empty((13, d + 1))
         self._gram, self._hessians, self._members = gram_scratch(d), gram_totals(3, d), np.empty(d, dtype=np.int64)
-        self._state = np.zeros(kernel.IDLE + 1)
+        self._state = np.zeros(kernel.SIZE)
         self._state[kernel.AT_ZERO] = at_zero
 
     def take(self, tol: float, most: int) -> int:

@@ -78,6 +78,7 @@ def by_interior_point(
     program = Program(objective, penalty, lines, least)
     zero = None if program.soft else program.at_zero()
     if zero is not None:
+        objective.report(lambda: zero[0])
         return Ended(*zero, 1)
     run = _Run(program, tol, max_iter, objective.zeros() if near is None else near)
     return run.solve() if run.fits(len(run.which)) else None
