@@ -24,6 +24,9 @@ from .problems import Problems, Solve
 _MOST = 1e16
 """Weights up to which, and down to whose inverse, columns are scaled: squares of these are still numbers."""
 
+_SPREAD = 1e3
+"""How many times the least weight the largest may be: with 1e6 and a large C, scaled columns prove less than others."""
+
 
 def squares_solver(problems: Problems, *, joint: bool) -> Solve:
     """What solves the problems, called with the class of each, None for all of them, and where it starts.
@@ -56,7 +59,8 @@ def _pays(problems: Problems, *, joint: bool) -> bool:
     weights, (n, d) = settings.weights, matrix.shape
     if weights is None or settings.solver != "auto" or not loss.convex or loss.affine or not np.isfinite(settings.C):
         return False
-    if not 1.0 / _MOST <= float(weights.min()) <= float(weights.max()) <= _MOST:
+    least, most = float(weights.min()), float(weights.max())
+    if not 1.0 / _MOST <= least <= most <= min(_MOST, _SPREAD * least):
         return False
     return n < d or (not (loss.smooth or joint or matrix.sparse) and few_operations(n, d))
 
