@@ -17,7 +17,10 @@ from marginclf.penalties import L1, L2, ElasticNet, smallest_C
 from marginclf.solvers import Status, solve_penalised
 from marginclf.solvers.lines import soft_lines
 from marginclf.solvers.penalised import flat_losses, interior_sets
+from marginclf.solvers.penalised.interior_face import Face
 from marginclf.solvers.penalised.interior_point import Columns, InteriorPoint, Rows
+from marginclf.solvers.penalised.interior_problem import Program
+from marginclf.solvers.penalised.interior_sets import by_interior_point, lines_of
 from marginclf.solvers.penalised.interior_system import Products
 
 
@@ -224,10 +227,12 @@ def test_max_iter_is_kept_and_what_is_proven_by_then_is_true(steps):
     assert model.objective_[0] * (1.0 - model.suboptimality_[0]) <= best.objective_[0] * (1.0 + 1e-12)
 
 
-def test_watched_fits_are_the_same_and_their_bounds_hold():
-    X, codes, s = rows(80, 12)
-    plain, _ = fit("hinge", X, codes, s, penalty="l1", C=10.0)
-    model, _ = fit("hinge", X, codes, s, penalty="l1", C=10.0, record_history=True)
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "smooth_hinge"])
+def test_watched_fits_are_the_same_and_their_bounds_hold(loss, monkeypatch):
+    monkeypatch.setattr(flat_losses, "_PATIENCE", ((1, np.inf),))
+    X, codes, s = rows(60, 40)
+    plain, _ = fit(loss, X, codes, s, penalty="l1", C=10.0)
+    model, _ = fit(loss, X, codes, s, penalty="l1", C=10.0, record_history=True)
     np.testing.assert_array_equal(model.coef_, plain.coef_)
     values, bounds = (np.array(model.history_[0][name]) for name in ("objective", "suboptimality"))
     assert len(values) >= 8
@@ -312,3 +317,20 @@ def test_who_watches_may_end_it():
         solution = solve_penalised(objective, penalty, objective.zeros(), **how)
     assert solution.status is Status.STOPPED
     np.testing.assert_array_equal(solution.point.theta, seen[-1].theta)
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "smooth_hinge"])
+def test_optimal_dual_variables_prove_what_another_point_misses_and_no_less(loss):
+    X, codes, s = rows(60, 8)
+    with design_matrix(X, 1) as matrix:
+        signed = 0.5 * s * (2.0 * codes - 1.0)
+        objective = BinaryObjective(matrix, get_loss(loss), signed, penalty=Quadratic(0.0), fit_intercept=True)
+        penalty = NonsmoothPenalty.of((1, 8), np.ones(8), np.full(8, 0.1), None, None)
+        end = by_interior_point(objective, penalty, 0.0, tol=1e-12, max_iter=100)
+        program = Program(objective, penalty, lines_of(objective, penalty), 0.0)
+        alpha, u = end.multipliers * np.abs(signed), 1.1 * end.point.coefficients[0]
+        face = Face(u, end.point.b[0], alpha, np.ones(8, dtype=bool), np.ones(60, dtype=bool))
+        point, _ = program.proven(face, np.arange(8))
+    missed = point.value - end.point.value
+    assert missed > 1e-4 * point.value
+    assert point.bound == pytest.approx(missed, rel=1e-6)
