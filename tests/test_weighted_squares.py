@@ -43,6 +43,18 @@ def test_the_optimum_is_that_of_other_solvers(monkeypatch, loss, multi_class):
     np.testing.assert_allclose(found.coef_, wanted.coef_, atol=2e-3 * np.abs(wanted.coef_).max())
 
 
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "logistic"])
+def test_what_is_claimed_far_from_the_optimum_is_true(loss):
+    how = {"C": 5.0, "penalty": L2(WEIGHTS), "multi_class": "joint" if loss == "logistic" else "ovr"}
+    best, _ = fit(loss, X, Y, tol=1e-10, **how)
+    farthest = 0.0
+    for rough in ({"tol": 0.1}, {"max_iter": 1}, {"max_iter": 3}):
+        model, _ = fit(loss, X, Y, **rough, **how)
+        farthest = max(farthest, float((model.objective_ / best.objective_ - 1.0).max()))
+        assert (model.objective_ * (1.0 - model.suboptimality_) <= best.objective_ * (1.0 + 1e-9)).all()
+    assert farthest > 1e-6
+
+
 def test_what_is_claimed_is_the_formula_and_a_warm_start_is_one():
     model = MarginLinearClassifier("hinge", penalty=L2(WEIGHTS), C=5.0, warm_start=True, record_history=True)
     y = Y > 0
