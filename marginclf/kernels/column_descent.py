@@ -30,15 +30,6 @@ def squared_columns(data, indptr, found):
 
 
 @kernel(**_SUMS)
-def times_columns(data, indices, indptr, members, values, found):
-    """Add Σ_j values_j x_j over some of the columns to ``found``."""
-    for k in range(members.size):
-        j = members[k]
-        for p in range(indptr[j], indptr[j + 1]):
-            found[indices[p]] += values[k] * data[p]
-
-
-@kernel(**_SUMS)
 def along_columns(data, indices, indptr, members, change, found):
     """Fill ``found`` with x_j · change of some of the columns."""
     for k in range(members.size):
