@@ -59,10 +59,11 @@ def minimise_dense(
     how: dict[str, Any] = {"least": least, "max_iter": max_iter, "provable": provable}
     n, d = objective.matrix.shape
     suits = provable and objective.n_outputs == 1 and not (objective.matrix.sparse or penalty.grouped)
-    if suits and n * d < _LARGE and objective.offset is None and (penalty.kink > 0.0).all():
+    suits = suits and bool((penalty.kink > 0.0).all())
+    if suits and n * d < _LARGE and objective.offset is None:
         return _by_compiled_sets(objective, penalty, theta, tol=tol, **how)
     # Of losses that are flat beyond a margin few rows are curved, and other ones from step to step.
-    if not (suits and objective.curved and n * d >= _LARGE and (penalty.kink > 0.0).all()):
+    if not (suits and objective.curved and n * d >= _LARGE):
         return proximal_newton(objective, penalty, theta, tol=tol, **how)
     columns = None
     if not objective.by_class(theta).any() and objective.offset is None and penalty.holds_zero:
